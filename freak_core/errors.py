@@ -1,0 +1,171 @@
+"""Everything Freak raises or answers with.
+
+    FreakError
+    ├── ConfigurationError     what you passed to Freak cannot work
+    │   └── PortTaken          the port you asked for is in use
+    └── Refused                a request was not carried out; has an HTTP status and a problem document
+        ├── Malformed          400  not JSON, or not a request Freak understands
+        ├── Unauthorized       401  no token, or a wrong one
+        ├── AccessDenied       403  the token may only read; a foreign host or origin
+        ├── NotFound           404  no such path, action or receipt
+        ├── RunOver            409  the run has ended, or takes no live changes
+        ├── Conflict           412  the state has moved on since the revision in If-Match
+        ├── TooLarge           413  the body is over the limit
+        ├── UnsupportedMedia   415  the body is not JSON
+        ├── Rejected           422  the change is not valid for this state
+        ├── TooManyRequests    429  slow down; ``retry_after`` says for how long
+        └── Unreachable        503  the program or its server does not answer
+
+The server answers with the problem document (RFC 9457); the client raises the same class again.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypedDict
+
+
+class FreakError(Exception):
+    """Base of every error of Freak."""
+
+
+class ConfigurationError(FreakError):
+    """What you passed to Freak cannot work; the message says what to change."""
+
+
+class PortTaken(ConfigurationError):  # noqa: N818
+    """The port you asked for is in use by another program."""
+
+
+class FieldError(TypedDict):
+    """One reason for a refusal. ``path`` is a JSON Pointer into the state, ``""`` for the whole."""
+
+    path: str
+    type: str
+    message: str
+
+
+class Refused(FreakError):  # noqa: N818
+    """A request was not carried out, and nothing was changed.
+
+    Args:
+        detail: what is wrong and what to do, in a sentence.
+        errors: the reasons, one per field.
+        receipt: the receipt of the refused request, where one was written.
+        retry_after: seconds after which trying again makes sense.
+    """
+
+    status: ClassVar[int] = 400
+    title: ClassVar[str] = "Refused"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        receipt: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = list(errors)
+        self.receipt = receipt
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        reasons = [f"{error['path'] or '/'}: {error['message']}" for error in self.errors]
+        return "\n  ".join([self.detail, *reasons])
+
+    def problem(self) -> dict[str, Any]:
+        """Return the RFC 9457 problem document of this refusal."""
+        document: dict[str, Any] = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            document["errors"] = self.errors
+        if self.receipt is not None:
+            document["receipt"] = self.receipt
+        if self.retry_after is not None:
+            document["retry_after"] = self.retry_after
+        return document
+
+
+class Malformed(Refused):
+    """400: not JSON, or not a request Freak understands."""
+
+    title = "Malformed request"
+
+
+class Unauthorized(Refused):
+    """401: no token, or a wrong one."""
+
+    status, title = 401, "A token is needed"
+
+
+class AccessDenied(Refused):
+    """403: the token may only read, or the request comes from a foreign host or origin."""
+
+    status, title = 403, "Not allowed"
+
+
+class NotFound(Refused):
+    """404: no such path, action or receipt."""
+
+    status, title = 404, "Not found"
+
+
+class RunOver(Refused):
+    """409: the run has ended, or takes no live changes."""
+
+    status, title = 409, "The run takes no changes"
+
+
+class Conflict(Refused):
+    """412: the state has moved on since the revision named in If-Match."""
+
+    status, title = 412, "The state has changed"
+
+
+class TooLarge(Refused):
+    """413: the body is over the limit."""
+
+    status, title = 413, "Too large"
+
+
+class UnsupportedMedia(Refused):
+    """415: the body is not JSON."""
+
+    status, title = 415, "JSON is needed"
+
+
+class Rejected(Refused):
+    """422: the change is not valid for this state."""
+
+    status, title = 422, "Not valid"
+
+
+class TooManyRequests(Refused):
+    """429: slow down."""
+
+    status, title = 429, "Too many requests"
+
+
+class Unreachable(Refused):
+    """503: the program or its server does not answer."""
+
+    status, title = 503, "Not reachable"
+
+
+_BY_STATUS: dict[int, type[Refused]] = {kind.status: kind for kind in (*Refused.__subclasses__(), Malformed)}
+
+
+def refusal(problem: dict[str, Any]) -> Refused:
+    """Return the error that a problem document describes."""
+    kind = _BY_STATUS.get(int(problem.get("status", 400)), Refused)
+    return kind(
+        str(problem.get("detail") or problem.get("title") or "refused"),
+        errors=problem.get("errors") or (),
+        receipt=problem.get("receipt"),
+        retry_after=problem.get("retry_after"),
+    )
