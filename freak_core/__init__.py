@@ -1,1 +1,65 @@
-"""Remote control of running programs."""
+"""Freak: remote control of running programs."""
+
+from typing import TYPE_CHECKING, Any
+
+from freak_core.errors import (
+    AccessDenied,
+    ConfigurationError,
+    Conflict,
+    Failed,
+    FreakError,
+    Malformed,
+    NotFound,
+    PortTaken,
+    Refused,
+    Rejected,
+    RunOver,
+    TooLarge,
+    TooManyRequests,
+    Unauthorized,
+    Unreachable,
+    UnsupportedMedia,
+)
+from freak_core.freak import Freak, control
+from freak_core.receipts import Applied, ChangedValue, Receipt
+from freak_core.store import Entry, Store, Write
+
+if TYPE_CHECKING:
+    from freak_core.client import Client
+
+__all__ = [
+    "AccessDenied",
+    "Applied",
+    "ChangedValue",
+    "Client",
+    "ConfigurationError",
+    "Conflict",
+    "Entry",
+    "Failed",
+    "Freak",
+    "FreakError",
+    "Malformed",
+    "NotFound",
+    "PortTaken",
+    "Receipt",
+    "Refused",
+    "Rejected",
+    "RunOver",
+    "Store",
+    "TooLarge",
+    "TooManyRequests",
+    "Unauthorized",
+    "Unreachable",
+    "UnsupportedMedia",
+    "Write",
+    "control",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the client, and httpx with it, only where somebody asks for it: a trainer never does."""
+    if name == "Client":
+        from freak_core.client import Client
+
+        return Client
+    raise AttributeError(f"module 'freak_core' has no attribute {name!r}")

@@ -14,6 +14,7 @@
         ├── UnsupportedMedia   415  the body is not JSON
         ├── Rejected           422  the change is not valid for this state
         ├── TooManyRequests    429  slow down; ``retry_after`` says for how long
+        ├── Failed             500  the program's own code raised while carrying the request out
         └── Unreachable        503  the program or its server does not answer
 
 The server answers with the problem document (RFC 9457); the client raises the same class again.
@@ -149,6 +150,12 @@ class TooManyRequests(Refused):
     """429: slow down."""
 
     status, title = 429, "Too many requests"
+
+
+class Failed(Refused):
+    """500: the program's own code raised while carrying the request out; state is as before."""
+
+    status, title = 500, "Failed in the program"
 
 
 class Unreachable(Refused):

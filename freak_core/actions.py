@@ -1,0 +1,81 @@
+"""Actions: functions of the program that a request may call."""
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import to_jsonable_python
+
+from freak_core.errors import ConfigurationError, Failed, Rejected
+from freak_core.schema import json_schema
+from freak_core.strict_json import JSON, dumps
+
+logger = logging.getLogger("freak")
+
+
+class Action:
+    """A function whose parameters' annotations are the contract for its JSON arguments.
+
+    Raises:
+        ConfigurationError: the function takes ``*args``, ``**kwargs`` or positional-only parameters.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+        self.function = function
+        self.name = name or function.__name__
+        self.description = inspect.getdoc(function) or ""
+        self._arguments = _arguments_model(self.name, function)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the arguments."""
+        return json_schema(self._arguments)
+
+    def validate(self, body: JSON) -> dict[str, Any]:
+        """Return the arguments as Python values.
+
+        Raises:
+            Rejected: they do not fit the annotations.
+        """
+        try:
+            arguments = self._arguments.model_validate_json(dumps({} if body is None else body), strict=True)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False, include_context=False)
+            raise Rejected(
+                f"these are not the arguments of {self.name!r}",
+                errors=[
+                    {"path": "/" + "/".join(map(str, d["loc"])), "type": d["type"], "message": d["msg"]}
+                    for d in details
+                ],
+            ) from None
+        return {name: getattr(arguments, name) for name in type(arguments).model_fields}
+
+    def call(self, body: JSON) -> JSON:
+        """Call the function and return its result as JSON.
+
+        Raises:
+            Rejected: the arguments do not fit.
+            Failed: the function raised; the program goes on.
+        """
+        arguments = self.validate(body)
+        try:
+            result = self.function(**arguments)
+            return to_jsonable_python(result, fallback=repr, inf_nan_mode="null")  # type: ignore[no-any-return]
+        except Exception as error:
+            logger.exception("the action %r failed; the program goes on", self.name)
+            raise Failed(f"{self.name} failed: {type(error).__name__}: {error}") from error
+
+
+def _arguments_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise ConfigurationError(f"action {name!r} has the parameter {parameter}; name each one instead")
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[parameter.name] = (hints.get(parameter.name, Any), default)
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    model: type[BaseModel] = create_model(f"{name}_arguments", __config__=config, **fields)
+    return model

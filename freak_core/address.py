@@ -1,0 +1,64 @@
+"""The address to serve at: bound in the program, so that a taken port is known at once."""
+
+import contextlib
+import ipaddress
+import socket
+
+from freak_core.errors import ConfigurationError, PortTaken
+
+DEFAULT_PORT = 4444
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def bind(host: str, port: int | None) -> socket.socket:
+    """Return a listening socket on ``host``; without a ``port`` on 4444 or the next free one.
+
+    Raises:
+        PortTaken: the port asked for is in use.
+        ConfigurationError: the host is not an address of this machine.
+    """
+    address = "127.0.0.1" if host == "localhost" else host
+    if port is not None:
+        try:
+            return _listen(address, port)
+        except OSError as error:
+            raise _explained(host, port, error) from error
+    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + 100):
+        with contextlib.suppress(OSError):
+            return _listen(address, candidate)
+    try:
+        return _listen(address, 0)
+    except OSError as error:
+        raise _explained(host, 0, error) from error
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    family, kind, protocol, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(128)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _explained(host: str, port: int, error: OSError) -> ConfigurationError:
+    import errno
+
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(
+            f"port {port} on {host} is in use; choose another, or none to take the next free one"
+        )
+    return ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror or error}")

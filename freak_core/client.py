@@ -1,0 +1,293 @@
+"""The client: read and steer a run from Python, over HTTP."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from urllib.parse import quote
+
+import httpx
+from httpx_sse import SSEError, connect_sse
+
+from freak_core import paths
+from freak_core.errors import Refused, TooManyRequests, Unreachable, refusal
+from freak_core.receipts import Receipt
+from freak_core.runs import find_run
+
+
+class Event(NamedTuple):
+    """One thing that happened: ``type`` is state, receipt, run, progress, metrics or reset."""
+
+    id: str
+    type: str
+    data: Any
+
+
+class Client:
+    """Reads and steers one run.
+
+    Args:
+        url: where the server listens; a link with ``#token=`` brings the token along.
+        token: the bearer token, where the URL has none.
+        timeout: seconds to wait for an answer, on top of what a call says it waits.
+    """
+
+    def __init__(self, url: str, token: str | None = None, *, timeout: float = 15.0) -> None:
+        address, _, fragment = url.partition("#token=")
+        self.url = address.rstrip("/")
+        self._timeout = timeout
+        token = token or fragment
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(base_url=self.url + "/", headers=headers, timeout=timeout, trust_env=False)
+
+    @classmethod
+    def find(cls, run: str | None = None, *, timeout: float = 15.0) -> Self:
+        """Return a client for a live run of this machine, by name, id or id prefix; or for the only one.
+
+        Raises:
+            NotFound: there is no such run, or more than one.
+        """
+        found = find_run(run)
+        return cls(found.url, found.token, timeout=timeout)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def get(self, path: str = "") -> Any:
+        """Return the value at a path of dots, such as ``"model.hidden.0"``; without one the whole state."""
+        return self._json("GET", _state(path))
+
+    def revision(self) -> str:
+        """Return the ETag of the state, to be given as ``if_match``."""
+        return self._send("GET", "state").headers["ETag"]
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the state."""
+        return dict(self._json("GET", "schema"))
+
+    def actions(self) -> dict[str, Any]:
+        """Return the actions with the JSON schemas of their arguments."""
+        return dict(self._json("GET", "actions"))
+
+    def run(self) -> dict[str, Any]:
+        """Return name, phase, step, pace and health of the run."""
+        return dict(self._json("GET", "run"))
+
+    def receipts(self, since: int = 0, limit: int = 100) -> list[Receipt]:
+        """Return receipts numbered above ``since``, oldest first."""
+        found = self._json("GET", "receipts", params={"since": since, "limit": limit})
+        return [Receipt.model_validate(receipt) for receipt in found]
+
+    def receipt(self, receipt_id: str) -> Receipt:
+        """Return one receipt.
+
+        Raises:
+            NotFound: there is none with this id among the newest.
+        """
+        return Receipt.model_validate(self._json("GET", f"receipts/{quote(receipt_id, safe='')}"))
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def set(
+        self,
+        values: Mapping[str, Any],
+        *,
+        wait: float = 0.0,
+        note: str | None = None,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        key: str | None = None,
+    ) -> Receipt:
+        """Change values by paths of dots, all or none: ``set({"lr.hold": 3e-4}, wait=30)``.
+
+        Args:
+            values: new values by path.
+            wait: seconds to wait, at most 60, until the change is applied; the receipt's status says.
+            note: why, for whoever reads the journal.
+            if_match: refuse if the state has changed since this ETag.
+            dry_run: only validate.
+            key: makes a repeated request return the first one's receipt.
+
+        Raises:
+            Rejected: a value is not valid; nothing was changed.
+            Conflict: the state has changed since ``if_match``.
+            Refused: any other refusal; see ``freak_core.errors``.
+        """
+        patch: dict[str, Any] = {}
+        for path, value in values.items():
+            *parents, last = paths.from_dots(path)
+            node = patch
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[last] = value
+        return self._write("PATCH", "state", patch, wait, note, if_match=if_match, dry_run=dry_run, key=key)
+
+    def put(self, path: str, value: Any, *, wait: float = 0.0, note: str | None = None) -> Receipt:
+        """Replace the value at a path of dots."""
+        return self._write("PUT", _state(path), value, wait, note)
+
+    def reset(self, path: str = "", *, wait: float = 0.0, note: str | None = None) -> Receipt:
+        """Put the state, or the value at a path, back to what it was at the start."""
+        return self._write("DELETE", _state(path), None, wait, note)
+
+    def call(
+        self,
+        action: str,
+        *,
+        wait: float = 0.0,
+        note: str | None = None,
+        key: str | None = None,
+        **arguments: Any,
+    ) -> Receipt:
+        """Call an action of the program; ``receipt.result`` is what it returned.
+
+        Raises:
+            NotFound: there is no such action.
+            Failed: it raised in the program.
+        """
+        return self._write("POST", f"actions/{quote(action, safe='')}", arguments, wait, note, key=key)
+
+    def cancel(self, receipt_id: str) -> Receipt:
+        """Withdraw a request that waits.
+
+        Raises:
+            RunOver: it is on its way or done.
+        """
+        return self._write("DELETE", f"receipts/{quote(receipt_id, safe='')}", None, 0.0, None)
+
+    def wait(self, receipt: Receipt, timeout: float = 60.0) -> Receipt:
+        """Return the receipt once its request has ended.
+
+        Raises:
+            TimeoutError: it has not ended within ``timeout`` seconds; it may still.
+        """
+        deadline = time.monotonic() + timeout
+        while not receipt.settled:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"request {receipt.id} is still {receipt.status} after {timeout} s")
+            time.sleep(0.05)
+            receipt = self.receipt(receipt.id)
+        return receipt
+
+    # -- following -------------------------------------------------------------------------------
+
+    def events(self, *types: str, last_id: str | None = None) -> Iterator[Event]:
+        """Yield what happens from now on, until the run ends; reconnects without loss or duplicates.
+
+        Args:
+            types: event types to yield; all of them if you name none.
+            last_id: the id of the last event you have seen.
+        """
+        ended = False
+        while not ended:
+            try:
+                for event in self._stream(types, last_id):
+                    last_id = event.id or last_id
+                    ended = event.type == "run" and event.data.get("phase") == "finished"
+                    if not types or event.type in (*types, "reset"):
+                        yield event
+            except (httpx.HTTPError, SSEError):
+                time.sleep(0.2)
+                self.run()  # raises Unreachable when the server is gone for good
+
+    def _stream(self, types: tuple[str, ...], last_id: str | None) -> Iterator[Event]:
+        params = {"types": ",".join({*types, "run"})} if types else {}
+        headers = {"Last-Event-ID": last_id} if last_id else {}
+        timeout = httpx.Timeout(self._timeout, read=60.0)
+        with connect_sse(
+            self._http, "GET", "events", params=params, headers=headers, timeout=timeout
+        ) as source:
+            if source.response.status_code >= 400:
+                source.response.read()
+                raise _refusal(source.response)
+            for sse in source.iter_sse():
+                yield Event(sse.id, sse.event, json.loads(sse.data))
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _write(
+        self,
+        method: str,
+        route: str,
+        body: Any,
+        wait: float,
+        note: str | None,
+        *,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        key: str | None = None,
+    ) -> Receipt:
+        headers = {"Idempotency-Key": key or secrets.token_hex(8)}
+        if note:
+            headers["Freak-Note"] = quote(note)
+        if if_match:
+            headers["If-Match"] = if_match
+        params: dict[str, Any] = {"wait": wait} if wait else {}
+        if dry_run:
+            params["dry_run"] = "true"
+        content = None
+        if method != "DELETE":
+            content = json.dumps(body, allow_nan=True)
+            headers["Content-Type"] = "application/json"
+        timeout = self._timeout + wait
+        for _ in range(100):
+            try:
+                response = self._send(
+                    method, route, params=params, headers=headers, content=content, timeout=timeout
+                )
+                return Receipt.model_validate(response.json())
+            except TooManyRequests as refused:
+                time.sleep(refused.retry_after or 0.1)
+        raise TooManyRequests("the server was too busy for a long time")
+
+    def _json(self, method: str, route: str, **options: Any) -> Any:
+        return self._send(method, route, **options).json()
+
+    def _send(self, method: str, route: str, **options: Any) -> httpx.Response:
+        response = self._patiently(method, route, **options)
+        if response.status_code >= 400:
+            raise _refusal(response)
+        return response
+
+    def _patiently(self, method: str, route: str, **options: Any) -> httpx.Response:
+        """Send a request, again where the connection broke: reads are harmless, writes carry a key."""
+        for pause in (0.1, 0.5, 2.0, None):
+            try:
+                return self._http.request(method, route, **options)
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+                if pause is None:
+                    raise Unreachable(f"{self.url} breaks off the connection: {error}") from error
+                time.sleep(pause)
+            except httpx.HTTPError as error:
+                raise Unreachable(f"no answer from {self.url}: {error or type(error).__name__}") from error
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self.url!r})"
+
+
+def _state(path: str) -> str:
+    keys = paths.from_dots(path) if path else ()
+    return "state" + quote(paths.to_pointer(keys))
+
+
+def _refusal(response: httpx.Response) -> Refused:
+    try:
+        return refusal(response.json())
+    except (ValueError, AttributeError):
+        return refusal(
+            {"status": response.status_code, "detail": response.text[:200] or response.reason_phrase}
+        )

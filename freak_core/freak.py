@@ -1,0 +1,380 @@
+"""Freak: puts a program's pydantic object under remote control."""
+
+import atexit
+import contextlib
+import functools
+import logging
+import os
+import secrets
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from pydantic import BaseModel
+
+from freak_core import runs
+from freak_core.actions import Action
+from freak_core.address import bind, is_loopback
+from freak_core.errors import ConfigurationError
+from freak_core.feed import Feed
+from freak_core.journal import Journal
+from freak_core.link import Link
+from freak_core.receipts import Applied, Receipt
+from freak_core.responder import Responder
+from freak_core.store import Apply, Store
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+logger = logging.getLogger("freak")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_live: "weakref.WeakSet[Freak]" = weakref.WeakSet()
+
+
+class Freak:
+    """Remote control of one pydantic object, served over HTTP from a process of its own.
+
+    ``control(state)`` starts it; the object is changed in place, so the program just goes on using it.
+
+    Args:
+        app: your own FastAPI app; the routes are mounted into it and you serve it.
+        prefix: path before every route, such as ``"/freak"``.
+        host: address to listen on. One that other machines can reach needs ``allowed_hosts``.
+        port: port to listen on; without one 4444 or the next free one.
+        docs_url: kept from Freak 0.0.2; your own app's docs list the routes.
+        uvicorn_log_level: how much the HTTP server logs.
+        name: what the run is called in links and lists; the script's name if you give none.
+        token: the bearer token, at least 16 characters; a new random one if you give none.
+        apply: ``"now"`` changes the object as a request arrives; ``"sync"`` keeps requests until the
+            program calls ``sync()``.
+        journal: where the receipts are kept; a file in Freak's folder if you give none.
+        allowed_hosts: names under which browsers may reach the server, besides loopback.
+
+    ``FREAK_HOST``, ``FREAK_PORT``, ``FREAK_TOKEN``, ``FREAK_HOME`` and ``FREAK_DISABLED`` in the environment
+    win over these.
+
+    Raises:
+        ConfigurationError: an argument cannot work; the message says what to change.
+    """
+
+    def __init__(
+        self,
+        app: "FastAPI | None" = None,
+        prefix: str | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        docs_url: str = "/docs",
+        uvicorn_log_level: str = "error",
+        *,
+        name: str | None = None,
+        token: str | None = None,
+        apply: Apply = "now",
+        journal: str | os.PathLike[str] | None = None,
+        allowed_hosts: Sequence[str] = (),
+    ) -> None:
+        self.app = app
+        self.prefix = _prefix(prefix)
+        self.host = os.environ.get("FREAK_HOST", host)
+        self.port = _port(os.environ.get("FREAK_PORT", port))
+        self.docs_url = docs_url
+        self.uvicorn_log_level = uvicorn_log_level
+        self.name = name or Path(sys.argv[0] or "python").stem or "python"
+        self.token = _token(os.environ.get("FREAK_TOKEN", token))
+        self.read_token = secrets.token_urlsafe(32)
+        self.allowed_hosts = tuple(allowed_hosts)
+        self.disabled = os.environ.get("FREAK_DISABLED", "") not in ("", "0")
+        if not is_loopback(self.host) and not self.allowed_hosts and app is None:
+            raise ConfigurationError(
+                f"host {self.host!r} can be reached from other machines; say under which names in allowed_hosts=[...]"
+            )
+        self.id = secrets.token_hex(6)
+        self.journal_path = (
+            Path(journal) if journal is not None else runs.home() / "runs" / self.id / "journal.jsonl"
+        )
+        self._apply: Apply = apply
+        self._actions: dict[str, Action] = {}
+        self._on_change: list[Callable[[Receipt], None]] = []
+        self._store: Store | None = None
+        self._feed: Feed | None = None
+        self._journal: Journal | None = None
+        self._link: Link | None = None
+        self._run_file: Path | None = None
+
+    # -- starting and stopping -------------------------------------------------------------------
+
+    def control(self, state: BaseModel, serve: bool | None = None) -> Self:
+        """Put ``state`` under control and serve it, unless you serve your own app.
+
+        Args:
+            state: a pydantic model instance; it is changed in place.
+            serve: ``False`` to start the server later with ``serve()``.
+
+        Raises:
+            ConfigurationError: already controlling, or not a pydantic model instance.
+            PortTaken: the port asked for is in use.
+        """
+        if not isinstance(state, BaseModel):
+            raise ConfigurationError(f"control() needs a pydantic model instance, not {type(state).__name__}")
+        if self._store is not None:
+            raise ConfigurationError("this Freak controls a state already; stop() it first, or make another")
+        store = Store(state, self._apply, actions=self._actions, on_change=self._on_change)
+        self._store = store
+        if self.disabled:
+            return self
+        self._journal = Journal(self.journal_path)
+        self._feed = Feed(self._journal, on_idle=functools.partial(store.refresh, wait=False))
+        store.listener = self._feed
+        self._responder = Responder(store, self._feed, self)
+        try:
+            if self.app is not None:
+                self._mount(self.app)
+            if serve if serve is not None else self.app is None:
+                self.serve()
+        except BaseException:
+            self._store = self._feed = self._journal = None
+            raise
+        self._journal.open({"run": self.id, "name": self.name, "started_at": runs.now()})
+        self._feed.start()
+        _live.add(self)
+        atexit.register(self.stop)
+        return self
+
+    def serve(self) -> None:
+        """Start the server process; for a state that was put under control with ``serve=False``.
+
+        Raises:
+            PortTaken: the port asked for is in use.
+        """
+        if self._feed is None or self._link is not None:
+            return
+        listener = bind(self.host, self.port)
+        self.port = listener.getsockname()[1]
+        self._link = Link(listener, self._feed, self._responder.hello, self._responder.answer)
+        self._link.start()
+        with contextlib.suppress(OSError):
+            run = runs.new_run(self.id, self.name, self.url, self.token, self.journal_path)
+            self._run_file = runs.publish(run)
+        self._announce()
+
+    def stop(self) -> None:
+        """End the server and free the port, within 2.5 seconds; more than once is fine."""
+        store, self._store = self._store, None
+        feed, link, journal = self._feed, self._link, self._journal
+        self._feed = self._link = self._journal = None
+        if store is None or feed is None:
+            return
+        atexit.unregister(self.stop)
+        _live.discard(self)
+        store.close("the run is over")
+        feed.event("run", {"phase": "finished"})
+        feed.close(0.8)
+        if link is not None:
+            link.stop(0.8)
+        if self._run_file is not None:
+            self._run_file.unlink(missing_ok=True)
+            self._run_file = None
+        if journal is not None:
+            journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # -- what the program asks -------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether a state is under control and served."""
+        return self._feed is not None and (self._link is not None or self.app is not None)
+
+    @property
+    def url(self) -> str:
+        """Where the server listens, without the token."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}{self.prefix}"
+
+    @property
+    def link(self) -> str:
+        """The link to open in a browser. It holds the token; give it only to people you trust."""
+        return f"{self.url}/#token={self.token}"
+
+    @property
+    def server_pid(self) -> int | None:
+        """The process id of the server, while it runs."""
+        return self._link.pid if self._link is not None else None
+
+    @property
+    def store(self) -> Store:
+        """The state under control, with its revision and receipts.
+
+        Raises:
+            ConfigurationError: nothing is under control.
+        """
+        if self._store is None:
+            raise ConfigurationError("no state is under control; call control(state) first")
+        return self._store
+
+    def locked(self) -> AbstractContextManager[BaseModel]:
+        """Hold changes off while reading several values: ``with freak.locked(): ...``."""
+        return self.store.locked()
+
+    def snapshot(self) -> BaseModel:
+        """Return a deep copy of the state that no later change touches."""
+        return self.store.snapshot()
+
+    # -- what the program tells ------------------------------------------------------------------
+
+    @overload
+    def action(self, function: Function) -> Function: ...
+    @overload
+    def action(self, *, name: str | None = None) -> Callable[[Function], Function]: ...
+    def action(self, function: Function | None = None, *, name: str | None = None) -> Any:
+        """Let requests call ``function``; its annotations are the contract for the arguments.
+
+        It runs inside ``sync()`` with ``apply="sync"``, else on Freak's own thread.
+        """
+        if function is None:
+            return functools.partial(self._add_action, name=name)
+        return self._add_action(function, name=name)
+
+    def on_change(self, function: Callable[[Receipt], None]) -> Callable[[Receipt], None]:
+        """Call ``function`` with the receipt after every change that was applied."""
+        self._on_change.append(function)
+        return function
+
+    def sync(self, *, step: int | None = None, epoch: int | None = None) -> list[Receipt]:
+        """Apply the requests that wait, here and now, and return their receipts.
+
+        Args:
+            step: the program's global step, for the receipts.
+            epoch: its epoch.
+        """
+        if self._store is None or not self._store.pending:
+            return []
+        store = self._store
+        return [store.carry_out(entry, Applied(step=step, epoch=epoch)) for entry in store.take()]
+
+    def publish(self, *, step: int | None = None, epoch: int | None = None, **metrics: float) -> None:
+        """Tell how far the program is, and any metrics; costs an append, drops when nobody keeps up."""
+        if self._feed is None:
+            return
+        if step is not None or epoch is not None:
+            self._feed.measure("progress", {"step": step, "epoch": epoch})
+        if metrics:
+            self._feed.measure("metrics", {"step": step, "values": metrics})
+
+    def phase(self, phase: str, **facts: Any) -> None:
+        """Tell which phase the program is in, and facts that ``GET /run`` shall show."""
+        if self._feed is not None:
+            self._feed.event("run", {"phase": phase, **facts})
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _add_action(self, function: Function, name: str | None) -> Function:
+        action = Action(function, name)
+        self._actions[action.name] = action
+        if self._feed is not None:
+            self._responder.tell_actions()
+        return function
+
+    def _mount(self, app: "FastAPI") -> None:
+        from freak_core.server.embedded import mount
+
+        if self._feed is not None:
+            self._feed.connect(self._responder.hello, mount(app, self._responder).receive)
+
+    def _announce(self) -> None:
+        if sys.stderr.isatty():
+            print(f"Freak controls {self.name!r}: {self.link}", file=sys.stderr, flush=True)  # noqa: T201
+        else:
+            logger.info("Freak controls %r at %s; the token is in %s", self.name, self.url, self._run_file)
+
+    def _forked(self) -> None:
+        """Become a read-only snapshot in a forked child: no thread, no server, no lock held."""
+        if self._store is not None:
+            self._store.forked()
+        if self._link is not None:
+            self._link.forget()
+        self._feed = self._link = self._run_file = None
+        atexit.unregister(self.stop)
+
+
+def control(
+    state: BaseModel,
+    app: "FastAPI | None" = None,
+    serve: bool | None = None,
+    prefix: str | None = None,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    docs_url: str = "/docs",
+    uvicorn_log_level: str = "error",
+    *,
+    name: str | None = None,
+    token: str | None = None,
+    apply: Apply = "now",
+    journal: str | os.PathLike[str] | None = None,
+    allowed_hosts: Sequence[str] = (),
+) -> Freak:
+    """Put ``state`` under remote control, in one line; see ``Freak`` for the arguments.
+
+    >>> from pydantic import BaseModel
+    >>> class State(BaseModel):
+    ...     lr: float = 1e-3
+    >>> freak = control(State())
+    >>> freak.stop()
+    """
+    freak = Freak(
+        app,
+        prefix,
+        host,
+        port,
+        docs_url,
+        uvicorn_log_level,
+        name=name,
+        token=token,
+        apply=apply,
+        journal=journal,
+        allowed_hosts=allowed_hosts,
+    )
+    return freak.control(state, serve=serve)
+
+
+def _prefix(prefix: str | None) -> str:
+    prefix = (prefix or "").rstrip("/")
+    if prefix and not prefix.startswith("/"):
+        raise ConfigurationError(f"prefix {prefix!r} must begin with a slash")
+    return prefix
+
+
+def _port(port: int | str | None) -> int | None:
+    if port is None or str(port) == "":
+        return None
+    if not str(port).isdigit() or int(port) > 65535:
+        raise ConfigurationError(f"port {port!r} is not a number from 0 to 65535")
+    return int(port)
+
+
+def _token(token: str | None) -> str:
+    if not token:
+        return secrets.token_urlsafe(32)
+    if len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigurationError("the token must have at least 16 printable ASCII characters and no spaces")
+    return token
+
+
+def _after_fork_in_child() -> None:
+    for freak in list(_live):
+        freak._forked()
+    _live.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,115 @@
+"""Receipts: what became of a request."""
+
+import secrets
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["patch", "put", "reset", "action"]
+Status = Literal["accepted", "applied", "failed", "rejected", "cancelled"]
+SETTLED: frozenset[Status] = frozenset({"applied", "failed", "rejected", "cancelled"})
+
+
+def now() -> str:
+    """Return the time as RFC 3339 in UTC, with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class ChangedValue(BaseModel):
+    """One value that a request changed. ``path`` is a JSON Pointer into the state."""
+
+    path: str
+    old: Any = None
+    new: Any = None
+
+
+class Applied(BaseModel):
+    """Where a request took effect.
+
+    ``step`` is the program's global step and ``epoch`` its epoch, both ``None`` for a program that
+    names none; ``ranks`` is the number of processes that applied it; ``at`` is RFC 3339.
+    """
+
+    step: int | None = None
+    epoch: int | None = None
+    ranks: int = 1
+    at: str = Field(default_factory=now)
+
+
+class Receipt(BaseModel):
+    """What became of one request, from ``accepted`` to its end.
+
+    ``seq`` counts the receipts of a run from 1; ``revision`` is the revision of the state after the
+    request, or the one it was validated against while it is only accepted; ``error`` is a problem
+    document (RFC 9457); ``journal`` is ``"degraded"`` where the receipt could not be written to disk.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field(default_factory=lambda: secrets.token_hex(8))
+    seq: int = 0
+    kind: Kind
+    name: str | None = None
+    path: str = ""
+    status: Status = "accepted"
+    revision: int = 0
+    by: str = "program"
+    note: str | None = None
+    requested_at: str = Field(default_factory=now)
+    changes: list[ChangedValue] = []
+    applied: Applied | None = None
+    result: Any = None
+    error: dict[str, Any] | None = None
+    journal: Literal["ok", "degraded"] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will happen to the request."""
+        return self.status in SETTLED
+
+    def line(self) -> str:
+        """Return the receipt as one readable line."""
+        what = f"{self.kind} {self.name or self.path or '/'}"
+        parts = [f"#{self.seq} {what}: {self.status}"]
+        if self.applied and self.applied.step is not None:
+            parts.append(f"at step {self.applied.step}")
+        if self.applied:
+            parts.append(f"ranks: {self.applied.ranks}")
+        parts += [f"{change.path} {change.old!r} → {change.new!r}" for change in self.changes]
+        if self.result is not None:
+            parts.append(f"result {self.result}")
+        if self.error:
+            reasons = [f"{e['path'] or '/'}: {e['message']}" for e in self.error.get("errors", [])]
+            parts.append("; ".join(reasons) or str(self.error.get("detail", "")))
+        return ", ".join(parts)
+
+
+class ReceiptHistory:
+    """The newest receipts of a run, by id; the journal has them all.
+
+    Args:
+        keep: how many to remember; pending ones are never forgotten.
+    """
+
+    def __init__(self, keep: int = 1000) -> None:
+        self._keep = keep
+        self._by_id: OrderedDict[str, Receipt] = OrderedDict()
+
+    def put(self, receipt: Receipt) -> None:
+        """Remember a receipt, in place of an older version of it."""
+        self._by_id[receipt.id] = receipt
+        if len(self._by_id) > self._keep:
+            oldest = next((key for key, kept in self._by_id.items() if kept.settled), None)
+            if oldest is not None:
+                del self._by_id[oldest]
+
+    def get(self, receipt_id: str) -> Receipt | None:
+        """Return the receipt with this id, if it is still remembered."""
+        return self._by_id.get(receipt_id)
+
+    def since(self, seq: int, limit: int = 1000) -> list[Receipt]:
+        """Return the receipts numbered above ``seq``, oldest first, at most ``limit``."""
+        newer = sorted((r for r in list(self._by_id.values()) if r.seq > seq), key=lambda r: r.seq)
+        return newer[:limit]

@@ -1,0 +1,126 @@
+"""The responder: carries out the requests that arrive over the link, one after the other."""
+
+import logging
+import os
+import platform
+import socket
+from importlib import metadata
+from typing import Any, Protocol
+
+from freak_core.errors import Failed, Refused, refusal
+from freak_core.feed import Feed
+from freak_core.receipts import now
+from freak_core.schema import json_schema
+from freak_core.strict_json import JSON
+from freak_core.store import Store, Write
+from freak_core.wire import Message
+
+logger = logging.getLogger("freak")
+
+
+class Served(Protocol):
+    """What a server must know of its program."""
+
+    id: str
+    name: str
+    token: str
+    read_token: str
+    prefix: str
+    allowed_hosts: tuple[str, ...]
+    uvicorn_log_level: str
+
+
+class Responder:
+    """Turns requests into writes on the store and the outcome into a reply on the feed."""
+
+    def __init__(self, store: Store, feed: Feed, served: Served) -> None:
+        self._store = store
+        self._feed = feed
+        self._served = served
+        self._started_at = now()
+
+    def hello(self) -> Message:
+        """Return the first message to a server: who we are and how things stand."""
+        served, store = self._served, self._store
+        with store.lock:
+            return {
+                "type": "hello",
+                "boot": served.id,
+                "token": served.token,
+                "read_token": served.read_token,
+                "prefix": served.prefix,
+                "allowed_hosts": served.allowed_hosts,
+                "log_level": served.uvicorn_log_level,
+                "schema": json_schema(type(store.model)),
+                "actions": self._actions(),
+                "revision": store.revision,
+                "value": store.public(),
+                "receipts": [r.model_dump(mode="json") for r in store.receipts.since(0)],
+                "run": self._run(),
+            }
+
+    def read(self) -> tuple[int, JSON]:
+        """Return revision and value of the state at this moment."""
+        with self._store.lock:
+            self._store.refresh()
+            return self._store.revision, self._store.public()
+
+    def tell_actions(self) -> None:
+        """Tell the server that there are more actions now."""
+        self._feed.tell({"type": "actions", "actions": self._actions()})
+
+    def answer(self, request: Message) -> None:
+        """Carry out one request; never raises."""
+        try:
+            reply = self._carry_out(request)
+        except Refused as refused:
+            reply = {"problem": refused.problem()}
+        except Exception as error:
+            logger.exception("Freak could not carry out a request; nothing was changed")
+            reply = {"problem": Failed(f"Freak failed: {type(error).__name__}").problem()}
+        self._feed.tell({"type": "reply", "id": request.get("id"), **reply})
+
+    def _carry_out(self, request: Message) -> dict[str, Any]:
+        if request["kind"] == "cancel":
+            receipt = self._store.cancel(str(request["target"]))
+            return {"receipt": receipt.model_dump(mode="json")}
+        write = Write(
+            kind=request["kind"],
+            path=tuple(request["path"]),
+            body=request["body"],
+            name=request.get("target"),
+            if_match=request.get("if_match"),
+            dry_run=bool(request.get("dry_run")),
+            by=request.get("by", "owner"),
+            note=request.get("note"),
+            key=request.get("key"),
+        )
+        receipt = self._store.submit(write)
+        if receipt.status == "rejected" and receipt.error is not None:
+            raise refusal({**receipt.error, "receipt": receipt.model_dump(mode="json")})
+        return {"receipt": receipt.model_dump(mode="json")}
+
+    def _actions(self) -> dict[str, Any]:
+        return {
+            name: {"description": action.description, "arguments": action.schema}
+            for name, action in self._store.actions.items()
+        }
+
+    def _run(self) -> dict[str, Any]:
+        return {
+            "id": self._served.id,
+            "name": self._served.name,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "world_size": 1,
+            "started_at": self._started_at,
+            "apply": self._store.apply_when,
+            "versions": {"python": platform.python_version(), "freak": _version()},
+        }
+
+
+def _version() -> str:
+    try:
+        return metadata.version("freak-control")
+    except metadata.PackageNotFoundError:
+        return "unknown"

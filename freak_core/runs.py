@@ -1,0 +1,117 @@
+"""Runs: how a client on the same machine finds a program and its token."""
+
+import contextlib
+import json
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+import platformdirs
+from pydantic import BaseModel, ValidationError
+
+from freak_core.errors import NotFound
+from freak_core.receipts import now
+
+
+class Run(BaseModel):
+    """What is known of a run from its file, ``<home>/runs/<id>.json``, mode 0600."""
+
+    id: str
+    name: str
+    url: str
+    token: str
+    host: str
+    pid: int
+    pid_started: float | None = None
+    started_at: str
+    journal: str | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process that wrote the file still runs; always so for one of another host."""
+        if self.host != socket.gethostname():
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+        return process_started(self.pid) == self.pid_started
+
+
+def home() -> Path:
+    """Return Freak's folder: ``$FREAK_HOME``, else the platform's user state folder."""
+    return Path(os.environ.get("FREAK_HOME") or platformdirs.user_state_dir("freak"))
+
+
+def process_started(pid: int) -> float | None:
+    """Return when a process was started, in clock ticks since boot, where the system tells."""
+    try:
+        return float(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def new_run(run_id: str, name: str, url: str, token: str, journal: Path | None) -> Run:
+    """Describe the run of this very process."""
+    pid = os.getpid()
+    return Run(
+        id=run_id,
+        name=name,
+        url=url,
+        token=token,
+        host=socket.gethostname(),
+        pid=pid,
+        pid_started=process_started(pid),
+        started_at=now(),
+        journal=str(journal) if journal else None,
+    )
+
+
+def publish(run: Run) -> Path:
+    """Write the run's file, atomically and for this user's eyes only; return its path."""
+    folder = home() / "runs"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
+    with os.fdopen(descriptor, "w") as file:
+        file.write(run.model_dump_json())
+    path = folder / f"{run.id}.json"
+    Path(temporary).replace(path)
+    return path
+
+
+def list_runs() -> list[Run]:
+    """Return the runs that are alive, newest first; files of dead ones are removed."""
+    runs = []
+    for path in (home() / "runs").glob("*.json"):
+        try:
+            run = Run.model_validate(json.loads(path.read_text()))
+        except (OSError, ValueError, ValidationError):
+            continue
+        if run.alive:
+            runs.append(run)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
+    return sorted(runs, key=lambda run: run.started_at, reverse=True)
+
+
+def find_run(wanted: str | None = None) -> Run:
+    """Return the one live run whose name, id or id prefix is ``wanted``; without one, the only live run.
+
+    Raises:
+        NotFound: there is none, or more than one; the message lists what there is.
+    """
+    runs = list_runs()
+    if wanted is not None:
+        matching = [run for run in runs if wanted in (run.id, run.name)]
+        matching = matching or [run for run in runs if run.id.startswith(wanted)]
+    else:
+        matching = runs
+    if len(matching) == 1:
+        return matching[0]
+    listed = ", ".join(f"{run.name} ({run.id})" for run in (matching or runs)) or "none"
+    what = f"{'more than one' if matching else 'no'} live run" + (f" called {wanted!r}" if wanted else "")
+    raise NotFound(f"{what} in {home()}; there are: {listed}")

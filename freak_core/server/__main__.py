@@ -1,0 +1,80 @@
+"""The server process: ``python -m freak_core.server FD``, where FD is the socket to serve on.
+
+Its stdin and stdout are the link to the program. It leaves when the program does.
+"""
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import BinaryIO, cast
+
+from freak_core import wire
+from freak_core.errors import Unreachable
+from freak_core.server.app import create_app
+from freak_core.server.http import HttpServer
+from freak_core.server.mirror import Mirror
+from freak_core.wire import Message
+
+
+class Outbox:
+    """Requests on their way to the program, written by a thread so that a hung program blocks nobody."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._queue: queue.Queue[Message] = queue.Queue(maxsize=256)
+        threading.Thread(target=self._run, name="freak-outbox", daemon=True).start()
+
+    def send(self, message: Message) -> None:
+        """Queue a request.
+
+        Raises:
+            Unreachable: 503, the program takes none any more.
+        """
+        try:
+            self._queue.put_nowait(message)
+        except queue.Full:
+            raise Unreachable("the program does not take requests at present", retry_after=5) from None
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                wire.write(self._stream, wire.encode(self._queue.get()))
+
+
+def _leave_with(parent: int) -> None:
+    """Leave when the program is gone, also where a forked child of it still holds our stdin open."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
+def main() -> None:
+    """Serve until the program closes our stdin."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    stdout = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # a stray print must not end up in the link
+    messages = wire.read(cast(BinaryIO, sys.stdin.buffer))
+    hello = next(messages, None)
+    if hello is None:
+        return
+    mirror = Mirror(Outbox(cast(BinaryIO, stdout)).send)
+    mirror.receive(hello)
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    server = HttpServer(create_app(mirror, hello), listener, hello["log_level"])
+    server.start()
+    for message in messages:
+        mirror.receive(message)
+    mirror.end()
+    time.sleep(0.1)  # streams see the end and say goodbye
+    server.stop(1.0)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Embedded: the same routes inside the user's own app, in the user's own process."""
+
+import asyncio
+from typing import Any, Protocol
+
+from fastapi import FastAPI
+
+from freak_core.server.access import Access
+from freak_core.server.app import mount_routes
+from freak_core.server.mirror import Mirror
+from freak_core.wire import Message
+
+
+class Program(Protocol):
+    """The program's side of the link."""
+
+    def hello(self) -> Message:
+        """Return who we are."""
+
+    def answer(self, request: Message) -> None:
+        """Carry out one request; the reply comes as a message."""
+
+    def read(self) -> tuple[int, Any]:
+        """Return revision and value of the state at this moment."""
+
+
+class EmbeddedMirror(Mirror):
+    """A mirror in the program's own process: it reads the state itself instead of a copy."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(self._carry_out)
+        self._program = program
+
+    async def current(self) -> Any:
+        """Return the state as it is now, with what the program itself has just changed."""
+        self.revision, self.value = await asyncio.to_thread(self._program.read)
+        return self.value
+
+    def _carry_out(self, request: Message) -> None:
+        asyncio.get_running_loop().run_in_executor(None, self._program.answer, request)
+
+
+def mount(app: FastAPI, program: Program) -> Mirror:
+    """Mount the routes into ``app``; requests are carried out on a worker thread of its event loop.
+
+    Whoever serves the app decides under which names it is reached: unless ``allowed_hosts`` says
+    otherwise the Host header is not checked. The token is needed here too.
+    """
+    mirror = EmbeddedMirror(program)
+    hello = program.hello()
+    access = Access(hello["token"], hello["read_token"], hosts=hello["allowed_hosts"] or None)
+    mount_routes(app, mirror, access, hello["prefix"])
+    return mirror

@@ -1,0 +1,54 @@
+"""HTTP: uvicorn on a socket that is bound already, in a thread, so that it installs no signal handlers."""
+
+import logging
+import socket
+import threading
+import time
+
+import uvicorn
+from fastapi import FastAPI
+
+logger = logging.getLogger("freak")
+
+
+class HttpServer:
+    """Serves ``app`` on ``listener`` until it is stopped."""
+
+    def __init__(self, app: FastAPI, listener: socket.socket, log_level: str) -> None:
+        self._listener = listener
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                loop="asyncio",
+                lifespan="off",
+                log_level=log_level,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._thread = threading.Thread(target=self._run, name="freak-http", daemon=True)
+
+    def start(self) -> None:
+        """Start serving."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Finish what is being answered and end within ``timeout`` seconds."""
+        self._server.should_exit = True
+        deadline = time.monotonic() + timeout
+        self._thread.join(timeout)
+        if time.monotonic() >= deadline:
+            self._server.force_exit = True
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still serves."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._listener])

@@ -1,0 +1,230 @@
+"""The mirror: what the server knows of the program. Reads are answered here and never wake the program."""
+
+import asyncio
+import contextlib
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from freak_core.errors import NotFound, Unreachable, refusal
+from freak_core.wire import Message
+
+ANSWER_WITHIN = 10.0
+"""Seconds the program has to answer a write before the client is told that it does not."""
+
+_UNSETTLED = "accepted"
+
+
+class Mirror:
+    """A copy of the program's state, receipts and events, fed by messages from any thread.
+
+    Args:
+        send: hands a request to the program; must not block.
+    """
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send = send
+        self._lock = threading.Lock()
+        self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._replies: dict[str, Message] = {}
+        self._expected: set[str] = set()
+        self.boot = ""
+        self.prefix = ""
+        self.schema: dict[str, Any] = {}
+        self.actions: dict[str, Any] = {}
+        self.revision = 0
+        self.value: Any = None
+        self.run: dict[str, Any] = {}
+        self.receipts: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self.events: deque[Message] = deque(maxlen=2000)
+        self.floor = 0
+        self.ended = False
+        self._pace = Pace()
+
+    # -- fed by the program ----------------------------------------------------------------------
+
+    def receive(self, message: Message) -> None:
+        """Take in one message from the program."""
+        with self._lock:
+            match message["type"]:
+                case "hello":
+                    self._hello(message)
+                case "event":
+                    self._event(message)
+                case "actions":
+                    self.actions = message["actions"]
+                case "reply" if message["id"] in self._expected:
+                    self._replies[message["id"]] = message
+            self._wake()
+
+    def end(self) -> None:
+        """Note that the program is gone: streams end, writes are refused."""
+        with self._lock:
+            self.ended = True
+            self._wake()
+
+    def _hello(self, message: Message) -> None:
+        self.boot, self.prefix = message["boot"], message["prefix"]
+        self.schema, self.actions, self.run = message["schema"], message["actions"], message["run"]
+        self.floor = message["floor"]
+        self.receipts = OrderedDict((receipt["id"], receipt) for receipt in message["receipts"])
+        for event in message["events"]:
+            self._event(event)
+        self.revision, self.value = message["revision"], message["value"]
+
+    def _event(self, event: Message) -> None:
+        data = event["data"]
+        match event["event"]:
+            case "state":
+                self.revision, self.value = data["revision"], data["value"]
+            case "receipt":
+                self.receipts[data["id"]] = data
+                if len(self.receipts) > 1000:
+                    self.receipts.popitem(last=False)
+            case "run":
+                self.run = {**self.run, **data}
+            case "progress":
+                self.run = {**self.run, **{k: v for k, v in data.items() if v is not None}}
+                self._pace.note(data.get("step"))
+        if len(self.events) == self.events.maxlen:
+            self.floor = self.events[0]["seq"]
+        self.events.append(event)
+
+    def _wake(self) -> None:
+        for loop, event in self._waiters:
+            with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits there
+                loop.call_soon_threadsafe(event.set)
+
+    # -- asked by the routes ---------------------------------------------------------------------
+
+    async def current(self) -> Any:
+        """Return the state as it is now."""
+        return self.value
+
+    def run_info(self) -> dict[str, Any]:
+        """Return what is known of the run, with its pace."""
+        with self._lock:
+            return {**self.run, "revision": self.revision, **self._pace.facts()}
+
+    def receipt(self, receipt_id: str) -> dict[str, Any]:
+        """Return a receipt.
+
+        Raises:
+            NotFound: no such receipt, or too old to be remembered.
+        """
+        with self._lock:
+            if receipt_id not in self.receipts:
+                raise NotFound(
+                    f"there is no receipt {receipt_id!r} among the newest; the journal has them all"
+                )
+            return self.receipts[receipt_id]
+
+    def receipts_since(self, seq: int, limit: int) -> list[dict[str, Any]]:
+        """Return the receipts numbered above ``seq``, oldest first."""
+        with self._lock:
+            return sorted((r for r in self.receipts.values() if r["seq"] > seq), key=lambda r: r["seq"])[
+                :limit
+            ]
+
+    def events_since(self, seq: int) -> list[Message] | None:
+        """Return the events after ``seq``, or None where some of them are forgotten."""
+        with self._lock:
+            if seq < self.floor:
+                return None
+            return [event for event in self.events if event["seq"] > seq]
+
+    def position(self) -> int:
+        """Return the number of the newest event."""
+        with self._lock:
+            return self.events[-1]["seq"] if self.events else self.floor
+
+    @contextlib.asynccontextmanager
+    async def news(self) -> AsyncIterator[asyncio.Event]:
+        """Give an event that is set whenever something arrived."""
+        waiter = (asyncio.get_running_loop(), asyncio.Event())
+        with self._lock:
+            self._waiters.add(waiter)
+        try:
+            yield waiter[1]
+        finally:
+            with self._lock:
+                self._waiters.discard(waiter)
+
+    async def request(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Hand a write to the program and return the receipt it answers with.
+
+        Raises:
+            Refused: as the program answered.
+            Unreachable: it is gone or does not answer; whether it carries the request out is unknown.
+        """
+        request_id = secrets.token_hex(8)
+        async with self.news() as news:
+            with self._lock:
+                if self.ended:
+                    raise Unreachable("the program is gone")
+                self._expected.add(request_id)
+            try:
+                self._send({"type": "request", "id": request_id, **message})
+                await self._until(news, lambda: request_id in self._replies, ANSWER_WITHIN)
+                reply = self._replies.get(request_id)
+            finally:
+                with self._lock:
+                    self._expected.discard(request_id)
+                    self._replies.pop(request_id, None)
+        if reply is None:
+            gone = "is gone" if self.ended else f"did not answer within {ANSWER_WITHIN:.0f} s"
+            raise Unreachable(
+                f"the program {gone}; the request may still be carried out: repeat it with the same Idempotency-Key"
+            )
+        if "problem" in reply:
+            raise refusal(reply["problem"])
+        receipt: dict[str, Any] = reply["receipt"]
+        return receipt
+
+    async def settled(self, receipt: dict[str, Any], within: float) -> dict[str, Any]:
+        """Return the receipt once the request has ended, or as it is after ``within`` seconds."""
+
+        def latest() -> dict[str, Any]:
+            return self.receipts.get(receipt["id"], receipt)
+
+        async with self.news() as news:
+            await self._until(news, lambda: latest()["status"] != _UNSETTLED, within)
+        return latest()
+
+    async def _until(self, news: asyncio.Event, condition: Callable[[], bool], within: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while not condition() and not self.ended:
+                    await news.wait()
+                    news.clear()
+
+
+class Pace:
+    """How fast the program goes, from the progress it tells."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque(maxlen=50)
+        self._last: float | None = None
+
+    def note(self, step: int | None) -> None:
+        """Note that the program has told its progress."""
+        self._last = time.monotonic()
+        if step is not None:
+            if self._marks and step < self._marks[-1][1]:
+                self._marks.clear()
+            self._marks.append((self._last, step))
+
+    def facts(self) -> dict[str, Any]:
+        """Return steps per second, seconds since the last progress, and whether that is suspiciously long."""
+        if self._last is None:
+            return {"steps_per_second": None, "seconds_since_progress": None, "stalled": False}
+        idle = time.monotonic() - self._last
+        rate = None
+        if len(self._marks) > 1 and self._marks[-1][0] > self._marks[0][0]:
+            (t0, s0), (t1, s1) = self._marks[0], self._marks[-1]
+            rate = (s1 - s0) / (t1 - t0)
+        patience = max(60.0, 20.0 / rate) if rate else 60.0
+        return {"steps_per_second": rate, "seconds_since_progress": idle, "stalled": idle > patience}
