@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from freak_core.actions import Action
+from freak_core.control import control
 from freak_core.errors import (
     AccessDenied,
     ConfigurationError,
@@ -19,16 +21,19 @@ from freak_core.errors import (
     Unauthorized,
     Unreachable,
     UnsupportedMedia,
+    refusal,
 )
-from freak_core.freak import Freak, control
+from freak_core.freak import Freak
 from freak_core.receipts import Applied, ChangedValue, Receipt
-from freak_core.store import Entry, Store, Write
+from freak_core.store import Store
+from freak_core.write import Entry, Write
 
 if TYPE_CHECKING:
     from freak_core.client import Client
 
 __all__ = [
     "AccessDenied",
+    "Action",
     "Applied",
     "ChangedValue",
     "Client",
@@ -53,6 +58,7 @@ __all__ = [
     "UnsupportedMedia",
     "Write",
     "control",
+    "refusal",
 ]
 
 

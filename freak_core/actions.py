@@ -1,5 +1,6 @@
 """Actions: functions of the program that a request may call."""
 
+import functools
 import inspect
 import logging
 from collections.abc import Callable
@@ -24,8 +25,9 @@ class Action:
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
         self.function = function
-        self.name = name or function.__name__
-        self.description = inspect.getdoc(function) or ""
+        inner = function.func if isinstance(function, functools.partial) else function
+        self.name = name or inner.__name__
+        self.description = inspect.getdoc(inner) or ""
         self._arguments = _arguments_model(self.name, function)
 
     @property
@@ -69,7 +71,8 @@ class Action:
 
 
 def _arguments_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
-    hints = get_type_hints(function, include_extras=True)
+    inner = function.func if isinstance(function, functools.partial) else function
+    hints = get_type_hints(inner, include_extras=True)
     fields: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):

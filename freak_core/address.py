@@ -1,6 +1,7 @@
 """The address to serve at: bound in the program, so that a taken port is known at once."""
 
 import contextlib
+import errno
 import ipaddress
 import socket
 
@@ -55,10 +56,33 @@ def _listen(address: str, port: int) -> socket.socket:
 
 
 def _explained(host: str, port: int, error: OSError) -> ConfigurationError:
-    import errno
-
     if error.errno == errno.EADDRINUSE:
         return PortTaken(
             f"port {port} on {host} is in use; choose another, or none to take the next free one"
         )
     return ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror or error}")
+
+
+def checked_prefix(prefix: str | None) -> str:
+    """Return a path prefix without a slash at its end.
+
+    Raises:
+        ConfigurationError: it does not begin with a slash.
+    """
+    prefix = (prefix or "").rstrip("/")
+    if prefix and not prefix.startswith("/"):
+        raise ConfigurationError(f"prefix {prefix!r} must begin with a slash")
+    return prefix
+
+
+def checked_port(port: int | str | None) -> int | None:
+    """Return a port as a number.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if port is None or str(port) == "":
+        return None
+    if not str(port).isdigit() or int(port) > 65535:
+        raise ConfigurationError(f"port {port!r} is not a number from 0 to 65535")
+    return int(port)

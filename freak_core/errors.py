@@ -164,7 +164,8 @@ class Unreachable(Refused):
     status, title = 503, "Not reachable"
 
 
-_BY_STATUS: dict[int, type[Refused]] = {kind.status: kind for kind in (*Refused.__subclasses__(), Malformed)}
+_KINDS: list[type[Refused]] = Refused.__subclasses__()
+_BY_STATUS = {kind.status: kind for kind in _KINDS}
 
 
 def refusal(problem: dict[str, Any]) -> Refused:

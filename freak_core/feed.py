@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,8 @@ class Feed:
         self._journal = journal
         self._on_idle = on_idle
         self._sink: Callable[[Message], None] | None = None
+        self._progress: Message | None = None
+        self._progress_due = 0.0
         self._must: deque[Message] = deque()
         self._may: deque[Message] = deque(maxlen=1000)
         self._wake = threading.Event()
@@ -56,7 +59,11 @@ class Feed:
 
     def measure(self, kind: EventType, data: dict[str, Any]) -> None:
         """Tell an event that may be dropped when there are too many."""
-        self._may.append({"type": "event", "event": kind, "data": data})
+        message = {"type": "event", "event": kind, "data": data}
+        if kind == "progress":
+            self._progress = message  # the newest supersedes all before it
+        else:
+            self._may.append(message)
         if not self._wake.is_set():
             self._wake.set()
 
@@ -113,6 +120,10 @@ class Feed:
             self._urgent.clear()
 
     def _pass_on(self) -> None:
+        if self._progress is not None and (time.monotonic() >= self._progress_due or self._closed):
+            message, self._progress = self._progress, None
+            self._progress_due = time.monotonic() + 0.5
+            self._may.append(message)
         while self._must or self._may:
             message = self._must[0] if self._must else self._may[0]
             if message["type"] != "closed":

@@ -18,14 +18,15 @@ from pydantic import BaseModel
 
 from freak_core import runs
 from freak_core.actions import Action
-from freak_core.address import bind, is_loopback
+from freak_core.address import bind, checked_port, checked_prefix, is_loopback
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
 from freak_core.journal import Journal
 from freak_core.link import Link
-from freak_core.receipts import Applied, Receipt
+from freak_core.receipts import Applied, Receipt, now
 from freak_core.responder import Responder
 from freak_core.store import Apply, Store
+from freak_core.token import checked_token, new_token
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -78,19 +79,20 @@ class Freak:
         allowed_hosts: Sequence[str] = (),
     ) -> None:
         self.app = app
-        self.prefix = _prefix(prefix)
+        self.prefix = checked_prefix(prefix)
         self.host = os.environ.get("FREAK_HOST", host)
-        self.port = _port(os.environ.get("FREAK_PORT", port))
+        self.port = checked_port(os.environ.get("FREAK_PORT", port))
         self.docs_url = docs_url
         self.uvicorn_log_level = uvicorn_log_level
         self.name = name or Path(sys.argv[0] or "python").stem or "python"
-        self.token = _token(os.environ.get("FREAK_TOKEN", token))
-        self.read_token = secrets.token_urlsafe(32)
+        self.token = checked_token(os.environ.get("FREAK_TOKEN", token))
+        self.read_token = new_token()
         self.allowed_hosts = tuple(allowed_hosts)
         self.disabled = os.environ.get("FREAK_DISABLED", "") not in ("", "0")
         if not is_loopback(self.host) and not self.allowed_hosts and app is None:
             raise ConfigurationError(
-                f"host {self.host!r} can be reached from other machines; say under which names in allowed_hosts=[...]"
+                f"host {self.host!r} can be reached from other machines; "
+                "say under which names in allowed_hosts=[...]"
             )
         self.id = secrets.token_hex(6)
         self.journal_path = (
@@ -107,12 +109,13 @@ class Freak:
 
     # -- starting and stopping -------------------------------------------------------------------
 
-    def control(self, state: BaseModel, serve: bool | None = None) -> Self:
+    def control(self, state: BaseModel, serve: bool | None = None, *, apply: Apply | None = None) -> Self:
         """Put ``state`` under control and serve it, unless you serve your own app.
 
         Args:
             state: a pydantic model instance; it is changed in place.
             serve: ``False`` to start the server later with ``serve()``.
+            apply: in place of what the constructor was given.
 
         Raises:
             ConfigurationError: already controlling, or not a pydantic model instance.
@@ -122,7 +125,7 @@ class Freak:
             raise ConfigurationError(f"control() needs a pydantic model instance, not {type(state).__name__}")
         if self._store is not None:
             raise ConfigurationError("this Freak controls a state already; stop() it first, or make another")
-        store = Store(state, self._apply, actions=self._actions, on_change=self._on_change)
+        store = Store(state, apply or self._apply, actions=self._actions, on_change=self._on_change)
         self._store = store
         if self.disabled:
             return self
@@ -138,7 +141,7 @@ class Freak:
         except BaseException:
             self._store = self._feed = self._journal = None
             raise
-        self._journal.open({"run": self.id, "name": self.name, "started_at": runs.now()})
+        self._journal.open({"run": self.id, "name": self.name, "started_at": now()})
         self._feed.start()
         _live.add(self)
         atexit.register(self.stop)
@@ -306,69 +309,6 @@ class Freak:
             self._link.forget()
         self._feed = self._link = self._run_file = None
         atexit.unregister(self.stop)
-
-
-def control(
-    state: BaseModel,
-    app: "FastAPI | None" = None,
-    serve: bool | None = None,
-    prefix: str | None = None,
-    host: str = "127.0.0.1",
-    port: int | None = None,
-    docs_url: str = "/docs",
-    uvicorn_log_level: str = "error",
-    *,
-    name: str | None = None,
-    token: str | None = None,
-    apply: Apply = "now",
-    journal: str | os.PathLike[str] | None = None,
-    allowed_hosts: Sequence[str] = (),
-) -> Freak:
-    """Put ``state`` under remote control, in one line; see ``Freak`` for the arguments.
-
-    >>> from pydantic import BaseModel
-    >>> class State(BaseModel):
-    ...     lr: float = 1e-3
-    >>> freak = control(State())
-    >>> freak.stop()
-    """
-    freak = Freak(
-        app,
-        prefix,
-        host,
-        port,
-        docs_url,
-        uvicorn_log_level,
-        name=name,
-        token=token,
-        apply=apply,
-        journal=journal,
-        allowed_hosts=allowed_hosts,
-    )
-    return freak.control(state, serve=serve)
-
-
-def _prefix(prefix: str | None) -> str:
-    prefix = (prefix or "").rstrip("/")
-    if prefix and not prefix.startswith("/"):
-        raise ConfigurationError(f"prefix {prefix!r} must begin with a slash")
-    return prefix
-
-
-def _port(port: int | str | None) -> int | None:
-    if port is None or str(port) == "":
-        return None
-    if not str(port).isdigit() or int(port) > 65535:
-        raise ConfigurationError(f"port {port!r} is not a number from 0 to 65535")
-    return int(port)
-
-
-def _token(token: str | None) -> str:
-    if not token:
-        return secrets.token_urlsafe(32)
-    if len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigurationError("the token must have at least 16 printable ASCII characters and no spaces")
-    return token
 
 
 def _after_fork_in_child() -> None:

@@ -11,9 +11,10 @@ from freak_core.errors import Failed, Refused, refusal
 from freak_core.feed import Feed
 from freak_core.receipts import now
 from freak_core.schema import json_schema
+from freak_core.store import Store
 from freak_core.strict_json import JSON
-from freak_core.store import Store, Write
 from freak_core.wire import Message
+from freak_core.write import Write
 
 logger = logging.getLogger("freak")
 

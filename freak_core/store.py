@@ -1,8 +1,6 @@
 """The store: one pydantic object under control, its revision, and the requests waiting for it."""
 
 import copy
-import hashlib
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +12,11 @@ from pydantic import BaseModel
 
 from freak_core import merge
 from freak_core.actions import Action
-from freak_core.errors import Conflict, NotFound, Refused, Rejected, RunOver
-from freak_core.paths import Path, to_pointer
+from freak_core.errors import Conflict, NotFound, Refused, RunOver
+from freak_core.paths import to_pointer
 from freak_core.receipts import Applied, ChangedValue, Receipt, ReceiptHistory
 from freak_core.strict_json import JSON
+from freak_core.write import Entry, KeysSeen, Write
 
 logger = logging.getLogger("freak")
 
@@ -32,43 +31,6 @@ class Listener(Protocol):
 
     def state(self, revision: int, value: dict[str, JSON]) -> None:
         """Hear the new state, as readers see it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A request to change the state or to call an action, before it has a receipt.
-
-    ``if_match`` is the revision the client has seen; ``key`` makes a retry return the first receipt.
-    """
-
-    kind: Literal["patch", "put", "reset", "action"]
-    path: Path = ()
-    body: JSON = None
-    name: str | None = None
-    if_match: int | None = None
-    dry_run: bool = False
-    by: str = "program"
-    note: str | None = None
-    key: str | None = None
-
-    def operation(self) -> merge.Operation:
-        """Return what this write does to the state."""
-        if self.kind == "action":
-            raise TypeError("an action is no operation on the state")
-        return merge.Operation(self.kind, self.path, self.body)
-
-    def fingerprint(self) -> str:
-        """Return a digest that is equal for equal requests."""
-        text = json.dumps([self.kind, self.path, self.body, self.name], sort_keys=True)
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An accepted write on its way to be applied, on this rank and on others."""
-
-    receipt_id: str
-    write: Write
 
 
 @dataclass(slots=True)
@@ -92,7 +54,8 @@ class Store:
     initial: dict[str, JSON] = field(init=False)
     on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
     _pending: list[Entry] = field(default_factory=list)
-    _keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+    _keys: KeysSeen = field(default_factory=KeysSeen)
     _seq: int = 0
     _public: dict[str, JSON] = field(init=False)
 
@@ -131,7 +94,7 @@ class Store:
             seen = merge.public(self.model)
             if seen != self._public:
                 self._moved_on(seen)
-        except Exception:  # noqa: BLE001 - the program may be changing the object this very moment
+        except Exception:  # the program may be changing the object this very moment
             logger.debug("Freak could not read the state; it will try again", exc_info=True)
         finally:
             self.lock.release()
@@ -145,7 +108,7 @@ class Store:
             Refused: the write changes nothing; a receipt says so (``error.receipt``).
         """
         with self.lock:
-            repeated = self._repeated(write)
+            repeated = self.receipts.get(self._keys.receipt_id(write) or "")
             if repeated is not None:
                 return repeated
             self.refresh()
@@ -163,13 +126,13 @@ class Store:
                 if not write.dry_run:
                     receipt = self._write(receipt, status="rejected", error=refused.problem())
                     refused.receipt = receipt.model_dump(mode="json")
-                    self._remember(write, receipt)
+                    self._keys.remember(write, receipt.id)
                 raise
             if write.dry_run:
                 return receipt
             entry = Entry(receipt.id, write)
             receipt = self._write(receipt)
-            self._remember(write, receipt)
+            self._keys.remember(write, receipt.id)
             if self.apply_when == "sync":
                 self._pending.append(entry)
                 return receipt
@@ -181,6 +144,7 @@ class Store:
             return []
         with self.lock:
             taken, self._pending = self._pending, []
+            self._taken.update(entry.receipt_id for entry in taken)
             return taken
 
     def cancel(self, receipt_id: str) -> Receipt:
@@ -215,8 +179,14 @@ class Store:
                 self.revision += 1
             return changes
 
-    def revert(self, document: dict[str, JSON], revision: int) -> None:
-        """Put the state back to a ``merge.document`` taken before, as after a failure on some rank."""
+    def memento(self) -> tuple[dict[str, JSON], int]:
+        """Return what ``revert`` needs to come back to here."""
+        with self.lock:
+            return merge.document(self.model), self.revision
+
+    def revert(self, memento: tuple[dict[str, JSON], int]) -> None:
+        """Put the state back to where it was, as after a failure on some rank."""
+        document, revision = memento
         with self.lock:
             operation = merge.Operation("put", (), document)
             merge.commit(self.model, merge.propose(self.model, [operation], self.initial))
@@ -233,6 +203,7 @@ class Store:
     ) -> Receipt | None:
         """Write the end of a request that was taken: applied, or failed and why."""
         with self.lock:
+            self._taken.discard(receipt_id)
             receipt = self.receipts.get(receipt_id)
             if receipt is None:
                 return None
@@ -271,10 +242,12 @@ class Store:
             id=entry.receipt_id, kind=write.kind, status="failed"
         )
 
-    def record(self, name: str, applied: Applied, result: Any, *, note: str | None = None) -> Receipt:
+    def record(self, name: str, applied: Applied, result: Any, *, error: Refused | None = None) -> Receipt:
         """Write a receipt for something that the program did by itself, as a consequence of a state."""
         with self.lock:
-            receipt = Receipt(kind="action", name=name, revision=self.revision, note=note)
+            receipt = Receipt(kind="action", name=name, revision=self.revision)
+            if error is not None:
+                return self._write(receipt, status="failed", error=error.problem(), result=result)
             return self._write(receipt, status="applied", applied=applied, result=result)
 
     def close(self, reason: str) -> None:
@@ -302,6 +275,10 @@ class Store:
             raise Conflict(
                 f"the state is at revision {self.revision}, not {write.if_match}: read it again, then repeat"
             )
+        if write.if_match is not None and (self._pending or self._taken):
+            raise Conflict(
+                "other requests are about to change the state: read it again once they are applied"
+            )
         if write.kind == "action":
             action = self.actions.get(str(write.name))
             if action is None:
@@ -311,20 +288,6 @@ class Store:
             return
         waiting = [entry.write.operation() for entry in self._pending if entry.write.kind != "action"]
         merge.propose(self.model, [*waiting, write.operation()], self.initial)
-
-    def _repeated(self, write: Write) -> Receipt | None:
-        if write.key is None or write.key not in self._keys:
-            return None
-        receipt_id, fingerprint = self._keys[write.key]
-        if fingerprint != write.fingerprint():
-            raise Rejected(f"Idempotency-Key {write.key!r} was used for another request; take a new one")
-        return self.receipts.get(receipt_id)
-
-    def _remember(self, write: Write, receipt: Receipt) -> None:
-        if write.key is not None:
-            self._keys[write.key] = (receipt.id, write.fingerprint())
-            if len(self._keys) > 10_000:
-                del self._keys[next(iter(self._keys))]
 
     def _write(self, receipt: Receipt, **update: Any) -> Receipt:
         if not receipt.seq:

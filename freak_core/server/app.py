@@ -19,7 +19,10 @@ from freak_core.wire import Message
 
 DASHBOARD = Path(__file__).parent / "dashboard"
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -41,7 +44,7 @@ def create_app(mirror: Mirror, hello: Message) -> FastAPI:
     hosts = (*LOOPBACK, *(host.lower() for host in hello["allowed_hosts"]))
     access = Access(hello["token"], hello["read_token"], hosts)
     mount_routes(app, mirror, access, hello["prefix"])
-    _mount_public(app, access, hello["prefix"])
+    _mount_public(app, hello["prefix"])
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
 
@@ -74,7 +77,7 @@ class Guard:
         await app(scope, receive, send_with_headers)
 
 
-def _mount_public(app: FastAPI, access: Access, prefix: str) -> None:
+def _mount_public(app: FastAPI, prefix: str) -> None:
     """Mount what needs no token: health, and the dashboard's static files."""
 
     @app.get(f"{prefix}/healthz")

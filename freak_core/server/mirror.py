@@ -177,7 +177,8 @@ class Mirror:
         if reply is None:
             gone = "is gone" if self.ended else f"did not answer within {ANSWER_WITHIN:.0f} s"
             raise Unreachable(
-                f"the program {gone}; the request may still be carried out: repeat it with the same Idempotency-Key"
+                f"the program {gone}; the request may still be carried out: "
+                "repeat it with the same Idempotency-Key"
             )
         if "problem" in reply:
             raise refusal(reply["problem"])

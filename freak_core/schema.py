@@ -1,0 +1,271 @@
+"""What a state's types declare: the JSON schema for clients, and the fields behind each annotation."""
+
+import dataclasses
+import enum
+import functools
+import types
+import typing
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
+from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import typing_extensions
+from pydantic import AliasChoices, AliasPath, BaseModel, JsonValue, RootModel, Secret, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
+from pydantic_core import CoreSchema, PydanticUndefined
+
+SECRETS = (SecretStr, SecretBytes, Secret)
+"""The types whose values no reader may see."""
+
+_WRAPPERS = (typing.Required, typing.NotRequired, typing.Final, typing_extensions.ReadOnly)
+
+
+class _TolerantJsonSchema(GenerateJsonSchema):
+    """Describes as ``{}`` what has no JSON schema, such as a callable, instead of failing."""
+
+    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:  # noqa: ARG002
+        return {}
+
+    def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
+        """Say nothing: a default that JSON cannot write is left out."""
+
+
+def json_schema(model_class: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of what clients may send, by field names. Never raises."""
+    try:
+        return model_class.model_json_schema(by_alias=False, schema_generator=_TolerantJsonSchema)
+    except Exception:  # noqa: BLE001  a user's __get_pydantic_json_schema__ may raise anything
+        properties: dict[str, Any] = {name: {} for name in model_class.model_fields}
+        return {"title": model_class.__name__, "type": "object", "properties": properties}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """The declared fields of a model, dataclass or TypedDict.
+
+    Attributes:
+        fields: annotation by field name.
+        aliases: field name by alias.
+        alias_paths: aliases that reach into the input, with the field they fill.
+        required: fields without a default.
+        removable: TypedDict keys that may be missing.
+        computed: names that can be read but not set.
+        tags: the JSON values that a Literal field allows.
+        open: unknown keys are kept (``extra="allow"``).
+        checked: unknown keys are mistakes; not where a before-validator may rename them.
+    """
+
+    fields: Mapping[str, Any]
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    alias_paths: Sequence[tuple[AliasPath, str]] = ()
+    required: frozenset[str] = frozenset()
+    removable: frozenset[str] = frozenset()
+    computed: frozenset[str] = frozenset()
+    tags: Mapping[str, frozenset[Any]] = dataclasses.field(default_factory=dict)
+    open: bool = False
+    checked: bool = True
+
+    def name(self, key: str) -> str | None:
+        """Return the field that ``key`` names, itself or as an alias."""
+        return key if key in self.fields else self.aliases.get(key)
+
+    def by_names(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``body`` with its aliases replaced by field names; unknown keys stay."""
+        found = {}
+        for alias, name in self.alias_paths:
+            value = alias.search_dict_for_path(dict(body))
+            if value is not PydanticUndefined:
+                found[name] = value
+        heads = {alias.path[0] for alias, _ in self.alias_paths if found}
+        kept = {
+            self.name(key) or key: value for key, value in body.items() if self.name(key) or key not in heads
+        }
+        return found | kept
+
+    def misfit(self, body: Mapping[str, Any]) -> tuple[int, int]:
+        """Return how badly ``body`` fits: wrong tags, then unknown keys."""
+        named = self.by_names(body)
+        wrong = sum(
+            1 for name, allowed in self.tags.items() if name in named and not _among(named[name], allowed)
+        )
+        unknown = sum(1 for key in named if key not in self.fields)
+        return wrong, 0 if self.open or not self.checked else unknown
+
+
+def members(annotation: Any) -> Iterator[Any]:
+    """Yield the types that a value may have: unions, aliases, Annotated and root models are opened up."""
+    origin = get_origin(annotation)
+    if annotation is JsonValue:  # any JSON, so that null in a patch removes a key
+        yield Any
+    elif origin is Annotated or origin in _WRAPPERS:
+        yield from members(get_args(annotation)[0])
+    elif origin in (Union, types.UnionType):
+        for member in get_args(annotation):
+            yield from members(member)
+    elif _is_alias(annotation) or _is_alias(origin):
+        yield from members((annotation if _is_alias(annotation) else origin).__value__)
+    elif isinstance(annotation, NewType):
+        yield from members(annotation.__supertype__)
+    elif isinstance(annotation, TypeVar):
+        yield from members(annotation.__bound__ or Any)
+    elif isinstance(annotation, type) and issubclass(annotation, RootModel):
+        yield from members(annotation.model_fields["root"].annotation)
+    else:
+        yield annotation
+
+
+def allows_none(annotation: Any) -> bool:
+    """Whether None is declared, as in ``float | None``; ``Any`` does not declare it."""
+    return any(member in (None, type(None)) for member in members(annotation))
+
+
+def is_secret(annotation: Any) -> bool:
+    """Whether a value of this annotation may be a secret."""
+    kinds = (get_origin(member) or member for member in members(annotation))
+    return any(isinstance(kind, type) and issubclass(kind, SECRETS) for kind in kinds)
+
+
+def records(annotation: Any) -> list[Record]:
+    """Return the records that a JSON object may be read as."""
+    found = (record(get_origin(member) or member) for member in members(annotation))
+    return [each for each in found if each is not None]
+
+
+def mapping_value(annotation: Any) -> Any:
+    """Return the annotation of a mapping's values, or None where no mapping is declared."""
+    for member in members(annotation):
+        kind = get_origin(member) or member
+        if typing_extensions.is_typeddict(kind):
+            continue  # a dict at run time, a record by declaration
+        if isinstance(kind, type) and issubclass(kind, Mapping):
+            return (*get_args(member), Any, Any)[1]
+        if member is Any or member is object:
+            return Any
+    return None
+
+
+def item(annotation: Any, index: int) -> Any:
+    """Return the annotation of the item at ``index`` of a list, tuple or set."""
+    found = []
+    for member in members(annotation):
+        kind, args = get_origin(member) or member, get_args(member)
+        if not (isinstance(kind, type) and issubclass(kind, Sequence | Set) and args):
+            continue
+        fixed = issubclass(kind, tuple) and args[-1] is not Ellipsis
+        if index < len(args) or not fixed:
+            found.append(args[index] if fixed else args[0])
+    return Union[tuple(found)] if found else Any  # noqa: UP007  | fails on forward references
+
+
+def pick(annotation: Any, body: Mapping[str, Any], current: Record | None = None) -> Record | None:
+    """Return the record that ``body`` is best read as; ``current`` wins a tie.
+
+    Returns None where the annotation has no record, or a mapping fits better.
+    """
+    candidates = records(annotation)
+    if not candidates:
+        return None
+
+    def rank(candidate: Record) -> tuple[Any, ...]:
+        lacking = candidate.required - candidate.by_names(body).keys()
+        return (*candidate.misfit(body), candidate is not current, len(lacking))
+
+    best = min(candidates, key=rank)
+    if mapping_value(annotation) is None or (best.misfit(body) == (0, 0) and not rank(best)[-1]):
+        return best
+    return None
+
+
+@functools.lru_cache(maxsize=256)
+def names_collide(kind: Any) -> bool:
+    """Whether, anywhere in ``kind``, the alias of one field is the name of another."""
+    seen: set[Any] = set()
+    waiting = [kind]
+    while waiting:
+        annotation = waiting.pop()
+        if not isinstance(annotation, Hashable) or annotation in seen:  # a list: the arguments of a Callable
+            continue
+        seen.add(annotation)
+        for member in members(annotation):
+            waiting += get_args(member) if get_origin(member) is not Literal else ()
+        for each in records(annotation):
+            if any(alias in each.fields and alias != name for alias, name in each.aliases.items()):
+                return True
+            waiting += each.fields.values()
+    return False
+
+
+@functools.lru_cache(maxsize=1024)
+def record(kind: Any) -> Record | None:
+    """Return the record of a model, dataclass or TypedDict class, None for anything else."""
+    if not isinstance(kind, type):
+        return None
+    if issubclass(kind, BaseModel):
+        return _of_fields(kind, kind.model_fields, kind.model_config)
+    if dataclasses.is_dataclass(kind):
+        config = getattr(kind, "__pydantic_config__", {})
+        if hasattr(kind, "__pydantic_fields__"):
+            return _of_fields(kind, kind.__pydantic_fields__, config)
+        return _of_hints(kind, [each.name for each in dataclasses.fields(kind)], config)
+    if typing_extensions.is_typeddict(kind):
+        return _of_hints(kind, list(kind.__annotations__), getattr(kind, "__pydantic_config__", {}))
+    return None
+
+
+def _of_fields(kind: Any, fields: Mapping[str, FieldInfo], config: Mapping[str, Any]) -> Record:
+    aliases, alias_paths = {}, []
+    for name, field in fields.items():
+        for alias in _aliases(field):
+            if isinstance(alias, AliasPath):
+                alias_paths.append((alias, name))
+            else:
+                aliases[alias] = name
+    decorators = kind.__pydantic_decorators__
+    annotations = {name: field.annotation for name, field in fields.items()}
+    return Record(
+        fields=annotations,
+        aliases=aliases,
+        alias_paths=alias_paths,
+        required=frozenset(name for name, field in fields.items() if field.is_required()),
+        computed=frozenset(decorators.computed_fields),
+        tags=_tags(annotations),
+        open=config.get("extra") == "allow",
+        checked=all(each.info.mode != "before" for each in decorators.model_validators.values()),
+    )
+
+
+def _of_hints(kind: Any, names: list[str], config: Mapping[str, Any]) -> Record:
+    try:
+        hints = get_type_hints(kind, include_extras=True)
+    except (NameError, TypeError, AttributeError):  # names that only pydantic could resolve
+        hints = {}
+    annotations = {name: hints.get(name, Any) for name in names}
+    removable = frozenset(getattr(kind, "__optional_keys__", ()))
+    return Record(
+        fields=annotations, removable=removable, tags=_tags(annotations), open=config.get("extra") == "allow"
+    )
+
+
+def _aliases(field: FieldInfo) -> Iterator[str | AliasPath]:
+    alias = field.validation_alias or field.alias
+    for each in alias.choices if isinstance(alias, AliasChoices) else [alias]:
+        if each is not None:
+            yield each
+
+
+def _tags(annotations: Mapping[str, Any]) -> dict[str, frozenset[Any]]:
+    tags = {}
+    for name, annotation in annotations.items():
+        kinds = list(members(annotation))
+        if all(get_origin(kind) is Literal for kind in kinds):
+            values = [value for kind in kinds for value in get_args(kind)]
+            tags[name] = frozenset(each.value if isinstance(each, enum.Enum) else each for each in values)
+    return tags
+
+
+def _among(value: Any, allowed: frozenset[Any]) -> bool:
+    return not isinstance(value, dict | list) and value in allowed
+
+
+def _is_alias(annotation: Any) -> bool:
+    return isinstance(annotation, typing_extensions.TypeAliasType)

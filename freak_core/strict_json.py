@@ -1,0 +1,117 @@
+"""JSON as this program takes it: one meaning for every byte, or a refusal that says why.
+
+Python's ``json`` accepts NaN, overflows ``1e999`` to infinity, keeps the last of two equal keys and lets
+lone surrogates through. None of these survives a round trip, so none is accepted here.
+"""
+
+import json
+import math
+import re
+from typing import Any, NoReturn, TypeAlias
+
+from freak_core.errors import Malformed, TooLarge
+
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+
+MAX_BODY = 64 * 1024
+"""The largest body in bytes."""
+
+MAX_DEPTH = 64
+"""How deep arrays and objects may be nested."""
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def parse(body: bytes | str) -> JSON:
+    """Return the value that ``body`` (UTF-8) spells.
+
+    Raises:
+        TooLarge: the body is over ``MAX_BODY`` bytes.
+        Malformed: it is not JSON, or JSON that has no single meaning (duplicate keys, NaN, lone surrogates).
+    """
+    text = _text(body)
+    _check_depth(text)
+    try:
+        value: JSON = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique
+        )
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise Malformed(f"The body is not JSON: {error.msg} at {where}.") from None
+    except ValueError:  # Python refuses to convert very long integers
+        raise Malformed("The body has an integer with too many digits.") from None
+    if not _encodable(value):
+        raise Malformed("The body has a lone surrogate, which is no character.")
+    return value
+
+
+def dumps(value: Any) -> str:
+    """Return ``value`` as compact JSON in ASCII; floats that JSON cannot write become null."""
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(without_nan(value), separators=(",", ":"), allow_nan=False)
+
+
+def without_nan(value: Any) -> Any:
+    """Return a copy of ``value`` in which NaN and the infinities are None."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _text(body: bytes | str) -> str:
+    data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+    if len(data) > MAX_BODY:
+        raise TooLarge(f"The body has {len(data)} bytes; the limit is {MAX_BODY}.")
+    if not data.strip():
+        raise Malformed("The body is empty; JSON is needed.")
+    try:
+        return body if isinstance(body, str) else data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"The body is not UTF-8: bad byte at position {error.start}.") from None
+
+
+def _check_depth(text: str) -> None:
+    """Refuse deep nesting before the recursive parser sees it."""
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        bracket = match.group()
+        if bracket in "[{":
+            depth += 1
+        elif bracket in "]}":
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise Malformed(f"The body is nested more than {MAX_DEPTH} deep.")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Malformed(f"{name} is not JSON; numbers must be finite.")
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise Malformed("The body has a number too large for a float; numbers must be finite.")
+    return number
+
+
+def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    result: dict[str, JSON] = {}
+    for key, value in pairs:
+        if key in result:
+            raise Malformed(f"The key {json.dumps(key)[:80]} is there twice in one object.")
+        result[key] = value
+    return result
+
+
+def _encodable(value: JSON) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""A write: what a client asks for, before it has a receipt."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from freak_core.errors import Rejected
+from freak_core.merge import Operation
+from freak_core.paths import Path
+from freak_core.strict_json import JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A request to change the state or to call an action, before it has a receipt.
+
+    ``if_match`` is the revision the client has seen; ``key`` makes a retry return the first receipt.
+    """
+
+    kind: Literal["patch", "put", "reset", "action"]
+    path: Path = ()
+    body: JSON = None
+    name: str | None = None
+    if_match: int | None = None
+    dry_run: bool = False
+    by: str = "program"
+    note: str | None = None
+    key: str | None = None
+
+    def operation(self) -> Operation:
+        """Return what this write does to the state."""
+        if self.kind == "action":
+            raise TypeError("an action is no operation on the state")
+        return Operation(self.kind, self.path, self.body)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what another rank needs to apply this write."""
+        return {"kind": self.kind, "path": self.path, "body": self.body, "name": self.name}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Write":
+        """Return a write that came from rank zero."""
+        return cls(data["kind"], tuple(data["path"]), data["body"], data["name"])
+
+    def fingerprint(self) -> str:
+        """Return a digest that is equal for equal requests."""
+        text = json.dumps([self.kind, self.path, self.body, self.name], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An accepted write on its way to be applied, on this rank and on others."""
+
+    receipt_id: str
+    write: Write
+
+
+class KeysSeen:
+    """Remembers which receipt an Idempotency-Key led to, so that a retry gets the same one.
+
+    Args:
+        keep: how many keys to remember.
+    """
+
+    def __init__(self, keep: int = 10_000) -> None:
+        self._keep = keep
+        self._seen: dict[str, tuple[str, str]] = {}
+
+    def receipt_id(self, write: Write) -> str | None:
+        """Return the receipt of an earlier write with the same key, if there was one.
+
+        Raises:
+            Rejected: the key was used for a different request.
+        """
+        if write.key is None or write.key not in self._seen:
+            return None
+        receipt_id, fingerprint = self._seen[write.key]
+        if fingerprint != write.fingerprint():
+            raise Rejected(f"Idempotency-Key {write.key!r} was used for another request; take a new one")
+        return receipt_id
+
+    def remember(self, write: Write, receipt_id: str) -> None:
+        """Note the receipt of a write, if it has a key."""
+        if write.key is not None:
+            self._seen[write.key] = (receipt_id, write.fingerprint())
+            if len(self._seen) > self._keep:
+                del self._seen[next(iter(self._seen))]

@@ -1,0 +1,137 @@
+"""The control callback: a section of the state, actions, and what to do with them on every rank."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from freak_core import ConfigurationError, Freak
+from freak_lightning.agreement import Sync
+from freak_lightning.point import Point
+
+if TYPE_CHECKING:
+    from freak_lightning.session import ControlSession
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Section(BaseModel):
+    """Base of the sections: knows its fields, and keeps what it refuses out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoSection(Section):
+    """The section of a control that has none."""
+
+
+def action(method: Method) -> Method:
+    """Let requests call this method of a ControlCallback, on every rank at the same step.
+
+    The method takes ``trainer``, ``pl_module`` and arguments with annotations, and returns something that
+    JSON can hold.
+    """
+    method.__freak_action__ = True  # type: ignore[attr-defined]
+    return method
+
+
+class ControlCallback(Callback):
+    """Base of all controls. Yours needs a section and what to do when it has changed::
+
+        class Temperature(ControlCallback):
+            class State(Section):
+                value: float = Field(1.0, gt=0)
+
+            def apply(self, trainer, pl_module):
+                pl_module.temperature = self.state.value
+
+    All controls of a trainer share one server on global rank zero and one session.
+
+    Args:
+        freak: how to serve (host, port, name, token); one for all controls, so give it to one of them.
+        sync: every how many optimizer steps the ranks look for requests; ``"epoch"`` or ``"auto"``. One for
+            all controls too.
+    """
+
+    State: ClassVar[type[BaseModel]] = NoSection
+    section: ClassVar[str | None] = None
+    """Name of the section; the class's name in snake_case if you give none."""
+
+    freak: Freak | None = None
+    sync: Sync | None = None
+    session: "ControlSession | None" = None
+    """The session, from the start of fit to its end."""
+
+    def __init__(self, *, freak: Freak | None = None, sync: Sync | None = None) -> None:
+        if isinstance(sync, bool) or (isinstance(sync, int) and sync < 1):
+            raise ConfigurationError(
+                f"sync={sync!r} is neither a number of steps from 1 on, 'epoch' nor 'auto'"
+            )
+        if isinstance(sync, str) and sync not in ("epoch", "auto"):
+            raise ConfigurationError(
+                f"sync={sync!r} is neither a number of steps from 1 on, 'epoch' nor 'auto'"
+            )
+        self.freak = freak
+        self.sync = sync
+
+    @property
+    def state(self) -> Any:
+        """This control's section of the state; the same on every rank, changed at control points only."""
+        if "_state" not in self.__dict__:
+            self._state = self.initial_state()
+        return self._state
+
+    def initial_state(self) -> BaseModel:
+        """Return the section as it is before any request."""
+        return self.State()
+
+    @classmethod
+    def section_name(cls) -> str:
+        """Return the name of the section."""
+        return cls.section or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> Any:
+        """Do what the changed section says; called on every rank at the same step.
+
+        Returns:
+            Something JSON can hold, for the receipt; or None.
+
+        Raises:
+            Exception: the request fails on all ranks and the section is as before; training goes on.
+        """
+
+    def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
+        """Do what is due at this point, requests or none; called on every rank at every point."""
+
+    def actions(self) -> dict[str, Callable[..., Any]]:
+        """Return the methods marked with ``@action``, by name."""
+        names = (name for name in dir(type(self)) if not name.startswith("__"))
+        marked = (name for name in names if hasattr(getattr(type(self), name), "__freak_action__"))
+        return {name: getattr(self, name) for name in marked}
+
+    # -- Lightning's hooks -----------------------------------------------------------------------
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Bring the session's driver into the trainer; a subclass with a setup of its own calls this one."""
+        from freak_lightning.session_driver import SessionDriver
+
+        if stage == "fit":
+            SessionDriver.attach(trainer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the section, if it differs from the start, so that overrides survive a resume."""
+        state = self.state.model_dump(mode="json")
+        return {} if state == self.initial_state().model_dump(mode="json") else {"state": state}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the section from a checkpoint; one that no longer fits is left out with a warning."""
+        if "state" not in state_dict:
+            return
+        try:
+            self._state = type(self.initial_state()).model_validate(state_dict["state"])
+        except ValidationError as error:
+            from lightning.pytorch.utilities import rank_zero_warn
+
+            rank_zero_warn(f"{type(self).__name__} cannot take its state from the checkpoint: {error}")

@@ -1,0 +1,132 @@
+"""LROverride: hold or scale the learning rate; let go, and the schedule is back to the bit."""
+
+from functools import partial
+from typing import Any, Self, cast
+
+from lightning.pytorch import LightningModule, Trainer
+from pydantic import BaseModel, Field, create_model, model_validator
+
+from freak_core import ConfigurationError, Freak, Rejected
+from freak_lightning.agreement import Sync
+from freak_lightning.control_callback import ControlCallback, Section
+from freak_lightning.param_group_overlay import ParamGroupOverlay
+
+
+class Override(Section):
+    """Hold a value, or scale the schedule; neither lets the schedule be."""
+
+    hold: float | None = Field(None, ge=0, allow_inf_nan=False, description="learning rate to hold")
+    scale: float | None = Field(None, ge=0, allow_inf_nan=False, description="factor on the schedule")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.hold is not None and self.scale is not None:
+            raise ValueError("hold and scale exclude each other: set one of them to null")
+        return self
+
+    def of(self, scheduled: Any) -> Any:
+        """Return the value to use, or None to use the scheduled one."""
+        if self.hold is not None:
+            return self.hold
+        return None if self.scale is None else scheduled * self.scale
+
+
+class LROverride(ControlCallback):
+    """Section ``lr``: ``hold``, ``scale``, and ``groups`` with the same for single param groups.
+
+    The override is in place only while the optimizer steps, so no scheduler ever computes from it.
+
+    Groups are called ``"OPTIMIZER/GROUP"`` by their numbers, such as ``"0/1"``, or by their ``name`` where
+    the param group has one. What ``groups`` says of a group goes before what is said for all.
+
+    Args:
+        minimum: lowest learning rate to hold.
+        maximum: highest learning rate to hold.
+        freak, sync: as for every control.
+    """
+
+    section = "lr"
+
+    def __init__(
+        self,
+        *,
+        minimum: float = 0.0,
+        maximum: float | None = None,
+        freak: Freak | None = None,
+        sync: Sync | None = None,
+    ) -> None:
+        super().__init__(freak=freak, sync=sync)
+        if minimum < 0 or (maximum is not None and maximum < minimum):
+            raise ConfigurationError(f"no learning rate lies between minimum={minimum} and maximum={maximum}")
+        self.minimum = minimum
+        self.maximum = maximum
+        self._overlay: ParamGroupOverlay | None = None
+
+    def initial_state(self) -> BaseModel:
+        """Return the section with the bounds it was given."""
+        bounded = Field(
+            None,
+            ge=self.minimum,
+            le=self.maximum,
+            allow_inf_nan=False,
+            description="learning rate to hold",
+        )
+        group = create_model("GroupOverride", __base__=Override, hold=(float | None, bounded))
+        groups: Any = dict[str, group]
+        fields: dict[str, Any] = {
+            "hold": (float | None, bounded),
+            "groups": (groups, Field({}, description="overrides by param group")),
+        }
+        return cast(BaseModel, create_model("LR", __base__=Override, **fields)())
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Watch the optimizers' steps."""
+        self._overlay = ParamGroupOverlay(trainer.optimizers)
+        self._overlay.attach()
+
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Use the section from the next optimizer step on; return the effective rates by group.
+
+        Raises:
+            Rejected: there is no such group.
+        """
+        overlay = self._overlay
+        if overlay is None:
+            raise RuntimeError("training has not started")
+        names = _group_names(trainer)
+        unknown = [name for name in self.state.groups if name not in names.values()]
+        if unknown:
+            known = ", ".join(names.values())
+            raise Rejected(f"there is no param group {unknown[0]!r}; there are: {known}")
+        rule = partial(self._value, names) if self.state_dict() else None
+        overlay.set_rule("lr", rule)
+        effective = overlay.effective("lr")
+        return {name: float(effective[i][j]) for (i, j), name in names.items()}
+
+    def _value(
+        self, names: dict[tuple[int, int], str], i: int, j: int, _: dict[str, Any], scheduled: Any
+    ) -> Any:
+        own = self.state.groups.get(names.get((i, j)))
+        value = own.of(scheduled) if own is not None else None
+        return self.state.of(scheduled) if value is None else value
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Put back what an interrupted step left behind."""
+        self._let_go()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave the optimizers as they were."""
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._overlay is not None:
+            self._overlay.detach()
+            self._overlay = None
+
+
+def _group_names(trainer: Trainer) -> dict[tuple[int, int], str]:
+    return {
+        (i, j): str(group.get("name", f"{i}/{j}"))
+        for i, optimizer in enumerate(trainer.optimizers)
+        for j, group in enumerate(optimizer.param_groups)
+    }

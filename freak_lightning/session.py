@@ -1,0 +1,272 @@
+"""The session: a replicated log of requests that every rank applies in the same order at the same step."""
+
+import functools
+import json
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from pydantic import BaseModel, ConfigDict, create_model
+
+from freak_core import (
+    Action,
+    Applied,
+    ConfigurationError,
+    Entry,
+    Failed,
+    Freak,
+    Refused,
+    Store,
+    Write,
+    refusal,
+)
+from freak_lightning.agreement import Cadence, agreement_for
+from freak_lightning.control_callback import ControlCallback
+from freak_lightning.point import Point
+
+logger = logging.getLogger("freak")
+
+
+class ControlSession:
+    """What all controls of one fit share: the store, the server on rank zero, and the agreement.
+
+    Rank zero takes the requests; at a control point the ranks agree on them, apply them to their replica of
+    the state one by one, tell each other how that went, and rank zero writes the receipt. A request that
+    fails on one rank is taken back on all.
+
+    Raises:
+        ConfigurationError: two controls want the same section or action, or different servers.
+    """
+
+    def __init__(
+        self, trainer: Trainer, pl_module: LightningModule, controls: Sequence[ControlCallback]
+    ) -> None:
+        self.trainer = trainer
+        self.pl_module = pl_module
+        self.controls = list(controls)
+        self._sections = _sections(self.controls)
+        actions = _actions(self.controls, trainer, pl_module)
+        sync = _only_one("sync", [control.sync for control in self.controls])
+        freak = _only_one("freak", [control.freak for control in self.controls])
+        self._agreement = agreement_for(trainer)
+        self._cadence = Cadence(sync if sync is not None else "auto")
+        self._deferred: list[Entry] = []
+        self.freak: Freak | None = None
+        root = _root(self._sections)
+        error = self._serve(freak, root, actions) if trainer.is_global_zero else None
+        error = trainer.strategy.broadcast(error, src=0)
+        if error is not None:
+            self.close()
+            self.close_group()
+            raise ConfigurationError(error)
+        self.store = self.freak.store if self.freak else Store(root, "sync", actions=actions)
+        for control in self.controls:
+            control.session = self
+
+    def _serve(self, freak: Freak | None, root: BaseModel, actions: dict[str, Action]) -> str | None:
+        """Start the server; return what the user must mend, if anything."""
+        try:
+            freak = freak or Freak()
+            for name, action in actions.items():
+                freak.action(name=name)(action.function)
+            self.freak = freak.control(root, apply="sync")
+            facts = {"world_size": self.trainer.world_size, "max_epochs": self.trainer.max_epochs}
+            self.freak.phase("starting", **facts)
+        except ConfigurationError as error:
+            return str(error)
+        except Exception:
+            logger.exception("Freak cannot serve; training goes on without remote control")
+        return None
+
+    # -- at control points -----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Apply what a checkpoint brought along, then whatever waits."""
+        for control in self.controls:
+            if control.state_dict():
+                control.apply(self.trainer, self.pl_module)
+        if self.freak is not None:
+            self.freak.phase("training")
+        self._agree(self._point())
+
+    def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
+        """Act after an optimizer step, and after its validation where one was due."""
+        point = self._point(exact=True, last_batch=last_batch, after_validation=after_validation)
+        if self.trainer.world_size == 1:
+            if self.store.pending or self._deferred:
+                self._agree(point)
+        elif self._cadence.due(last_batch) or self._deferred:
+            self._agree(point)
+        self._visit(point)
+
+    def at_epoch_end(self) -> None:
+        """Act at the end of an epoch, through the strategy: the cadence that every strategy guarantees."""
+        entries = self._taken() if self.trainer.is_global_zero else None
+        point = self._point(epoch_end=True)
+        self._carry_out_all(self.trainer.strategy.broadcast(entries, src=0), point)
+        self._visit(point)
+
+    def at_train_end(self) -> None:
+        """Do what still waits for a better point: there is none any more."""
+        deferred, self._deferred = self._deferred, []
+        for entry in deferred:
+            self._carry_out(entry, self._point())
+
+    def progress(self) -> None:
+        """Tell how far training is."""
+        if self.freak is not None:
+            self.freak.publish(step=self.trainer.global_step, epoch=self.trainer.current_epoch)
+
+    def _agree(self, point: Point) -> None:
+        entries = self._taken() if self.trainer.is_global_zero else None
+        started = time.perf_counter()
+        entries, next_in = self._agreement.share(entries, self._cadence.proposal())
+        self._cadence.agreed(next_in, time.perf_counter() - started)
+        self._carry_out_all(entries, point)
+
+    def _taken(self) -> list[dict[str, Any]] | None:
+        return [{"id": e.receipt_id, **e.write.to_json()} for e in self.store.take()] or None
+
+    def _carry_out_all(self, shared: list[dict[str, Any]] | None, point: Point) -> None:
+        entries = [Entry(one["id"], Write.from_json(one)) for one in shared or ()]
+        deferred, self._deferred = self._deferred, []
+        for entry in deferred + entries:
+            if entry.write.kind == "action" and not point.exact:
+                self._deferred.append(entry)
+            else:
+                self._carry_out(entry, point)
+
+    def _carry_out(self, entry: Entry, point: Point) -> None:
+        """Apply one request on this rank, agree with the others on how that went, write the receipt."""
+        memento = self.store.memento()
+        changes: list[Any] = []
+        result, failure = None, None
+        try:
+            if entry.write.kind == "action":
+                result = self.store.actions[str(entry.write.name)].call(entry.write.body)
+            else:
+                changes = self.store.apply(entry.write)
+                result = self._apply(changes)
+        except Refused as refused:
+            failure = refused
+        except Exception as error:
+            logger.exception("a request failed on rank %d; it is taken back on all", self.trainer.global_rank)
+            failure = Failed(f"{type(error).__name__}: {error}")
+        failure = self.agree_on(failure)
+        if failure is not None and changes:
+            self.store.revert(memento)
+            self._apply_quietly(changes)
+        if self.freak is not None:
+            applied = Applied(step=point.step, epoch=point.epoch, ranks=self.trainer.world_size)
+            shown = () if failure else changes
+            self.store.complete(entry.receipt_id, applied, shown, result=result, error=failure)
+
+    def agree_on(self, failure: Refused | None) -> Refused | None:
+        """Return this rank's failure or, where it has none, the first other rank's; None if all went well.
+
+        Every rank must call it.
+        """
+        outcomes = self._agreement.gather(None if failure is None else _to_text(failure))
+        failed = [rank for rank, outcome in enumerate(outcomes) if outcome is not None]
+        if not failed:
+            return None
+        refused = _from_text(str(outcomes[failed[0]]))
+        if len(outcomes) > 1:
+            which = "all ranks" if len(failed) == len(outcomes) else f"rank {', '.join(map(str, failed))}"
+            refused.detail += f" (on {which} of {len(outcomes)})"
+        return refused
+
+    def record(self, name: str, point: Point, result: Any, failure: Refused | None = None) -> None:
+        """Write a receipt, on rank zero, for something a control did by itself."""
+        if self.freak is not None:
+            applied = Applied(step=point.step, epoch=point.epoch, ranks=self.trainer.world_size)
+            self.store.record(name, applied, result, error=failure)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _apply(self, changes: Sequence[Any]) -> Any:
+        touched = dict.fromkeys(change.path.split("/")[1] for change in changes)
+        results = {name: self._sections[name].apply(self.trainer, self.pl_module) for name in touched}
+        told = {name: result for name, result in results.items() if result is not None}
+        return told or None
+
+    def _apply_quietly(self, changes: Sequence[Any]) -> None:
+        try:
+            self._apply(changes)
+        except Exception:
+            logger.exception("a control could not go back to its former state")
+
+    def _visit(self, point: Point) -> None:
+        for control in self.controls:
+            if type(control).on_control_point is not ControlCallback.on_control_point:
+                control.on_control_point(self.trainer, self.pl_module, point)
+
+    def _point(self, **facts: bool) -> Point:
+        return Point(step=self.trainer.global_step, epoch=self.trainer.current_epoch, **facts)
+
+    def close(self) -> None:
+        """End the server and let go of the trainer; more than once is fine."""
+        freak, self.freak = self.freak, None
+        if freak is not None:
+            freak.stop()
+        for control in self.controls:
+            control.session = None
+
+    def close_group(self) -> None:
+        """Let go of the agreement."""
+        self._agreement.close()
+
+
+def _to_text(refused: Refused) -> str:
+    return json.dumps(refused.problem())
+
+
+def _from_text(text: str) -> Refused:
+    try:
+        return refusal(json.loads(text))
+    except ValueError:
+        return Failed(text)
+
+
+def _sections(controls: Sequence[ControlCallback]) -> dict[str, ControlCallback]:
+    sections: dict[str, ControlCallback] = {}
+    for control in controls:
+        if not type(control.state).model_fields:
+            continue
+        name = control.section_name()
+        if name in sections:
+            raise ConfigurationError(
+                f"{type(sections[name]).__name__} and {type(control).__name__} both own section {name!r}; "
+                "name one of them differently with its attribute `section`"
+            )
+        sections[name] = control
+    return sections
+
+
+def _root(sections: dict[str, ControlCallback]) -> BaseModel:
+    fields: dict[str, Any] = {name: (type(control.state), ...) for name, control in sections.items()}
+    model: type[BaseModel] = create_model("Training", __config__=ConfigDict(extra="forbid"), **fields)
+    return model.model_construct(**{name: control.state for name, control in sections.items()})
+
+
+def _actions(
+    controls: Sequence[ControlCallback], trainer: Trainer, pl_module: LightningModule
+) -> dict[str, Action]:
+    actions: dict[str, Action] = {}
+    for control in controls:
+        for name, method in control.actions().items():
+            if name in actions:
+                raise ConfigurationError(f"there are two actions called {name!r}; rename one")
+            actions[name] = Action(functools.partial(method, trainer, pl_module), name)
+    return actions
+
+
+def _only_one(what: str, given: Sequence[Any]) -> Any:
+    values = [value for value in given if value is not None]
+    if any(value is not values[0] and value != values[0] for value in values):
+        raise ConfigurationError(
+            f"the controls were given different values for {what}: {values}; give it to one"
+        )
+    return values[0] if values else None

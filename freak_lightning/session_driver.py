@@ -1,0 +1,95 @@
+"""The driver: Lightning's hooks, in the one place where they become control points.
+
+    on_fit_start           the session begins; the server starts on global rank zero
+    on_train_start         control point: what a resume brought along, what waits already
+    every batch
+        on_train_batch_end      control point after an optimizer step, unless a validation is due now
+        on_validation_end       control point after the validation that was due
+    on_train_epoch_end     control point through strategy.broadcast, whatever ``sync`` is
+    on_train_end           last call
+    teardown, on_exception the session ends
+
+The driver sits behind the last control in the trainer's callbacks while it fits, so that what it saves has
+seen all of them.
+"""
+
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from freak_lightning.control_callback import ControlCallback
+from freak_lightning.exact_point import is_optimizer_boundary, validation_due
+from freak_lightning.session import ControlSession
+
+
+class SessionDriver(Callback):
+    """Drives the session of one fit."""
+
+    def __init__(self) -> None:
+        self._session: ControlSession | None = None
+        self._due_after_validation = False
+
+    @classmethod
+    def attach(cls, trainer: Trainer) -> None:
+        """Put a driver behind the last control, unless there is one.
+
+        The list is replaced, not changed: Lightning is iterating over it.
+        """
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        if not any(isinstance(callback, cls) for callback in callbacks):
+            last = max(i for i, callback in enumerate(callbacks) if isinstance(callback, ControlCallback))
+            trainer.callbacks = [*callbacks[: last + 1], cls(), *callbacks[last + 1 :]]  # type: ignore[attr-defined]
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the session."""
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        controls = [callback for callback in callbacks if isinstance(callback, ControlCallback)]
+        self._session = ControlSession(trainer, pl_module, controls)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """First control point."""
+        if self._session is not None:
+            self._session.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Control point after an optimizer step, unless a validation comes first."""
+        if self._session is None:
+            return
+        self._session.progress()
+        if not is_optimizer_boundary(trainer):
+            return
+        self._due_after_validation = validation_due(trainer)
+        if not self._due_after_validation:
+            self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=False)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Control point after a validation within training."""
+        if self._session is not None and self._due_after_validation and not trainer.sanity_checking:
+            self._due_after_validation = False
+            self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=True)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Control point of every strategy."""
+        if self._session is not None:
+            self._session.at_epoch_end()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Last call."""
+        if self._session is not None:
+            self._session.at_train_end()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """End the session; ranks may be anywhere, so no collective."""
+        if self._session is not None:
+            self._session.close()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """End the session and leave the trainer as it was."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+            session.close_group()
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        trainer.callbacks = [callback for callback in callbacks if callback is not self]  # type: ignore[attr-defined]
