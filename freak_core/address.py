@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import ipaddress
+import re
 import socket
 
 from freak_core.errors import ConfigurationError, PortTaken
@@ -83,6 +84,6 @@ def checked_port(port: int | str | None) -> int | None:
     """
     if port is None or str(port) == "":
         return None
-    if not str(port).isdigit() or int(port) > 65535:
+    if not re.fullmatch("[0-9]{1,5}", str(port)) or int(port) > 65535:
         raise ConfigurationError(f"port {port!r} is not a number from 0 to 65535")
     return int(port)

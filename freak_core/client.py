@@ -12,7 +12,7 @@ import httpx
 from httpx_sse import SSEError, connect_sse
 
 from freak_core import paths
-from freak_core.errors import Refused, TooManyRequests, Unreachable, refusal
+from freak_core.errors import Malformed, Refused, TooManyRequests, Unreachable, refusal
 from freak_core.receipts import Receipt
 from freak_core.runs import find_run
 
@@ -38,8 +38,8 @@ class Client:
         address, _, fragment = url.partition("#token=")
         self.url = address.rstrip("/")
         self._timeout = timeout
-        token = token or fragment
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token = token or fragment
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         self._http = httpx.Client(base_url=self.url + "/", headers=headers, timeout=timeout, trust_env=False)
 
     @classmethod
@@ -51,6 +51,11 @@ class Client:
         """
         found = find_run(run)
         return cls(found.url, found.token, timeout=timeout)
+
+    @property
+    def link(self) -> str:
+        """The link to open in a browser. It holds the token; give it only to people you trust."""
+        return f"{self.url}/#token={self._token}"
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -114,14 +119,7 @@ class Client:
             Conflict: the state has changed since ``if_match``.
             Refused: any other refusal; see ``freak_core.errors``.
         """
-        patch: dict[str, Any] = {}
-        for path, value in values.items():
-            *parents, last = paths.from_dots(path)
-            node = patch
-            for parent in parents:
-                node = node.setdefault(parent, {})
-            node[last] = value
-        return self._write("PATCH", "state", patch, wait, note, if_match=if_match, dry_run=dry_run, key=key)
+        return self._write("PATCH", "state", _merge_patch(values), wait, note, if_match=if_match, dry_run=dry_run, key=key)
 
     def put(self, path: str, value: Any, *, wait: float = 0.0, note: str | None = None) -> Receipt:
         """Replace the value at a path of dots."""
@@ -184,6 +182,8 @@ class Client:
             try:
                 for event in self._stream(types, last_id):
                     last_id = event.id or last_id
+                    if event.data is None:  # only says where we are
+                        continue
                     ended = event.type == "run" and event.data.get("phase") == "finished"
                     if not types or event.type in (*types, "reset"):
                         yield event
@@ -202,7 +202,7 @@ class Client:
                 source.response.read()
                 raise _refusal(source.response)
             for sse in source.iter_sse():
-                yield Event(sse.id, sse.event, json.loads(sse.data))
+                yield Event(sse.id, sse.event, json.loads(sse.data) if sse.data else None)
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -281,7 +281,28 @@ class Client:
 
 def _state(path: str) -> str:
     keys = paths.from_dots(path) if path else ()
-    return "state" + quote(paths.to_pointer(keys))
+    pointer = "/" * (keys[:1] == ("",)) + paths.to_pointer(keys)  # "state/" is the whole state
+    # A segment of dots would be taken as "here" or "one up" on its way.
+    segments = [part.replace(".", "%2E") if set(part) == {"."} else quote(part) for part in pointer.split("/")]
+    return "state" + "/".join(segments)
+
+
+def _merge_patch(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the merge patch that sets values by paths of dots.
+
+    Raises:
+        Malformed: one path is inside another, so that the order would matter.
+    """
+    patch: dict[str, Any] = {}
+    taken = [paths.from_dots(path) for path in values]
+    for path, value in zip(taken, values.values(), strict=True):
+        if not path or any(path == other[: len(path)] for other in taken if other != path):
+            raise Malformed(f"{paths.to_dots(path)!r} is the whole of another path in the same request")
+        node = patch
+        for parent in path[:-1]:
+            node = node.setdefault(parent, {})
+        node[path[-1]] = value
+    return patch
 
 
 def _refusal(response: httpx.Response) -> Refused:

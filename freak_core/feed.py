@@ -1,6 +1,8 @@
 """The feed: everything a program tells about itself, numbered, journalled, passed on in order."""
 
+import contextlib
 import logging
+import queue
 import threading
 import time
 from collections import deque
@@ -31,30 +33,40 @@ class Feed:
 
     def __init__(self, journal: Journal | None, on_idle: Callable[[], None] = lambda: None) -> None:
         self._journal = journal
+        self._healthy = True
         self._on_idle = on_idle
+        self._idle_due = 0.0
         self._sink: Callable[[Message], None] | None = None
         self._progress: Message | None = None
         self._progress_due = 0.0
         self._must: deque[Message] = deque()
         self._may: deque[Message] = deque(maxlen=1000)
-        self._wake = threading.Event()
-        self._urgent = threading.Event()
-        self._drained = threading.Condition()
+        # Not an Event: a signal handler that interrupts its set() and calls set() itself would wait forever.
+        self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._rung = False
         self._passing = threading.Lock()
         self._kept: deque[Message] = deque(maxlen=KEEP)
         self._floor = 0
         self._seq = 0
         self._closed = False
+        self.facts: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._run, name="freak-feed", daemon=True)
 
     def start(self) -> None:
         """Start passing events on."""
         self._thread.start()
 
+    @property
+    def journal_health(self) -> str | None:
+        """``"ok"``, or ``"degraded"`` while the journal cannot be written; None without a journal."""
+        return _health(self._journal.healthy) if self._journal is not None else None
+
     # -- the program's side: never blocks --------------------------------------------------------
 
     def event(self, kind: EventType, data: Any) -> None:
         """Tell an event that must arrive."""
+        if kind == "run":
+            self.facts = {**self.facts, **data}
         self._put({"type": "event", "event": kind, "data": data})
 
     def measure(self, kind: EventType, data: dict[str, Any]) -> None:
@@ -62,10 +74,12 @@ class Feed:
         message = {"type": "event", "event": kind, "data": data}
         if kind == "progress":
             self._progress = message  # the newest supersedes all before it
+            self.facts = {**self.facts, **{key: value for key, value in data.items() if value is not None}}
         else:
             self._may.append(message)
-        if not self._wake.is_set():
-            self._wake.set()
+        if not self._rung:
+            self._rung = True
+            self._bell.put(False)
 
     def tell(self, message: Message) -> None:
         """Send a message that is no event, such as a reply, after everything that was told before."""
@@ -81,8 +95,7 @@ class Feed:
 
     def _put(self, message: Message) -> None:
         self._must.append(message)
-        self._wake.set()
-        self._urgent.set()
+        self._bell.put(True)
 
     # -- the other side --------------------------------------------------------------------------
 
@@ -91,64 +104,126 @@ class Feed:
         with self._passing:
             self._sink = None
             if sink is not None:
-                sink({**hello(), "floor": self._floor, "events": list(self._kept)})
+                message = {**hello(), "floor": self._floor, "events": list(self._kept)}
+                message["run"] = {**message.get("run", {}), **_plain(self.facts)}
+                for receipt in message.get("receipts", ()):
+                    self._mark(receipt)
+                sink(message)
             self._sink = sink
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything told so far is passed on; return whether it was, in time."""
-        self._wake.set()
-        self._urgent.set()
-        with self._drained:
-            return self._drained.wait_for(lambda: not self._must and not self._may, timeout)
+        done = threading.Event()
+        self._put({"type": "flush", "done": done})
+        return done.wait(timeout)
 
     def close(self, timeout: float) -> None:
-        """Pass on what is left, within ``timeout`` seconds, and end the thread."""
+        """Pass on what is left and end the thread, within ``timeout`` seconds."""
         if self._thread.is_alive():
-            self.flush(timeout)
-            self._closed = True
-            self._put({"type": "closed"})
+            self._put({"type": "close"})
             self._thread.join(timeout)
         self._closed = True
 
     def _run(self) -> None:
         while not self._closed:
-            self._wake.wait(1.0)
-            self._wake.clear()
-            self._pass_on()
-            self._on_idle()
-            self._urgent.wait(0.1)
-            self._urgent.clear()
+            self._await_bell()
+            try:
+                self._pass_on()
+                if time.monotonic() >= self._idle_due:
+                    self._idle_due = time.monotonic() + 1.0
+                    self._on_idle()
+            except Exception:  # whatever it was, receipts and replies must go on
+                logger.exception("Freak could not pass an event on")
+
+    def _await_bell(self) -> None:
+        """Wait up to a second for something to tell; where it can wait, let more of it gather."""
+        earliest = time.monotonic() + 0.1
+        with contextlib.suppress(queue.Empty):
+            urgent = self._bell.get(timeout=1.0)
+            while not urgent:
+                urgent = self._bell.get(timeout=max(0.0, earliest - time.monotonic()))
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._bell.get_nowait()
+        self._rung = False
 
     def _pass_on(self) -> None:
-        if self._progress is not None and (time.monotonic() >= self._progress_due or self._closed):
-            message, self._progress = self._progress, None
+        while self._must:
+            message = self._must.popleft()
+            match message["type"]:
+                case "flush":
+                    self._pass_on_measured()
+                    message["done"].set()
+                case "close":
+                    self._pass_on_measured()
+                    self._closed = True
+                case _:
+                    self._pass(message)
+            self._tell_health()
+        self._pass_on_measured()
+
+    def _tell_health(self) -> None:
+        if self._journal is not None and self._journal.healthy != self._healthy:
+            self._healthy = self._journal.healthy
+            self.event("run", {"journal": _health(self._healthy)})
+
+    def _pass_on_measured(self) -> None:
+        progress = self._progress
+        if progress is not None and (time.monotonic() >= self._progress_due or self._closed):
+            self._progress = None
             self._progress_due = time.monotonic() + 0.5
-            self._may.append(message)
-        while self._must or self._may:
-            message = self._must[0] if self._must else self._may[0]
-            if message["type"] != "closed":
+            self._may.append(progress)
+        with contextlib.suppress(IndexError):  # the program drops old ones meanwhile
+            for _ in range(len(self._may)):
+                message = self._may.popleft()
+                message["data"] = _plain(message["data"])
                 self._pass(message)
-            (self._must if self._must and self._must[0] is message else self._may).popleft()
-        with self._drained:
-            self._drained.notify_all()
 
     def _pass(self, message: Message) -> None:
         with self._passing:
             if message["type"] == "event":
                 self._number(message)
+            elif message["type"] == "reply":
+                self._mark(message.get("receipt") or message["problem"].get("receipt"))
             if self._sink is None:
                 return
             try:
                 self._sink(message)
-            except OSError:
+            except (OSError, ValueError):  # a ValueError where the stream was closed in between
                 self._sink = None
 
     def _number(self, message: Message) -> None:
-        self._seq += 1
-        message["seq"] = self._seq
         if message["event"] == "receipt" and self._journal is not None:
             safe = self._journal.append(message["data"])
-            message["data"]["journal"] = "ok" if safe else "degraded"
+            message["data"]["journal"] = _health(safe)
+        elif message["event"] == "run":
+            message["data"] = _plain(message["data"])
+        self._seq += 1
+        message["seq"] = self._seq
         if len(self._kept) == KEEP:
             self._floor = self._kept[0]["seq"]
         self._kept.append(message)
+
+    def _mark(self, receipt: dict[str, Any] | None) -> None:
+        """Say on a receipt whether the journal has it; one without a number never gets there."""
+        if self._journal is not None and receipt and receipt.get("seq"):
+            receipt["journal"] = _health(self._journal.holds(receipt["id"]))
+
+
+def _health(healthy: bool) -> str:
+    return "ok" if healthy else "degraded"
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON knows in place of what a program publishes: NumPy scalars, tensors, paths."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    try:
+        number = float(value)
+        return int(number) if number.is_integer() and "int" in str(getattr(value, "dtype", "")) else number
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # as of tensors with more than one element
+        return str(value)

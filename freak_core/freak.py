@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import secrets
+import socket
 import sys
 import weakref
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from pydantic import BaseModel
 
 from freak_core import runs
 from freak_core.actions import Action
-from freak_core.address import bind, checked_port, checked_prefix, is_loopback
+from freak_core.address import DEFAULT_PORT, bind, checked_port, checked_prefix, is_loopback
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
 from freak_core.journal import Journal
@@ -31,8 +32,14 @@ from freak_core.token import checked_token, new_token
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from freak_core.server.embedded import EmbeddedMirror
+    from freak_core.server.http import HttpServer
+
 logger = logging.getLogger("freak")
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
+"""What uvicorn takes for ``log_level``."""
 
 _live: "weakref.WeakSet[Freak]" = weakref.WeakSet()
 
@@ -80,12 +87,12 @@ class Freak:
     ) -> None:
         self.app = app
         self.prefix = checked_prefix(prefix)
-        self.host = os.environ.get("FREAK_HOST", host)
-        self.port = checked_port(os.environ.get("FREAK_PORT", port))
+        self.host = os.environ.get("FREAK_HOST") or host
+        self.port = self._port_asked_for = checked_port(os.environ.get("FREAK_PORT") or port)
         self.docs_url = docs_url
-        self.uvicorn_log_level = uvicorn_log_level
+        self.uvicorn_log_level = _checked_log_level(uvicorn_log_level)
         self.name = name or Path(sys.argv[0] or "python").stem or "python"
-        self.token = checked_token(os.environ.get("FREAK_TOKEN", token))
+        self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
         self.read_token = new_token()
         self.allowed_hosts = tuple(allowed_hosts)
         self.disabled = os.environ.get("FREAK_DISABLED", "") not in ("", "0")
@@ -94,10 +101,8 @@ class Freak:
                 f"host {self.host!r} can be reached from other machines; "
                 "say under which names in allowed_hosts=[...]"
             )
-        self.id = secrets.token_hex(6)
-        self.journal_path = (
-            Path(journal) if journal is not None else runs.home() / "runs" / self.id / "journal.jsonl"
-        )
+        self._journal_asked_for = journal
+        self._name_run()
         self._apply: Apply = apply
         self._actions: dict[str, Action] = {}
         self._on_change: list[Callable[[Receipt], None]] = []
@@ -105,6 +110,8 @@ class Freak:
         self._feed: Feed | None = None
         self._journal: Journal | None = None
         self._link: Link | None = None
+        self._http: HttpServer | None = None
+        self._mirror: EmbeddedMirror | None = None
         self._run_file: Path | None = None
 
     # -- starting and stopping -------------------------------------------------------------------
@@ -114,7 +121,8 @@ class Freak:
 
         Args:
             state: a pydantic model instance; it is changed in place.
-            serve: ``False`` to start the server later with ``serve()``.
+            serve: ``False`` to start the server later with ``serve()``; ``True`` to serve your own app, too,
+                in a thread of this process.
             apply: in place of what the constructor was given.
 
         Raises:
@@ -124,7 +132,11 @@ class Freak:
         if not isinstance(state, BaseModel):
             raise ConfigurationError(f"control() needs a pydantic model instance, not {type(state).__name__}")
         if self._store is not None:
-            raise ConfigurationError("this Freak controls a state already; stop() it first, or make another")
+            if self._store.closed is None:
+                raise ConfigurationError(
+                    "this Freak controls a state already; stop() it first, or make another"
+                )
+            self._name_run()
         store = Store(state, apply or self._apply, actions=self._actions, on_change=self._on_change)
         self._store = store
         if self.disabled:
@@ -150,34 +162,60 @@ class Freak:
     def serve(self) -> None:
         """Start the server process; for a state that was put under control with ``serve=False``.
 
+        Your own app is served in a thread of this process, as Freak 0.0.2 did.
+
         Raises:
             PortTaken: the port asked for is in use.
         """
-        if self._feed is None or self._link is not None:
+        if self._feed is None or self._link is not None or self._http is not None:
             return
-        listener = bind(self.host, self.port)
+        listener = bind(self.host, self._port_asked_for)
         self.port = listener.getsockname()[1]
-        self._link = Link(listener, self._feed, self._responder.hello, self._responder.answer)
-        self._link.start()
+        try:
+            self._serve_on(listener)
+        except BaseException:
+            self._link = self._http = None
+            listener.close()
+            raise
         with contextlib.suppress(OSError):
             run = runs.new_run(self.id, self.name, self.url, self.token, self.journal_path)
             self._run_file = runs.publish(run)
         self._announce()
 
+    def _serve_on(self, listener: socket.socket) -> None:
+        if self.app is not None:
+            from freak_core.server.http import HttpServer
+
+            self._http = HttpServer(self.app, listener, self.uvicorn_log_level, users_own=True)
+            self._http.start()
+        elif self._feed is not None:
+            self._link = Link(listener, self._feed, self._responder.hello, self._responder.answer)
+            self._link.start()
+
     def stop(self) -> None:
-        """End the server and free the port, within 2.5 seconds; more than once is fine."""
-        store, self._store = self._store, None
+        """End the server and free the port, within 2.5 seconds; more than once is fine.
+
+        The state stays as it is, and can still be read through ``snapshot()`` and ``locked()``.
+        """
+        store = self._store
+        if store is not None:
+            store.close("the run is over")
+        http, self._http = self._http, None
         feed, link, journal = self._feed, self._link, self._journal
         self._feed = self._link = self._journal = None
-        if store is None or feed is None:
+        if feed is None:
             return
         atexit.unregister(self.stop)
         _live.discard(self)
-        store.close("the run is over")
         feed.event("run", {"phase": "finished"})
-        feed.close(0.8)
+        feed.flush(0.8)
         if link is not None:
-            link.stop(0.8)
+            link.stop(0.8)  # before the feed: while a hung server blocks it, nothing gets into the journal
+        feed.close(0.5)
+        if self._mirror is not None:
+            self._mirror.end()
+        if http is not None:
+            http.stop(1.0)
         if self._run_file is not None:
             self._run_file.unlink(missing_ok=True)
             self._run_file = None
@@ -201,9 +239,9 @@ class Freak:
 
     @property
     def url(self) -> str:
-        """Where the server listens, without the token."""
+        """Where the server listens, without the token; where it will, before it is started."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}{self.prefix}"
+        return f"http://{host}:{self.port or DEFAULT_PORT}{self.prefix}"
 
     @property
     def link(self) -> str:
@@ -292,8 +330,18 @@ class Freak:
     def _mount(self, app: "FastAPI") -> None:
         from freak_core.server.embedded import mount
 
+        if self._mirror is None:
+            self._mirror = mount(app, self._responder)
+        self._mirror.adopt(self._responder)  # one app has the routes once, whatever it controls later
         if self._feed is not None:
-            self._feed.connect(self._responder.hello, mount(app, self._responder).receive)
+            self._feed.connect(self._responder.hello, self._mirror.receive)
+
+    def _name_run(self) -> None:
+        """Give the run that is about to begin an id of its own."""
+        self.id = secrets.token_hex(6)
+        journal = self._journal_asked_for
+        folder = runs.home() / "runs" / self.id
+        self.journal_path = Path(journal) if journal is not None else folder / "journal.jsonl"
 
     def _announce(self) -> None:
         if sys.stderr.isatty():
@@ -307,8 +355,14 @@ class Freak:
             self._store.forked()
         if self._link is not None:
             self._link.forget()
-        self._feed = self._link = self._run_file = None
+        self._feed = self._link = self._http = self._run_file = None
         atexit.unregister(self.stop)
+
+
+def _checked_log_level(level: str) -> str:
+    if level not in LOG_LEVELS:
+        raise ConfigurationError(f"uvicorn_log_level {level!r} is none of {', '.join(LOG_LEVELS)}")
+    return level
 
 
 def _after_fork_in_child() -> None:

@@ -3,11 +3,15 @@
 import json
 import logging
 import os
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 logger = logging.getLogger("freak")
+
+WAITING = 2000
+"""How many lines wait in memory for a disk that takes none; then the oldest are given up."""
 
 
 class Journal:
@@ -17,7 +21,8 @@ class Journal:
     each status it reached: the last line of an id tells how it ended. A line is handed to the operating
     system before ``append`` returns, so it outlives a SIGKILL of the program.
 
-    A disk that is full or gone degrades the journal (see ``healthy``) and never stops the program.
+    A disk that is full or gone degrades the journal (see ``healthy``) and never stops the program. What
+    could not be written waits in memory and is written, in its order, once the disk takes it again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,56 +30,67 @@ class Journal:
         self.healthy = True
         self._file: BinaryIO | None = None
         self._torn = False
+        self._closed = False
+        self._waiting: deque[tuple[str | None, bytes]] = deque(maxlen=WAITING)
 
     def open(self, header: dict[str, Any]) -> None:
         """Create the file, or go on after its last whole line, and write the header."""
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            self._file = os.fdopen(descriptor, "r+b", buffering=0)
-            self._torn = _ends_torn(self._file)
-        except OSError as error:
-            self._degrade(error)
         self.append({"freak_journal": 1, **header})
 
     def append(self, entry: dict[str, Any]) -> bool:
         """Write one line; return whether it is safe with the operating system."""
-        if self._file is None:
+        if self._closed:
             return False
         line = json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        try:
-            written = self._file.write(b"\n" + line if self._torn else line)
-            self._torn = written != len(line) + self._torn
-            if self._torn:
-                raise OSError("the line was written in part")
-        except OSError as error:
-            self._torn = True
-            self._degrade(error)
-            return False
-        self.healthy = True
-        return True
+        self._waiting.append((entry.get("id"), line))
+        return self._write_waiting()
+
+    def holds(self, receipt_id: str) -> bool:
+        """Whether every line of a receipt that was appended is safe with the operating system."""
+        return all(receipt_id != waiting for waiting, _ in self._waiting)
 
     def close(self) -> None:
         """Close the file; more than once is fine."""
+        if self._waiting and not self._closed:
+            self._write_waiting()
+        self._closed = True
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    def _degrade(self, error: OSError) -> None:
-        if self.healthy:
-            logger.warning(
-                "Freak cannot write its journal %s (%s); control goes on without it", self.path, error
-            )
-        self.healthy = False
+    def _write_waiting(self) -> bool:
+        try:
+            while self._waiting:
+                self._write(self._waiting[0][1])
+                self._waiting.popleft()
+        except OSError as error:
+            if self.healthy:
+                logger.warning(
+                    "Freak cannot write its journal %s (%s); control goes on without it", self.path, error
+                )
+            self.healthy = False
+            return False
+        if not self.healthy:
+            logger.warning("Freak writes its journal %s again", self.path)
+        self.healthy = True
+        return True
 
+    def _write(self, line: bytes) -> None:
+        if self._file is None:
+            self._file = self._opened()
+        data = b"\n" + line if self._torn else line
+        self._torn = True  # until we know better
+        if self._file.write(data) != len(data):
+            raise OSError("a line was written in part")
+        self._torn = False
 
-def _ends_torn(file: BinaryIO) -> bool:
-    """Whether the last line lacks its end, as after a kill in the middle of a write."""
-    size = file.seek(0, os.SEEK_END)
-    if size == 0:
-        return False
-    file.seek(size - 1)
-    return file.read(1) != b"\n"
+    def _opened(self) -> BinaryIO:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        size = os.fstat(descriptor).st_size
+        # The last line lacks its end after a kill in the middle of a write.
+        self._torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        return os.fdopen(descriptor, "ab", buffering=0)
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:

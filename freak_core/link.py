@@ -1,9 +1,11 @@
 """The link: starts the server process, talks to it over its stdin and stdout, starts it again if it dies."""
 
 import contextlib
+import fcntl
 import io
 import logging
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -17,6 +19,12 @@ from freak_core.feed import Feed
 from freak_core.wire import Message
 
 logger = logging.getLogger("freak")
+
+PATIENCE = 10.0
+"""Seconds a server may leave its pipe full before it counts as hung and is replaced."""
+
+# What would make an interpreter of ours warn, wait or profile because the program's own does.
+_NOT_OURS = ("FREAK_TOKEN", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME")
 
 
 class Link:
@@ -59,7 +67,7 @@ class Link:
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """End the server within ``timeout`` seconds and free the port; more than once is fine."""
+        """End the server within ``timeout`` seconds, killed at the worst, and free the port."""
         self._stopping.set()
         process, self._process = self._process, None
         if process is not None:
@@ -68,10 +76,10 @@ class Link:
                 process.wait(timeout)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(timeout)
+                process.wait()
         self._listener.close()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+            self._thread.join(0.2)
 
     def forget(self) -> None:
         """Let go of the server in a forked child, where it is not ours."""
@@ -84,19 +92,25 @@ class Link:
             process.returncode = 0
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        environment = {key: value for key, value in os.environ.items() if key != "FREAK_TOKEN"}
+        environment = {key: value for key, value in os.environ.items() if key not in _NOT_OURS}
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-        descriptor = self._listener.fileno()
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "freak_core.server", str(descriptor)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            pass_fds=[descriptor],
-            env=environment,
-            start_new_session=True,
-        )
+        # Above 2, also where the program has closed its own stdin and the socket got its number.
+        descriptor = fcntl.fcntl(self._listener.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "freak_core.server", str(descriptor), str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                pass_fds=[descriptor],
+                env=environment,
+                start_new_session=True,
+            )
+        finally:
+            os.close(descriptor)
+        os.set_blocking(cast(BinaryIO, process.stdin).fileno(), False)
+        return process
 
     def _keep_alive(self) -> None:
         pause = 0.1
@@ -132,19 +146,39 @@ class Link:
         stdin, stdout, stderr = (cast(BinaryIO, s) for s in (process.stdin, process.stdout, process.stderr))
         threading.Thread(target=_log, args=(stderr,), name="freak-server-log", daemon=True).start()
         try:
-            self._feed.connect(self._hello, lambda message: wire.write(stdin, wire.encode(message)))
+            self._feed.connect(self._hello, lambda message: _send(process, wire.encode(message)))
             with io.BufferedReader(cast(io.RawIOBase, stdout)) as requests:
                 for request in wire.read(cast(BinaryIO, requests)):
                     self._answer(request)
         except (OSError, ValueError) as error:
             if not self._stopping.is_set():
-                logger.debug("the link to Freak's server broke: %s", error)
+                logger.warning("the link to Freak's server broke: %s", error)
+        except Exception:
+            logger.exception("the link to Freak's server broke")
         finally:
-            with contextlib.suppress(OSError):
-                self._feed.connect(self._hello, None)
-            _close(stdin)
-            process.kill()
+            process.kill()  # first, so that nobody is left writing to it
             process.wait()
+            self._feed.connect(self._hello, None)
+            for stream in (stdin, stdout):
+                _close(stream)
+
+
+def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
+    """Write all of ``data`` to a server; one that takes nothing for ``PATIENCE`` seconds is killed.
+
+    Raises:
+        OSError: it is gone.
+    """
+    stream = cast(io.RawIOBase, process.stdin)
+    view = memoryview(data)
+    poll = select.poll()
+    poll.register(stream.fileno(), select.POLLOUT)
+    while view:
+        written = stream.write(view)
+        view = view[written or 0 :]
+        if written is None and not poll.poll(PATIENCE * 1000):
+            process.kill()
+            raise TimeoutError("Freak's server takes no messages")
 
 
 def _close(stream: object) -> None:

@@ -8,15 +8,19 @@ dots           ``model.hidden``         in Python and the shell (``\.`` is a dot
 """
 
 import difflib
+import enum
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from freak_core.errors import Malformed, NotFound
 from freak_core.strict_json import JSON
 
 Path: TypeAlias = tuple[str, ...]
+
+ABSENT: Final[Any] = enum.Enum("Absent", "ABSENT").ABSENT  # type: ignore[misc]
+"""Stands for the value at a path that leads nowhere, where null would be a value."""
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
@@ -88,6 +92,15 @@ def index(items: list[JSON], parent: Path, part: str) -> int:
     length = len(items)
     held = f"its indices are 0 to {length - 1}" if length else "it is empty"
     raise NotFound(f"no index {part[:80]!r} in {_named(parent)}; {held}")
+
+
+def inside(value: Any, key: str | int) -> Any:
+    """Return the child ``key`` of an object, by name, or of a list, by index; else ``ABSENT``."""
+    if isinstance(value, dict):
+        return value.get(str(key), ABSENT)
+    if isinstance(value, list) and isinstance(key, int) and key < len(value):
+        return value[key]
+    return ABSENT
 
 
 def missing(parent: Path, part: str, known: Iterable[str] | None = None) -> NotFound:

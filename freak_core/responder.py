@@ -76,7 +76,7 @@ class Responder:
             reply = self._carry_out(request)
         except Refused as refused:
             reply = {"problem": refused.problem()}
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # an action on this thread may call sys.exit()
             logger.exception("Freak could not carry out a request; nothing was changed")
             reply = {"problem": Failed(f"Freak failed: {type(error).__name__}").problem()}
         self._feed.tell({"type": "reply", "id": request.get("id"), **reply})

@@ -5,20 +5,24 @@ import enum
 import functools
 import types
 import typing
-from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typing_extensions
-from pydantic import AliasChoices, AliasPath, BaseModel, JsonValue, RootModel, Secret, SecretBytes, SecretStr
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    ImportString,
+    JsonValue,
+    RootModel,
+    Secret,
+    SecretBytes,
+    SecretStr,
+)
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 from pydantic_core import CoreSchema, PydanticUndefined
-
-SECRETS = (SecretStr, SecretBytes, Secret)
-"""The types whose values no reader may see."""
-
-_WRAPPERS = (typing.Required, typing.NotRequired, typing.Final, typing_extensions.ReadOnly)
-
 
 class _TolerantJsonSchema(GenerateJsonSchema):
     """Describes as ``{}`` what has no JSON schema, such as a callable, instead of failing."""
@@ -88,73 +92,14 @@ class Record:
         wrong = sum(
             1 for name, allowed in self.tags.items() if name in named and not _among(named[name], allowed)
         )
-        unknown = sum(1 for key in named if key not in self.fields)
+        unknown = sum(1 for key in named if key not in self.fields and key not in self.computed)
         return wrong, 0 if self.open or not self.checked else unknown
-
-
-def members(annotation: Any) -> Iterator[Any]:
-    """Yield the types that a value may have: unions, aliases, Annotated and root models are opened up."""
-    origin = get_origin(annotation)
-    if annotation is JsonValue:  # any JSON, so that null in a patch removes a key
-        yield Any
-    elif origin is Annotated or origin in _WRAPPERS:
-        yield from members(get_args(annotation)[0])
-    elif origin in (Union, types.UnionType):
-        for member in get_args(annotation):
-            yield from members(member)
-    elif _is_alias(annotation) or _is_alias(origin):
-        yield from members((annotation if _is_alias(annotation) else origin).__value__)
-    elif isinstance(annotation, NewType):
-        yield from members(annotation.__supertype__)
-    elif isinstance(annotation, TypeVar):
-        yield from members(annotation.__bound__ or Any)
-    elif isinstance(annotation, type) and issubclass(annotation, RootModel):
-        yield from members(annotation.model_fields["root"].annotation)
-    else:
-        yield annotation
-
-
-def allows_none(annotation: Any) -> bool:
-    """Whether None is declared, as in ``float | None``; ``Any`` does not declare it."""
-    return any(member in (None, type(None)) for member in members(annotation))
-
-
-def is_secret(annotation: Any) -> bool:
-    """Whether a value of this annotation may be a secret."""
-    kinds = (get_origin(member) or member for member in members(annotation))
-    return any(isinstance(kind, type) and issubclass(kind, SECRETS) for kind in kinds)
 
 
 def records(annotation: Any) -> list[Record]:
     """Return the records that a JSON object may be read as."""
     found = (record(get_origin(member) or member) for member in members(annotation))
     return [each for each in found if each is not None]
-
-
-def mapping_value(annotation: Any) -> Any:
-    """Return the annotation of a mapping's values, or None where no mapping is declared."""
-    for member in members(annotation):
-        kind = get_origin(member) or member
-        if typing_extensions.is_typeddict(kind):
-            continue  # a dict at run time, a record by declaration
-        if isinstance(kind, type) and issubclass(kind, Mapping):
-            return (*get_args(member), Any, Any)[1]
-        if member is Any or member is object:
-            return Any
-    return None
-
-
-def item(annotation: Any, index: int) -> Any:
-    """Return the annotation of the item at ``index`` of a list, tuple or set."""
-    found = []
-    for member in members(annotation):
-        kind, args = get_origin(member) or member, get_args(member)
-        if not (isinstance(kind, type) and issubclass(kind, Sequence | Set) and args):
-            continue
-        fixed = issubclass(kind, tuple) and args[-1] is not Ellipsis
-        if index < len(args) or not fixed:
-            found.append(args[index] if fixed else args[0])
-    return Union[tuple(found)] if found else Any  # noqa: UP007  | fails on forward references
 
 
 def pick(annotation: Any, body: Mapping[str, Any], current: Record | None = None) -> Record | None:
@@ -179,20 +124,43 @@ def pick(annotation: Any, body: Mapping[str, Any], current: Record | None = None
 @functools.lru_cache(maxsize=256)
 def names_collide(kind: Any) -> bool:
     """Whether, anywhere in ``kind``, the alias of one field is the name of another."""
+    return any(
+        alias in each.fields and alias != name
+        for annotation in _reachable(kind)
+        for each in records(annotation)
+        for alias, name in each.aliases.items()
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def has_imports(kind: Any) -> bool:
+    """Whether, anywhere in ``kind``, a string is read as the path of something to import."""
+    return any(is_import(annotation) for annotation in _reachable(kind))
+
+
+def _reachable(kind: Any) -> Iterator[Any]:
+    """Yield ``kind`` and every annotation in it, at any depth, each once."""
     seen: set[Any] = set()
     waiting = [kind]
     while waiting:
         annotation = waiting.pop()
-        if not isinstance(annotation, Hashable) or annotation in seen:  # a list: the arguments of a Callable
+        known_as = annotation if _hashable(annotation) else repr(annotation)
+        if known_as in seen or isinstance(annotation, list):  # a list: the arguments of a Callable
             continue
-        seen.add(annotation)
+        seen.add(known_as)
+        yield annotation
         for member in members(annotation):
             waiting += get_args(member) if get_origin(member) is not Literal else ()
         for each in records(annotation):
-            if any(alias in each.fields and alias != name for alias, name in each.aliases.items()):
-                return True
             waiting += each.fields.values()
-    return False
+
+
+def _hashable(annotation: Any) -> bool:
+    try:
+        hash(annotation)
+    except TypeError:  # Annotated with a dict, say
+        return False
+    return True
 
 
 @functools.lru_cache(maxsize=1024)
@@ -221,7 +189,7 @@ def _of_fields(kind: Any, fields: Mapping[str, FieldInfo], config: Mapping[str, 
             else:
                 aliases[alias] = name
     decorators = kind.__pydantic_decorators__
-    annotations = {name: field.annotation for name, field in fields.items()}
+    annotations = {name: _annotation(field) for name, field in fields.items()}
     return Record(
         fields=annotations,
         aliases=aliases,
@@ -232,6 +200,13 @@ def _of_fields(kind: Any, fields: Mapping[str, FieldInfo], config: Mapping[str, 
         open=config.get("extra") == "allow",
         checked=all(each.info.mode != "before" for each in decorators.model_validators.values()),
     )
+
+
+def _annotation(field: FieldInfo) -> Any:
+    for each in field.metadata:
+        if isinstance(each, ImportString):
+            return Annotated[field.annotation, each]
+    return field.annotation
 
 
 def _of_hints(kind: Any, names: list[str], config: Mapping[str, Any]) -> Record:
@@ -265,7 +240,3 @@ def _tags(annotations: Mapping[str, Any]) -> dict[str, frozenset[Any]]:
 
 def _among(value: Any, allowed: frozenset[Any]) -> bool:
     return not isinstance(value, dict | list) and value in allowed
-
-
-def _is_alias(annotation: Any) -> bool:
-    return isinstance(annotation, typing_extensions.TypeAliasType)

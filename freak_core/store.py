@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from freak_core import merge
 from freak_core.actions import Action
-from freak_core.errors import Conflict, NotFound, Refused, RunOver
+from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver
 from freak_core.paths import to_pointer
 from freak_core.receipts import Applied, ChangedValue, Receipt, ReceiptHistory
 from freak_core.strict_json import JSON
@@ -108,9 +108,9 @@ class Store:
             Refused: the write changes nothing; a receipt says so (``error.receipt``).
         """
         with self.lock:
-            repeated = self.receipts.get(self._keys.receipt_id(write) or "")
+            repeated = self._keys.receipt_id(write)
             if repeated is not None:
-                return repeated
+                return self._known(repeated)
             self.refresh()
             receipt = Receipt(
                 kind=write.kind,
@@ -121,7 +121,7 @@ class Store:
                 revision=self.revision,
             )
             try:
-                self._check(write)
+                foreseen = self._check(write)
             except Refused as refused:
                 if not write.dry_run:
                     receipt = self._write(receipt, status="rejected", error=refused.problem())
@@ -129,13 +129,14 @@ class Store:
                     self._keys.remember(write, receipt.id)
                 raise
             if write.dry_run:
-                return receipt
+                return receipt.model_copy(update={"changes": _listed(foreseen)})
             entry = Entry(receipt.id, write)
             receipt = self._write(receipt)
             self._keys.remember(write, receipt.id)
             if self.apply_when == "sync":
                 self._pending.append(entry)
                 return receipt
+            self._taken.add(entry.receipt_id)
         return self.carry_out(entry)
 
     def take(self) -> list[Entry]:
@@ -205,8 +206,8 @@ class Store:
         with self.lock:
             self._taken.discard(receipt_id)
             receipt = self.receipts.get(receipt_id)
-            if receipt is None:
-                return None
+            if receipt is None or receipt.settled:
+                return receipt
             if error is not None:
                 return self._write(receipt, status="failed", error=error.problem(), revision=self.revision)
             if changes:
@@ -217,7 +218,7 @@ class Store:
                 applied=applied,
                 result=result,
                 revision=self.revision,
-                changes=[ChangedValue(path=c.path, old=c.old, new=c.new) for c in changes],
+                changes=_listed(changes),
             )
         if changes:
             self._tell(receipt)
@@ -238,6 +239,13 @@ class Store:
                     self._public = merge.public(self.model)
         except Refused as refused:
             error = refused
+        except Exception as unexpected:
+            logger.exception("Freak could not carry out request %s", entry.receipt_id)
+            error = Failed(f"Freak failed: {type(unexpected).__name__}")
+        except BaseException as leaving:  # sys.exit() in an action, or Ctrl-C meanwhile
+            error = Failed(f"{type(leaving).__name__} while the request was carried out")
+            self.complete(entry.receipt_id, applied, error=error)
+            raise
         return self.complete(entry.receipt_id, applied, changes, result=result, error=error) or Receipt(
             id=entry.receipt_id, kind=write.kind, status="failed"
         )
@@ -251,12 +259,14 @@ class Store:
             return self._write(receipt, status="applied", applied=applied, result=result)
 
     def close(self, reason: str) -> None:
-        """Take no more writes; those that wait fail with ``reason``."""
+        """Take no more writes; those that have not ended fail with ``reason``."""
         with self.lock:
             self.closed = reason
-            for entry in self.take():
-                receipt = self.receipts.get(entry.receipt_id)
-                if receipt is not None:
+            self.take()
+            unfinished, self._taken = self._taken, set()
+            for receipt_id in unfinished:
+                receipt = self.receipts.get(receipt_id)
+                if receipt is not None and not receipt.settled:
                     self._write(receipt, status="failed", error=RunOver(reason).problem())
 
     def forked(self) -> None:
@@ -268,7 +278,8 @@ class Store:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _check(self, write: Write) -> None:
+    def _check(self, write: Write) -> list[merge.Change]:
+        """Refuse a write that cannot be applied; return what a dry run would change."""
         if self.closed is not None:
             raise RunOver(self.closed)
         if write.if_match is not None and write.if_match != self.revision:
@@ -285,9 +296,21 @@ class Store:
                 known = ", ".join(sorted(self.actions)) or "none"
                 raise NotFound(f"there is no action {write.name!r}; there are: {known}")
             action.validate(write.body)
-            return
+            return []
         waiting = [entry.write.operation() for entry in self._pending if entry.write.kind != "action"]
-        merge.propose(self.model, [*waiting, write.operation()], self.initial)
+        candidate = merge.propose(self.model, [*waiting, write.operation()], self.initial)
+        if not write.dry_run:
+            return []
+        if not waiting:
+            return merge.preview(self.model, candidate)
+        before = merge.propose(self.model, waiting, self.initial).model
+        return merge.preview(before, merge.propose(before, [write.operation()], self.initial))
+
+    def _known(self, receipt_id: str) -> Receipt:
+        receipt = self.receipts.get(receipt_id)
+        if receipt is None:
+            raise Rejected(f"this was requested before, as {receipt_id}; the journal has its receipt")
+        return receipt
 
     def _write(self, receipt: Receipt, **update: Any) -> Receipt:
         if not receipt.seq:
@@ -316,3 +339,7 @@ class Store:
                 function(receipt)
             except Exception:
                 logger.exception("an on_change function of the program failed; the change stays")
+
+
+def _listed(changes: Sequence[merge.Change]) -> list[ChangedValue]:
+    return [ChangedValue(path=change.path, old=change.old, new=change.new) for change in changes]

@@ -12,6 +12,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Literal, NotRequired, TypedDict
 
+from freak_core.strict_json import dumps
+
 Message = dict[str, Any]
 EventType = Literal["state", "receipt", "run", "progress", "metrics"]
 EVENT_TYPES: tuple[EventType, ...] = ("state", "receipt", "run", "progress", "metrics")
@@ -38,7 +40,7 @@ class Request(TypedDict):
 
 def encode(message: Message) -> bytes:
     """Return a message as one line of bytes."""
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+    return dumps(message).encode() + b"\n"
 
 
 def write(stream: BinaryIO, data: bytes) -> None:

@@ -103,7 +103,8 @@ class OverGloo:
         if not longest:
             return [None] * self._world_size
         mine = torch.zeros(longest, dtype=torch.uint8)
-        mine[: len(payload)] = _to_tensor(payload)
+        if payload:
+            mine[: len(payload)] = _to_tensor(payload)
         theirs = [torch.empty(longest, dtype=torch.uint8) for _ in range(self._world_size)]
         dist.all_gather(theirs, mine, group=self._group)
         texts = [data[: int(size)].numpy().tobytes() for data, size in zip(theirs, sizes, strict=True)]

@@ -73,6 +73,28 @@ def save_checkpoint(trainer: Trainer, path: str | PathLike[str], weights_only: b
         trainer.callbacks.remove(finish)  # type: ignore[attr-defined]
 
 
+def restore_loader_position(trainer: Trainer) -> bool:
+    """Put the loaders where the checkpoint says, if Lightning did not; call it in ``on_train_start``.
+
+    ``trainer.estimated_stepping_batches`` in ``configure_optimizers``, a common way to size a schedule,
+    makes the loaders before the checkpoint is read. Lightning then drops their stored position, without a
+    word, and the resumed epoch starts at its first batch. Equal on all ranks.
+
+    Returns:
+        Whether there was something to restore.
+    """
+    fit_loop = trainer.fit_loop
+    if (
+        not fit_loop.restarting
+        or not fit_loop._combined_loader_states_to_load
+        or fit_loop._data_fetcher is None
+    ):
+        return False
+    fit_loop._load_combined_loader_states()
+    iter(fit_loop._data_fetcher)
+    return True
+
+
 def why_not_exact(trainer: Trainer, ours: Sequence[Callback] = (), rng_saved: bool = False) -> list[str]:
     """Say why weights resumed from a checkpoint saved now may differ from those of the uninterrupted run.
 

@@ -37,9 +37,8 @@ class ParamGroupOverlay:
     unfreezes layers adds groups. Without a rule a step costs one truth test.
 
     Args:
-        optimizers: ``trainer.optimizers``, or the same wrapped by Lightning: the hooks go on the inner
-        ones, since
-            ``LightningOptimizer`` steps those.
+        optimizers: ``trainer.optimizers``, or the same wrapped by Lightning: then the inner ones are watched,
+            since ``LightningOptimizer`` steps those and does not promise to mirror their state.
 
     Raises:
         TypeError: one of them is no ``torch.optim.Optimizer``, so it has no step hooks.

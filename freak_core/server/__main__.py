@@ -1,4 +1,4 @@
-"""The server process: ``python -m freak_core.server FD``, where FD is the socket to serve on.
+"""The server process: ``python -m freak_core.server FD PID``, to serve on the socket FD for the program PID.
 
 Its stdin and stdout are the link to the program. It leaves when the program does.
 """
@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import BinaryIO, cast
 
 from freak_core import wire
@@ -46,17 +47,21 @@ class Outbox:
                 wire.write(self._stream, wire.encode(self._queue.get()))
 
 
-def _leave_with(parent: int) -> None:
-    """Leave when the program is gone, also where a forked child of it still holds our stdin open."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(0)
+def _leave_when(condition: Callable[[], bool]) -> None:
+    """Leave, whatever else goes on here, soon after a condition becomes true."""
+
+    def watch() -> None:
+        while not condition():
+            time.sleep(0.5)
+        os._exit(0)
+
+    threading.Thread(target=watch, name="freak-watch", daemon=True).start()
 
 
 def main() -> None:
     """Serve until the program closes our stdin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    parent = int(sys.argv[2])
     stdout = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # a stray print must not end up in the link
     messages = wire.read(cast(BinaryIO, sys.stdin.buffer))
@@ -68,6 +73,7 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     server = HttpServer(create_app(mirror, hello), listener, hello["log_level"])
     server.start()
+    _leave_when(lambda: not server.alive)  # HTTP has broken down: the program starts a new server
     for message in messages:
         mirror.receive(message)
     mirror.end()

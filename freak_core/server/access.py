@@ -45,10 +45,10 @@ class Access:
             AccessDenied: 403.
         """
         host = request.headers.get("host", "")
-        if self.hosts is not None and _hostname(host) not in self.hosts:
+        if self.hosts is not None and _name(f"//{host}") not in self.hosts:
             raise AccessDenied(f"the server is not known as {host!r}; name it in allowed_hosts=[...]")
         origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin.partition("://")[2] != host:
             raise AccessDenied("requests from pages of other sites are refused")
         if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise AccessDenied("requests from pages of other sites are refused")
@@ -69,5 +69,9 @@ class Access:
         return "reader"
 
 
-def _hostname(host: str) -> str:
-    return (urlsplit(f"//{host}").hostname or "").lower()
+def _name(url: str) -> str:
+    """Return the host name of a URL, without user and port; nothing where there is none."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:  # such as an open bracket
+        return ""

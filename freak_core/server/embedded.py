@@ -31,16 +31,19 @@ class EmbeddedMirror(Mirror):
         super().__init__(self._carry_out)
         self._program = program
 
-    async def current(self) -> Any:
-        """Return the state as it is now, with what the program itself has just changed."""
-        self.revision, self.value = await asyncio.to_thread(self._program.read)
-        return self.value
+    def adopt(self, program: Program) -> None:
+        """Speak for another program from now on: the next state under control."""
+        self._program = program
+
+    async def current(self) -> tuple[int, Any]:
+        """Return revision and value as they are now, with what the program itself has just changed."""
+        return await asyncio.to_thread(self._program.read)
 
     def _carry_out(self, request: Message) -> None:
         asyncio.get_running_loop().run_in_executor(None, self._program.answer, request)
 
 
-def mount(app: FastAPI, program: Program) -> Mirror:
+def mount(app: FastAPI, program: Program) -> EmbeddedMirror:
     """Mount the routes into ``app``; requests are carried out on a worker thread of its event loop.
 
     Whoever serves the app decides under which names it is reached: unless ``allowed_hosts`` says

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from fastapi.sse import ServerSentEvent
 
 from freak_core.errors import Malformed
 from freak_core.server.mirror import Mirror
+from freak_core.strict_json import dumps
 from freak_core.wire import EVENT_TYPES
 
 Names = frozenset[str]
@@ -32,15 +32,17 @@ async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncIter
     """Yield events from where the client left off; a client that missed too much gets one ``reset``."""
     seq = _resume_at(mirror, last_id)
     if seq is None:
-        seq = mirror.position()
-        yield _reset(mirror, seq)
+        seq, reset = _reset(mirror)
+        yield reset
+    else:  # from here on a client that loses the connection knows where it was
+        yield ServerSentEvent(comment="connected", id=f"{mirror.boot}-{seq}")
     async with mirror.news() as news:
         while True:
             ended = mirror.ended
             missed = mirror.events_since(seq)
             if missed is None:
-                seq = mirror.position()
-                yield _reset(mirror, seq)
+                seq, reset = _reset(mirror)
+                yield reset
             for event in missed or ():
                 seq = event["seq"]
                 if event["event"] in types:
@@ -58,13 +60,15 @@ def _resume_at(mirror: Mirror, last_id: str | None) -> int | None:
     if last_id is None:
         return mirror.position()
     boot, _, seq = last_id.rpartition("-")
-    return int(seq) if boot == mirror.boot and seq.isdecimal() and int(seq) <= mirror.position() else None
+    if boot != mirror.boot or not seq.isdecimal() or len(seq) > 15:
+        return None
+    return int(seq) if int(seq) <= mirror.position() else None
 
 
-def _reset(mirror: Mirror, seq: int) -> ServerSentEvent:
-    snapshot = {"revision": mirror.revision, "value": mirror.value, "run": mirror.run_info()}
-    return _sse(mirror.boot, seq, "reset", snapshot)
+def _reset(mirror: Mirror) -> tuple[int, ServerSentEvent]:
+    seq, snapshot = mirror.snapshot()
+    return seq, _sse(mirror.boot, seq, "reset", snapshot)
 
 
 def _sse(boot: str, seq: int, kind: str, data: Any) -> ServerSentEvent:
-    return ServerSentEvent(raw_data=json.dumps(data, separators=(",", ":")), event=kind, id=f"{boot}-{seq}")
+    return ServerSentEvent(raw_data=dumps(data), event=kind, id=f"{boot}-{seq}")

@@ -34,11 +34,13 @@ class FreakV0:
 
     async def get(self, path: str = "") -> JSONResponse:
         """Return the state or the value at a path of slashes."""
-        return JSONResponse(paths.get(await self._routes.mirror.current(), paths.from_pointer(path)))
+        _, value = await self._routes.mirror.current()
+        return JSONResponse(paths.get(value, paths.from_pointer(path)))
 
     async def get_from_path(self, path: Annotated[str, Query()]) -> JSONResponse:
         """Return the value at a path of dots."""
-        return JSONResponse(paths.get(await self._routes.mirror.current(), paths.from_dots(path)))
+        _, value = await self._routes.mirror.current()
+        return JSONResponse(paths.get(value, paths.from_dots(path)))
 
     async def patch(self, request: Request, path: str = "") -> JSONResponse:
         """Change some values."""
@@ -56,16 +58,16 @@ class FreakV0:
         return await self._success(request, "reset", "", None)
 
     async def _leaf(self, request: Request, path: str, text: str) -> Any:
-        """Return ``text`` as the JSON value that fits the field, else as the string it is."""
+        """Return ``text`` as it is where the field takes a string, else the JSON value that it spells."""
         try:
             value = strict_json.parse(text)
         except Malformed:
             return text
         try:
-            await self._routes.hand_over(request, "put", paths.from_pointer(path), value, dry_run=True)
+            await self._routes.hand_over(request, "put", paths.from_pointer(path), text, dry_run=True)
         except Rejected:
-            return text
-        return value
+            return value
+        return text
 
     async def _success(self, request: Request, kind: Kind, path: str, body: Any) -> JSONResponse:
         receipt = await self._routes.hand_over(

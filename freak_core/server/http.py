@@ -12,17 +12,26 @@ logger = logging.getLogger("freak")
 
 
 class HttpServer:
-    """Serves ``app`` on ``listener`` until it is stopped."""
+    """Serves ``app`` on ``listener`` until it is stopped.
 
-    def __init__(self, app: FastAPI, listener: socket.socket, log_level: str) -> None:
+    Args:
+        app: what to serve.
+        listener: bound and listening; closed at the end.
+        log_level: how much uvicorn logs.
+        users_own: the app is the user's own, so its websockets and lifespan are served too.
+    """
+
+    def __init__(
+        self, app: FastAPI, listener: socket.socket, log_level: str, *, users_own: bool = False
+    ) -> None:
         self._listener = listener
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
                 http="h11",
-                ws="none",
+                ws="auto" if users_own else "none",
                 loop="asyncio",
-                lifespan="off",
+                lifespan="auto" if users_own else "off",
                 log_level=log_level,
                 access_log=False,
                 proxy_headers=False,
@@ -44,6 +53,7 @@ class HttpServer:
         self._thread.join(timeout)
         if time.monotonic() >= deadline:
             self._server.force_exit = True
+        self._listener.close()
 
     @property
     def alive(self) -> bool:

@@ -69,11 +69,14 @@ class Mirror:
     def _hello(self, message: Message) -> None:
         self.boot, self.prefix = message["boot"], message["prefix"]
         self.schema, self.actions, self.run = message["schema"], message["actions"], message["run"]
-        self.floor = message["floor"]
         self.receipts = OrderedDict((receipt["id"], receipt) for receipt in message["receipts"])
-        for event in message["events"]:
-            self._event(event)
         self.revision, self.value = message["revision"], message["value"]
+        self.events = deque(message["events"], maxlen=self.events.maxlen)
+        self.floor = message["floor"]
+        self.ended = False
+        self._pace = Pace()
+        if "step" in self.run:
+            self._pace.note(self.run["step"])
 
     def _event(self, event: Message) -> None:
         data = event["data"]
@@ -100,9 +103,16 @@ class Mirror:
 
     # -- asked by the routes ---------------------------------------------------------------------
 
-    async def current(self) -> Any:
-        """Return the state as it is now."""
-        return self.value
+    async def current(self) -> tuple[int, Any]:
+        """Return revision and value of the state as it is now."""
+        with self._lock:
+            return self.revision, self.value
+
+    def snapshot(self) -> tuple[int, dict[str, Any]]:
+        """Return the number of the newest event, and the state after it."""
+        run = self.run_info()
+        with self._lock:
+            return self._position(), {"revision": self.revision, "value": self.value, "run": run}
 
     def run_info(self) -> dict[str, Any]:
         """Return what is known of the run, with its pace."""
@@ -139,7 +149,10 @@ class Mirror:
     def position(self) -> int:
         """Return the number of the newest event."""
         with self._lock:
-            return self.events[-1]["seq"] if self.events else self.floor
+            return self._position()
+
+    def _position(self) -> int:
+        return self.events[-1]["seq"] if self.events else self.floor
 
     @contextlib.asynccontextmanager
     async def news(self) -> AsyncIterator[asyncio.Event]:

@@ -1,6 +1,5 @@
 """The routes: state, schema, actions, receipts, run and events."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
@@ -18,9 +17,9 @@ from freak_core.server.mirror import Mirror
 Kind = Literal["patch", "put", "reset", "action", "cancel"]
 
 
-def etag(mirror: Mirror) -> str:
-    """Return the ETag of the state, ``"<boot>-<revision>"`` in quotes."""
-    return f'"{mirror.boot}-{mirror.revision}"'
+def etag(mirror: Mirror, revision: int | None = None) -> str:
+    """Return the ETag of the state, ``"<boot>-<revision>"`` in quotes; of the newest revision without one."""
+    return f'"{mirror.boot}-{mirror.revision if revision is None else revision}"'
 
 
 class Routes:
@@ -52,9 +51,9 @@ class Routes:
         self, path: str = "", if_none_match: Annotated[str | None, Header()] = None
     ) -> Response:
         """Return the state, or the value at a path; ``ETag`` names the revision."""
-        value = await self.mirror.current()
-        tag = etag(self.mirror)
-        if if_none_match is not None and tag in if_none_match:
+        revision, value = await self.mirror.current()
+        tag = etag(self.mirror, revision)
+        if if_none_match is not None and (tag in if_none_match or if_none_match.strip() == "*"):
             return Response(status_code=304, headers={"ETag": tag})
         return JSONResponse(paths.get(value, paths.from_pointer(path)), headers={"ETag": tag})
 
@@ -116,6 +115,8 @@ class Routes:
 
     async def cancel(self, request: Request, receipt_id: str) -> JSONResponse:
         """Cancel a request that waits."""
+        if _flag(request, "dry_run"):
+            raise Malformed("a cancellation cannot be tried; leave dry_run out")
         self.mirror.receipt(receipt_id)
         return await self.write(request, "cancel", "", None, target=receipt_id)
 
@@ -160,7 +161,7 @@ class Routes:
             "dry_run": dry_run,
             "by": request.state.by,
             "note": _note(request),
-            "key": None if dry_run else request.headers.get("idempotency-key"),
+            "key": None if dry_run else _key(request),
         }
         self.limit.take()
         receipt = await self.mirror.request(message)
@@ -198,5 +199,12 @@ def _flag(request: Request, name: str) -> bool:
 def _note(request: Request) -> str | None:
     """Return why the client asks, from ``Freak-Note`` (percent-encoded where not ASCII) or ``?note=``."""
     header = request.headers.get("freak-note")
-    note = unquote(header) if header is not None else request.query_params.get("note")
-    return json.loads(json.dumps(note[:1000])) if note else None
+    note = unquote(header.encode("latin-1")) if header is not None else request.query_params.get("note")
+    return note[:1000] if note else None
+
+
+def _key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and len(key) > 200:
+        raise Malformed(f"the Idempotency-Key has {len(key)} characters; the limit is 200")
+    return key or None

@@ -1,0 +1,91 @@
+"""Train on two ranks and steer the run from this second process: python examples/digits_steered.py.
+
+Everything done here through the client can be done with curl or in the browser, too: the link is printed.
+"""
+
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from freak_core import Client, NotFound, Receipt, Refused
+
+HERE = Path(__file__).parent
+DEADLINE = 90.0
+
+
+def main() -> int:
+    """Start the training, steer it until it stops, and say where everything is."""
+    folder = Path("runs") / f"demo-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = f"digits-{secrets.token_hex(2)}"
+    print(f"training a CNN on real handwritten digits on two ranks, as {name!r}, in {folder}")
+    command = [sys.executable, str(HERE / "digits.py"), "--ranks", "2", "--epochs", "1000"]
+    command += ["--dir", str(folder), "--name", name, "--step-seconds", "0.02"]
+    with subprocess.Popen(command) as training:
+        try:
+            with find(name, training) as client:
+                steer(client)
+                follow_to_the_end(client)
+            status = training.wait(timeout=DEADLINE)
+        finally:
+            training.kill()
+    print(f"stopped: the training ended by itself with exit status {status}")
+    return status
+
+
+def find(name: str, training: "subprocess.Popen[bytes]") -> Client:
+    """Wait until the run is there, and return a client for it."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline and training.poll() is None:
+        try:
+            return Client.find(name)
+        except NotFound:
+            time.sleep(0.2)
+    raise SystemExit("the training did not start")
+
+
+def steer(client: Client) -> None:
+    """Do what a researcher does, and print the receipts."""
+    print(f"join in with a browser:   {client.link}")
+    wait_for_step(client, 20)
+    print(f"state:                    {client.get()}")
+    show("hold the LR", client.set({"lr.hold": 3e-4}, wait=30, note="loss is jumping"))
+    try:
+        client.set({"lr.hold": "fast"}, wait=30)
+    except Refused as refused:
+        show("ask for nonsense", Receipt.model_validate(refused.receipt))
+    show("scale the schedule", client.set({"lr.hold": None, "lr.scale": 0.5}, wait=30))
+    show("release", client.set({"lr.scale": None}, wait=30))
+    show("checkpoint now", client.call("checkpoint", wait=30))
+    stop = {"stop.should_stop": True, "stop.after": "epoch", "stop.reason": "the demo is over"}
+    show("stop after the epoch", client.set(stop, wait=30))
+
+
+def wait_for_step(client: Client, step: int) -> None:
+    """Wait until the training has done some steps."""
+    deadline = time.monotonic() + DEADLINE
+    while (client.run().get("step") or 0) < step and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def follow_to_the_end(client: Client) -> None:
+    """Print what the run itself reports until it ends."""
+    run = client.run()
+    shown = max(receipt.seq for receipt in client.receipts(limit=1000))
+    for event in client.events("receipt", last_id=f"{run['id']}-0"):
+        if event.type == "receipt" and event.data["seq"] > shown:
+            receipt = Receipt.model_validate(event.data)
+            show("the run reports", receipt)
+            if receipt.name == "stop" and receipt.status == "applied":
+                print(f"checkpoint:               {receipt.result['checkpoint']['path']}")
+    print(f"journal:                  {run['journal']['path']}")
+
+
+def show(what: str, receipt: Receipt) -> None:
+    """Print a receipt on a line."""
+    print(f"{what + ':':25} {receipt.line()}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,68 @@
+"""What changed between two states, as readers see it."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, RootModel
+
+from freak_core.document import public, reveal
+from freak_core.errors import NotFound
+from freak_core.paths import ABSENT, Path, differences, equal, get, to_pointer
+from freak_core.schema import MASK, SECRETS
+from freak_core.strict_json import JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that changed. ``path`` is a JSON Pointer; a value that was or is not there is None."""
+
+    path: str
+    old: JSON
+    new: JSON
+
+
+def _hidden(value: Any) -> dict[Path, JSON]:
+    """Return what readers cannot see, by path: secrets and excluded fields. In lists: under the list."""
+    if isinstance(value, SECRETS):
+        return {(): repr(value.get_secret_value())}
+    if isinstance(value, list | tuple):
+        inside = [repr(_hidden(each)) for each in value]
+        return {(): list(inside)} if any(each != "{}" for each in inside) else {}
+    found: dict[Path, JSON] = {}
+    excluded: list[str] = []
+    children: dict[Any, Any] = {}
+    if isinstance(value, RootModel):
+        return _hidden(value.root)
+    if isinstance(value, BaseModel):
+        excluded = [name for name, field in type(value).model_fields.items() if field.exclude]
+        children = value.__dict__ | (value.model_extra or {})
+    elif isinstance(value, dict):
+        children = value
+    elif dataclasses.is_dataclass(value):
+        children = {each.name: getattr(value, each.name, None) for each in dataclasses.fields(value)}
+    for key, child in children.items():
+        if key in excluded:
+            found[(key,)] = repr(reveal(child, ABSENT, exact=True))
+        else:
+            found |= {(str(key), *path): hidden for path, hidden in _hidden(child).items()}
+    return found
+
+
+def _changes(before: tuple[JSON, dict[Path, JSON]], after: tuple[JSON, dict[Path, JSON]]) -> list[Change]:
+    found = {path: (old, new) for path, old, new in differences(before[0], after[0])}
+    for path in {**before[1], **after[1]}:
+        old, new = before[1].get(path), after[1].get(path)
+        covered = any(path[:depth] in found for depth in range(len(path)))
+        if equal(old, new) or covered or (path in found and None in (old, new)):
+            continue
+        found[path] = (_masked(before[0], path), _masked(after[0], path))
+    return [Change(to_pointer(path), *values) for path, values in found.items()]
+
+
+def _masked(seen: JSON, path: Path) -> JSON:
+    try:
+        value = get(seen, path)
+    except NotFound:
+        return MASK
+    return value if isinstance(value, list) else MASK

@@ -1,0 +1,173 @@
+"""Writing a validated state into the live one, in place."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from freak_core.paths import ABSENT, Path
+
+
+def planned(
+    model: BaseModel, baseline: BaseModel | None, new: BaseModel, paths: tuple[Path, ...]
+) -> "Plan":
+    """Return the writes that turn ``model`` into ``new``.
+
+    Args:
+        model: the live state.
+        baseline: what validation makes of ``model`` as it is; None where it is not valid.
+        new: the state to come to.
+        paths: where the operations point.
+    """
+    plan = Plan(paths)
+    base = ABSENT if baseline is None else baseline
+    if not _same(base, new):
+        plan.model(model, base, new, ())
+    return plan
+
+
+class Plan:
+    """Collects the writes that turn the live state into the new one.
+
+    Each step gets the live value, the baseline (what validation makes of the live value) and the new one,
+    and returns the object to store.
+
+    Attributes:
+        writes: to be called in order; none of them runs user code.
+        frozen: the frozen fields that would change.
+    """
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        self.paths = paths
+        self.writes: list[Callable[[], None]] = []
+        self.frozen: list[Path] = []
+
+    def settle(self, live: Any, base: Any, new: Any, path: Path) -> Any:
+        if _same(base, new) or _same(live, new):
+            return live
+        if isinstance(new, BaseModel):
+            return self.model(live, base, new, path) if _adopts(live, base, new) else new
+        if type(live) is dict and type(new) is dict:
+            before = base if isinstance(base, dict) else {}
+            return self._dict(live, before, new, path)
+        if type(live) is list and type(new) is list:
+            return self._list(live, base if isinstance(base, list) else [], new, path)
+        return new
+
+    def model(self, live: BaseModel, base: Any, new: BaseModel, path: Path) -> BaseModel:
+        values = {}
+        by_default = set(type(new).model_fields) - new.model_fields_set
+        by_default -= base.model_fields_set if base is not ABSENT else set(type(new).model_fields)
+        for name, field in type(new).model_fields.items():
+            old, before = live.__dict__.get(name, ABSENT), _attribute(base, name)
+            value = new.__dict__.get(name, ABSENT)
+            # What has no JSON form (a lock, a callable) was not read: a fresh default must not replace it.
+            if name in by_default or _same(before, value) or _same(old, value):
+                continue
+            if field.frozen:
+                self.frozen.append((*path, name))
+            values[name] = self.settle(old, before, value, (*path, name))
+        self._extra(live, base, new, path)
+        self.writes.append(functools.partial(_write, live, values, _private(live, base, new)))
+        return live
+
+    def _extra(self, live: BaseModel, base: Any, new: BaseModel, path: Path) -> None:
+        if new.model_extra is not None:
+            held = live.model_extra
+            if held is None:
+                held = {}
+                self.writes.append(functools.partial(object.__setattr__, live, "__pydantic_extra__", held))
+            self._dict(held, (base.model_extra or {}) if base is not ABSENT else {}, new.model_extra, path)
+
+    def _dict(self, live: dict[Any, Any], base: Any, new: dict[Any, Any], path: Path) -> dict[Any, Any]:
+        settled = {
+            key: self.settle(live.get(key, ABSENT), base.get(key, ABSENT), value, (*path, str(key)))
+            for key, value in new.items()
+        }
+        self.writes.append(functools.partial(_refill, live, settled))
+        return live
+
+    def _list(self, live: list[Any], base: list[Any], new: list[Any], path: Path) -> list[Any]:
+        settled = []
+        for i, value in enumerate(new):
+            inside = (*path, str(i))
+            trial = Plan(self.paths)
+            old, before = (each[i] if i < len(each) else ABSENT for each in (live, base))
+            kept = trial.settle(old, before, value, inside)
+            if trial.frozen and not any(each[: len(inside)] == inside for each in self.paths):
+                kept = value  # the list was replaced: this is another item, not a change of a frozen one
+            else:
+                self.writes += trial.writes
+                self.frozen += trial.frozen
+            settled.append(kept)
+        self.writes.append(functools.partial(live.__setitem__, slice(None), settled))
+        return live
+
+
+def _adopts(live: Any, base: Any, new: BaseModel) -> bool:
+    """Whether ``live`` stays and takes the values of ``new``; a frozen model is a value, replaced whole."""
+    if new.model_config.get("frozen"):
+        return False
+    if isinstance(base, BaseModel):
+        return type(base) is type(new) and isinstance(live, type(new))
+    return type(live) is type(new)
+
+
+def _attribute(model: Any, name: str) -> Any:
+    return ABSENT if model is ABSENT else model.__dict__.get(name, ABSENT)
+
+
+def _private(live: BaseModel, base: Any, new: BaseModel) -> dict[str, Any]:
+    """Return the private attributes that validators derived anew; what the program put there stays."""
+    held = live.__pydantic_private__ or {}
+    old = {} if base is ABSENT else base.__pydantic_private__ or {}
+    fresh = (new.__pydantic_private__ or {}).items()
+    return {
+        name: value
+        for name, value in fresh
+        if name in old and _same(held.get(name, ABSENT), old[name]) and not _same(old[name], value)
+    }
+
+
+def _write(live: BaseModel, values: dict[str, Any], private: dict[str, Any]) -> None:
+    live.__dict__.update(values)
+    for name in [name for name in live.__dict__ if name not in type(live).model_fields]:
+        del live.__dict__[name]  # a cached property of the old values
+    live.__pydantic_fields_set__.update(values)
+    if private and live.__pydantic_private__ is not None:
+        live.__pydantic_private__.update(private)
+
+
+def _refill(live: dict[Any, Any], settled: dict[Any, Any]) -> None:
+    live.update(settled)
+    for key in [key for key in live if key not in settled]:
+        del live[key]
+
+
+def _same(one: Any, other: Any) -> bool:  # noqa: PLR0911  one return per kind of value
+    """Whether two values are of one type and equal, NaN included; never raises."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, BaseModel):
+        fields = type(one).model_fields
+        both = ({name: each.__dict__.get(name) for name in fields} for each in (one, other))
+        return _same(*both) and _same(one.model_extra, other.model_extra)
+    if type(one) is dict:
+        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+    if type(one) in (list, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if dataclasses.is_dataclass(one):
+        return all(
+            _same(getattr(one, each.name, None), getattr(other, each.name, None))
+            for each in dataclasses.fields(one)
+        )
+    try:
+        nan = isinstance(one, float) and math.isnan(one) and math.isnan(other)
+        return nan or bool(one == other)
+    except Exception:  # noqa: BLE001  __eq__ is user code
+        return False

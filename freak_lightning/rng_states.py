@@ -1,0 +1,54 @@
+"""The states of the random number generators, which Lightning leaves out of its checkpoints."""
+
+import base64
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric.utilities.seed import _collect_rng_states, _set_rng_states
+
+KEY = "freak_rng_states"
+"""Where they are in a checkpoint: a list with one text per rank."""
+
+
+def collect_rng_states() -> str:
+    """Return the states of this process's generators (Python, NumPy, torch, CUDA), as text."""
+    states = _collect_rng_states(include_cuda=False)
+    name, keys, *rest = states["numpy"]
+    return json.dumps(
+        {
+            "python": states["python"],
+            "numpy": [name, _packed(torch.from_numpy(keys.view(np.uint8))), *rest],
+            "torch": _packed(states["torch"]),
+            # Only the device in use: asking for all would make a context on each.
+            "cuda": _packed(torch.cuda.get_rng_state()) if torch.cuda.is_initialized() else None,
+        }
+    )
+
+
+def restore_rng_states(text: str) -> None:
+    """Put this process's generators where they were.
+
+    Raises:
+        ValueError: the text does not come from ``collect_rng_states``.
+    """
+    states = json.loads(text)
+    name, keys, *rest = states["numpy"]
+    _set_rng_states(
+        {
+            "python": states["python"],
+            "numpy": (name, _unpacked(keys).numpy().view(np.uint32), *rest),
+            "torch": _unpacked(states["torch"]),
+        }
+    )
+    if states["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(_unpacked(states["cuda"]))
+
+
+def _packed(state: torch.Tensor) -> str:
+    return base64.b64encode(state.cpu().numpy().tobytes()).decode()
+
+
+def _unpacked(text: str) -> Any:
+    return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)

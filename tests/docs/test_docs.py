@@ -1,0 +1,139 @@
+"""Every code block in README.md and docs/ is run, as it stands."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from freak_core import Client, Freak, Receipt
+from tests.lightning.conftest import Training
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TOKEN = "a-token-for-the-documentation"
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Return (page and number, text) of every block in a language."""
+    found = []
+    for page in PAGES:
+        texts = re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+        found += [(f"{page.name}-{number}", text) for number, text in enumerate(texts)]
+    return found
+
+
+def by_name(cases: list[tuple[str, str]]) -> list[object]:
+    return [pytest.param(text, id=name) for name, text in cases]
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.setenv("FREAK_HOME", str(tmp_path / "home"))
+    return {**os.environ, "FREAK_HOME": str(tmp_path / "home"), "FREAK_TOKEN": TOKEN, "FREAK_PORT": "0"}
+
+
+def python(text: str, environment: dict[str, str], folder: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", text]
+    return subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True)
+
+
+def needs(text: str) -> str:
+    """Say what a Python block needs around it."""
+    if "Client.find" in text:
+        return "training"
+    return "curl" if "= control(state)" in text else "nothing"
+
+
+PYTHON = blocks("python")
+SHELL = blocks("sh")
+
+
+@pytest.mark.parametrize("text", by_name([case for case in PYTHON if needs(case[1]) == "nothing"]))
+def test_python_blocks_run(text: str, environment: dict[str, str], tmp_path: Path) -> None:
+    with python(text, environment, tmp_path) as process:
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("text", by_name([case for case in PYTHON if needs(case[1]) == "training"]))
+def test_blocks_that_steer_a_training_run(text: str, environment: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    training = Training(out, tmp_path / "home")
+    try:
+        training.connect()
+        with python(text, environment, tmp_path) as process:
+            output = process.communicate(timeout=60)[0]
+            assert process.returncode == 0, output
+        assert re.fullmatch(r"\d+ 1 .*\.ckpt\n", output)
+        assert training.end() == 0, training.log()
+    finally:
+        training.close()
+
+
+def test_the_curl_lines_of_the_readme_steer_its_program(environment: dict[str, str], tmp_path: Path) -> None:
+    program = next(text for _, text in PYTHON if needs(text) == "curl")
+    curls = next(text for _, text in SHELL if "curl" in text)
+    with python(program, {**environment, "PYTHONUNBUFFERED": "1"}, tmp_path) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().partition("/#token=")[0]
+        address = url.removeprefix("http://")
+        script = curls.replace("localhost:4444", address)
+        shell = subprocess.run(
+            ["bash", "-euc", script], env=environment, capture_output=True, text=True, timeout=60, check=True
+        )
+        assert process.wait(30) == 0
+    answers = re.findall(r"\{.*?\}(?=\{|$)", shell.stdout.replace("\n", ""))
+    assert '"layers":{"hidden":128}' in answers[0]
+    assert '"status":422' in shell.stdout
+    assert "that will do" in shell.stdout
+
+
+def test_the_remaining_shell_blocks_name_what_there_is() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    makefile = (ROOT / "Makefile").read_text()
+    for name, text in SHELL:
+        for line in text.splitlines():
+            if line.startswith("make "):
+                assert re.search(rf"^{line.split()[1]}:", makefile, re.MULTILINE), name
+            if line.startswith("pip install"):
+                assert f'"{project["name"]}[lightning]"' in line
+                assert "lightning" in project["optional-dependencies"]
+
+
+@pytest.mark.parametrize("text", by_name(blocks("json")))
+def test_json_blocks_are_what_they_say(text: str) -> None:
+    assert Receipt.model_validate(json.loads(text)).settled
+
+
+def test_every_route_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fastapi import FastAPI
+    from fastapi.routing import APIRoute
+    from pydantic import BaseModel
+
+    monkeypatch.setenv("FREAK_HOME", str(tmp_path))
+    app = FastAPI()
+    pages = (ROOT / "docs" / "http.md").read_text() + (ROOT / "docs" / "freak_v0.md").read_text()
+    with Freak(app) as freak:
+        freak.control(BaseModel())
+        routes = app.openapi()["paths"]
+    assert len(routes) > 10
+    for route in routes:
+        stem = re.sub(r"/\{.*", "", route)
+        assert stem in pages, f"{route} is not in the docs"
+    assert APIRoute
+
+
+def test_every_public_client_method_has_a_docstring() -> None:
+    public = [name for name in vars(Client) if not name.startswith("_")]
+    assert all(getattr(Client, name).__doc__ for name in public)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} → {target}"

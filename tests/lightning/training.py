@@ -1,0 +1,100 @@
+"""A training for tests to steer from outside: python -m tests.lightning.training --ranks 2 --out DIR.
+
+Every rank writes what it saw in each step to ``DIR/rank-N.jsonl``.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.optim import Optimizer
+
+from freak_core import Freak
+from freak_lightning import CheckpointNow, ControlCallback, GracefulStop, LROverride, action
+from tests.lightning.tiny import TinyModel, plain_loader, resumable_loader, tiny_trainer
+
+
+class Record(Callback):
+    """Writes (step, LR the optimizer used, stop flags) of every step of this rank."""
+
+    def __init__(self, out: Path, stop: GracefulStop, step_seconds: float) -> None:
+        self.out, self.stop, self.step_seconds = out, stop, step_seconds
+        self.used: list[float] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.file = (self.out / f"rank-{trainer.global_rank}.jsonl").open("w")
+        trainer.optimizers[0].register_step_pre_hook(self._note)
+
+    def _note(self, optimizer: Optimizer, *_: Any) -> None:
+        self.used.append(optimizer.param_groups[0]["lr"])
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        seen = [trainer.global_step, self.used, trainer.should_stop, self.stop.state.should_stop]
+        self.file.write(json.dumps(seen) + "\n")
+        self.used = []
+        time.sleep(self.step_seconds)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.file.close()
+
+
+class Trouble(ControlCallback):
+    """Actions that go wrong on purpose."""
+
+    section = "trouble"
+
+    @action
+    def crash(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        pl_module.crash_now = True
+
+    @action
+    def fail_on(self, trainer: Trainer, pl_module: LightningModule, rank: int) -> int:
+        if trainer.global_rank == rank:
+            raise RuntimeError("injected")
+        return trainer.global_rank
+
+
+class FragileModel(TinyModel):
+    """Raises in training_step when told to."""
+
+    crash_now = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        if self.crash_now:
+            raise RuntimeError("the model crashed")
+        return super().training_step(batch, batch_idx)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--ranks", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=10_000)
+    parser.add_argument("--batches", type=int, default=50)
+    parser.add_argument("--sync", default="1")
+    parser.add_argument("--step-seconds", type=float, default=0.002)
+    parser.add_argument("--ready-only-dir", type=Path, default=None)
+    options = parser.parse_args()
+    sync: Any = int(options.sync) if options.sync.isdecimal() else options.sync
+    stop = GracefulStop(options.out, freak=Freak(name="training"), sync=sync)
+    dirpath = options.ready_only_dir or options.out
+    controls = [stop, LROverride(), CheckpointNow(dirpath), Trouble()]
+    trainer = tiny_trainer(
+        [*controls, Record(options.out, stop, options.step_seconds)],
+        devices=options.ranks,
+        strategy="ddp" if options.ranks > 1 else "auto",
+        max_epochs=options.epochs,
+        limit_val_batches=0,
+        use_distributed_sampler=False,
+        default_root_dir=options.out,
+    )
+    trainer.fit(FragileModel(), resumable_loader(options.batches), plain_loader(2))
+    (options.out / f"ended-{os.environ.get('LOCAL_RANK', '0')}").write_text(str(trainer.global_step))
+
+
+if __name__ == "__main__":
+    main()
