@@ -107,11 +107,8 @@ def main() -> None:
     quiet()
     torch.set_num_threads(1)  # images this small gain nothing from more
     seed_everything(1, verbose=False)
-    callbacks = [GracefulStop(), LROverride(), CheckpointNow()]
-    if args.name:
-        callbacks[0].freak = Freak(name=args.name)
     trainer = Trainer(
-        callbacks=callbacks,
+        callbacks=[GracefulStop(freak=Freak(name=args.name)), LROverride(), CheckpointNow()],
         accelerator="cpu",
         devices=args.ranks,
         strategy="ddp" if args.ranks > 1 else "auto",

@@ -27,6 +27,9 @@ class Agreement(Protocol):
     def gather(self, outcome: str | None) -> list[str | None]:
         """Return the outcomes of all ranks, as far as they can be told."""
 
+    def everyones(self, text: str) -> list[str] | None:
+        """Return the texts of all ranks in their order, or None where they cannot be told."""
+
     def close(self) -> None:
         """Let go of what was set up."""
 
@@ -41,6 +44,10 @@ class Alone:
     def gather(self, outcome: str | None) -> list[str | None]:
         """Return the one outcome."""
         return [outcome]
+
+    def everyones(self, text: str) -> list[str] | None:
+        """Return the one text."""
+        return [text]
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -109,6 +116,10 @@ class OverGloo:
         dist.all_gather(theirs, mine, group=self._group)
         texts = [data[: int(size)].numpy().tobytes() for data, size in zip(theirs, sizes, strict=True)]
         return [json.loads(text) if text else None for text in texts]
+
+    def everyones(self, text: str) -> list[str] | None:
+        """Return the texts of all ranks."""
+        return [str(each) for each in self.gather(text)]
 
     def close(self) -> None:
         """Destroy the group; local to each rank."""

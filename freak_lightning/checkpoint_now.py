@@ -1,7 +1,6 @@
 """CheckpointNow: save a checkpoint at the next step, from which training resumes exactly."""
 
 import os
-from pathlib import Path
 from typing import Annotated, Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -10,7 +9,6 @@ from pydantic import Field
 from freak_core import Freak
 from freak_lightning.agreement import Sync
 from freak_lightning.control_callback import ControlCallback, action
-from freak_lightning.exact_point import save_checkpoint, why_not_exact
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._=-]{0,99}$")]
 """A file name without folders: a request never chooses where to write."""
@@ -50,29 +48,11 @@ class CheckpointNow(ControlCallback):
             pl_module: given by Freak.
             name: file name without folder and ending; epoch and step if you give none.
             weights_only: leave optimizer, scheduler and loop state out; cannot be resumed from.
+
+        Raises:
+            Failed: a rank could not write; nothing is left behind.
         """
-        return save_here(self, trainer, self.dirpath, name or "freak-epoch={epoch}-step={step}", weights_only)
-
-
-def save_here(
-    control: ControlCallback,
-    trainer: Trainer,
-    dirpath: str | os.PathLike[str] | None,
-    name: str,
-    weights_only: bool = False,
-) -> dict[str, Any]:
-    """Save on all ranks; return path, and whether resuming from it is exact, or why not.
-
-    Raises:
-        OSError: this rank could not write.
-    """
-    folder = Path(dirpath) if dirpath is not None else Path(trainer.default_root_dir) / "checkpoints"
-    stem = name.replace("{epoch}", str(trainer.current_epoch)).replace("{step}", str(trainer.global_step))
-    path = folder.absolute() / f"{stem}.ckpt"
-    ours = control.session.controls if control.session is not None else [control]
-    reasons = ["weights only"] if weights_only else why_not_exact(trainer, ours)
-    save_checkpoint(trainer, path, weights_only)
-    saved: dict[str, Any] = {"path": str(path), "exact": not reasons}
-    if reasons:
-        saved["why_not_exact"] = reasons
-    return saved
+        if self.session is None:
+            raise RuntimeError("training has not started")
+        name = name or f"freak-epoch={trainer.current_epoch}-step={trainer.global_step}"
+        return self.session.save(self.dirpath, name, weights_only=weights_only)

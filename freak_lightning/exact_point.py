@@ -50,7 +50,9 @@ def validation_due(trainer: Trainer) -> bool:
 
 
 def save_checkpoint(trainer: Trainer, path: str | PathLike[str], weights_only: bool = False) -> None:
-    """Save a checkpoint from which training resumes at this very point. All ranks must call it, or they hang.
+    """Save a checkpoint from which training resumes at this very point.
+
+    All ranks must call it, and agree afterwards on how it went: there is no barrier in here.
 
     After the last batch of an epoch ``trainer.save_checkpoint`` alone stores a loader that is exhausted but
     does not know it yet: the resumed run gets no batch out of it and skips a whole epoch. Here the loader
@@ -68,7 +70,9 @@ def save_checkpoint(trainer: Trainer, path: str | PathLike[str], weights_only: b
     finish = _FinishEpoch()
     trainer.callbacks.append(finish)  # type: ignore[attr-defined]
     try:
-        trainer.save_checkpoint(Path(path), weights_only=weights_only)
+        # trainer.save_checkpoint without its barrier: a rank that could not write would never get there.
+        checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only)
+        trainer.strategy.save_checkpoint(checkpoint, Path(path))
     finally:
         trainer.callbacks.remove(finish)  # type: ignore[attr-defined]
 
@@ -119,7 +123,7 @@ class _FinishEpoch(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, _: LightningModule, checkpoint: dict[str, Any]) -> None:
         states = checkpoint["loops"]["fit_loop"]["state_dict"].get("combined_loader")
-        if not states or not _epoch_done(trainer):
+        if not states or not epoch_done(trainer):
             return
         stateful = [loader for loader in _loaders(trainer) if hasattr(loader, "state_dict")]
         for index, loader in enumerate(stateful):
@@ -133,7 +137,8 @@ class _FinishEpoch(Callback):
                 states[index] = {**states[index], "_iterator_finished": True}
 
 
-def _epoch_done(trainer: Trainer) -> bool:
+def epoch_done(trainer: Trainer) -> bool:
+    """Whether the last batch of the epoch has been trained."""
     return bool(trainer.fit_loop.epoch_loop._num_ready_batches_reached())
 
 
@@ -168,7 +173,7 @@ def _loader_reasons(trainer: Trainer, loader: Any) -> Iterator[str]:
     name = type(loader).__name__
     hook = _hook(trainer)
     stateful = hasattr(loader, "state_dict")
-    mid_epoch = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0 and not _epoch_done(trainer)
+    mid_epoch = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0 and not epoch_done(trainer)
     fetcher = trainer.fit_loop._data_fetcher
     if mid_epoch and not stateful:
         yield f"{name} cannot say where in the epoch it is: resuming replays its first batches"
@@ -192,7 +197,7 @@ def _draws_too_early(trainer: Trainer, loader: Any) -> bool:
     """Workers get their first indices when the iterator is made, before Lightning calls ``set_epoch``."""
     if not getattr(loader, "num_workers", 0):
         return False
-    if _epoch_done(trainer):
+    if epoch_done(trainer):
         # Resuming from on_validation_end and later makes the iterator anew, after set_epoch.
         return _hook(trainer) == "on_train_batch_end"
     # In the first epoch the sampler's epoch is right by chance.

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from freak_core import Failed, Freak, Refused
 from freak_lightning.agreement import Sync
-from freak_lightning.checkpoint_now import save_here
 from freak_lightning.control_callback import ControlCallback, Section
 from freak_lightning.point import Point
 
@@ -90,12 +89,14 @@ class GracefulStop(ControlCallback):
                 return point.exact or point.epoch_end
 
     def _save(self, trainer: Trainer, told: dict[str, Any]) -> Refused | None:
-        failure: Refused | None = None
+        if self.session is None:
+            return None
         try:
-            told["checkpoint"] = save_here(self, trainer, self.dirpath, "stop-epoch={epoch}-step={step}")
-        except Exception as error:  # noqa: BLE001 - the training must go on
-            failure = Failed(f"training goes on, since saving failed: {type(error).__name__}: {error}")
-        return self.session.agree_on(failure) if self.session is not None else failure
+            name = f"stop-epoch={trainer.current_epoch}-step={trainer.global_step}"
+            told["checkpoint"] = self.session.save(self.dirpath, name)
+        except Failed as failure:
+            return Failed(f"training goes on, since {failure.detail}")
+        return None
 
     def _lift_minimum(self, trainer: Trainer) -> None:
         loop = trainer.fit_loop

@@ -9,7 +9,7 @@ import torch
 from lightning.fabric.utilities.seed import _collect_rng_states, _set_rng_states
 
 KEY = "freak_rng_states"
-"""Where they are in a checkpoint: a list with one text per rank."""
+"""Where they are in a checkpoint."""
 
 
 def collect_rng_states() -> str:

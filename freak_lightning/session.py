@@ -3,6 +3,7 @@
 import functools
 import json
 import logging
+import os
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +25,7 @@ from freak_core import (
 )
 from freak_lightning.agreement import Cadence, agreement_for
 from freak_lightning.control_callback import ControlCallback
+from freak_lightning.exact_checkpoint import ExactCheckpoint
 from freak_lightning.point import Point
 
 logger = logging.getLogger("freak")
@@ -53,6 +55,7 @@ class ControlSession:
         self._agreement = agreement_for(trainer)
         self._cadence = Cadence(sync if sync is not None else "auto")
         self._deferred: list[Entry] = []
+        self.checkpoints = ExactCheckpoint(trainer, [*controls], self._agreement, self.agree_on)
         self.freak: Freak | None = None
         root = _root(self._sections)
         error = self._serve(freak, root, actions) if trainer.is_global_zero else None
@@ -173,10 +176,16 @@ class ControlSession:
         if not failed:
             return None
         refused = _from_text(str(outcomes[failed[0]]))
-        if len(outcomes) > 1:
+        if len(set(outcomes)) > 1:
             which = "all ranks" if len(failed) == len(outcomes) else f"rank {', '.join(map(str, failed))}"
             refused.detail += f" (on {which} of {len(outcomes)})"
         return refused
+
+    def save(
+        self, dirpath: str | os.PathLike[str] | None, name: str, *, weights_only: bool = False
+    ) -> dict[str, Any]:
+        """Save a checkpoint on all ranks (``ExactCheckpoint.save``). Every rank must call it."""
+        return self.checkpoints.save(dirpath, name, weights_only=weights_only)
 
     def record(self, name: str, point: Point, result: Any, failure: Refused | None = None) -> None:
         """Write a receipt, on rank zero, for something a control did by itself."""

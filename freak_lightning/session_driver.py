@@ -18,7 +18,9 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from freak_lightning.control_callback import ControlCallback
-from freak_lightning.exact_point import is_optimizer_boundary, validation_due
+from freak_lightning.exact_checkpoint import restore_from
+from freak_lightning.exact_point import is_optimizer_boundary, restore_loader_position, validation_due
+from freak_lightning.rng_states import KEY
 from freak_lightning.session import ControlSession
 
 
@@ -28,6 +30,7 @@ class SessionDriver(Callback):
     def __init__(self) -> None:
         self._session: ControlSession | None = None
         self._due_after_validation = False
+        self._rng_states: dict[str, Any] | None = None
 
     @classmethod
     def attach(cls, trainer: Trainer) -> None:
@@ -47,9 +50,25 @@ class SessionDriver(Callback):
         self._session = ControlSession(trainer, pl_module, controls)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """First control point."""
+        """First control point, on what a resume has left to do."""
+        restore_loader_position(trainer)
         if self._session is not None:
             self._session.start()
+        states, self._rng_states = self._rng_states, None
+        restore_from(states, trainer)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add to a checkpoint of ours what Lightning leaves out."""
+        if self._session is not None:
+            self._session.checkpoints.on_save_checkpoint(checkpoint)
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Keep what was added until training starts."""
+        self._rng_states = checkpoint.get(KEY)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -53,7 +53,7 @@ def test_a_shared_tensor_parts_for_a_step_when_groups_want_different_rates(used:
     assert float(rate) == rounded(0.1)
 
 
-def test_a_tensor_rate_is_filled_in_place(optimizer: SGD) -> None:
+def test_a_tensor_rate_is_filled_in_place() -> None:
     """A captured step knows the tensor by its address."""
     rate = torch.tensor(0.1)
     optimizer = SGD(parameters(1), lr=rate)

@@ -137,6 +137,14 @@ def test_what_cannot_be_exact_is_said_and_true(tmp_path: Path, case: str) -> Non
     assert not same(weights(run(resume=save.path)), weights(run()))
 
 
+def test_a_validation_that_resuming_leaves_out_is_a_reason(tmp_path: Path) -> None:
+    """Saved before the validation of epoch 1, of three: two are to come, the resumed run does one."""
+    save = SaveAt(tmp_path / "now.ckpt", epoch=1, batch=BATCHES - 1, hook="on_train_batch_end")
+    fit([save])
+    assert save.reasons == ["the validation due on this batch is left out after resuming"]
+    assert fit(resume=save.path).lightning_module.validations == 1
+
+
 class Late(Callback):
     """Has a state that each batch changes."""
 

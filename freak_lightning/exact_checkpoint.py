@@ -1,0 +1,95 @@
+"""The exact checkpoint: written by all ranks or by none, with what Lightning leaves out."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+
+from freak_core import Failed, Refused
+from freak_lightning.agreement import Agreement
+from freak_lightning.exact_point import epoch_done, save_checkpoint, why_not_exact
+from freak_lightning.rng_states import KEY, collect_rng_states, restore_rng_states
+
+AgreeOn = Callable[[Refused | None], Refused | None]
+
+
+class ExactCheckpoint:
+    """Saves checkpoints in which every rank finds its random number generators again.
+
+    It is one for a fit: its ``on_save_checkpoint`` adds the states to the checkpoint that is being saved.
+    """
+
+    def __init__(self, trainer: Trainer, ours: list[Callback], agreement: Agreement, agree_on: AgreeOn) -> None:
+        self._trainer = trainer
+        self._ours = ours
+        self._agreement = agreement
+        self._agree_on = agree_on
+        self._states: list[str] | None = None
+
+    def save(
+        self, dirpath: str | os.PathLike[str] | None, name: str, *, weights_only: bool = False
+    ) -> dict[str, Any]:
+        """Save on all ranks; return path, size in bytes, and whether resuming is exact, or why not.
+
+        The file appears under its name when it is whole.
+
+        Raises:
+            Failed: a rank could not write; all ranks raise, and nothing is left behind.
+        """
+        trainer = self._trainer
+        folder = Path(dirpath) if dirpath is not None else Path(trainer.default_root_dir) / "checkpoints"
+        path = folder.absolute() / f"{name}.ckpt"
+        partial = path.with_name(f".{path.name}.part")
+        self._states = None if weights_only else self._agreement.everyones(collect_rng_states())
+        reasons = ["weights only"]
+        failure: Refused | None = None
+        try:
+            if not weights_only:
+                reasons = why_not_exact(trainer, self._ours, rng_saved=self._states is not None)
+            save_checkpoint(trainer, partial, weights_only)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the training must go on
+            failure = Failed(f"the checkpoint could not be saved: {type(error).__name__}: {error}")
+        finally:
+            self._states = None
+        failure = self._agree_on(failure)
+        if trainer.is_global_zero:
+            _finish(partial, path, whole=failure is None)
+        if failure is not None:
+            raise failure
+        return {"path": str(path), "exact": not reasons, **({"why_not_exact": reasons} if reasons else {})}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the generators' states to a checkpoint of ours; others stay as they are."""
+        if self._states is not None:
+            trainer = self._trainer
+            next_is_epoch = epoch_done(trainer) and not trainer.validating
+            checkpoint[KEY] = {"ranks": self._states, "next_is_epoch": next_is_epoch}
+
+
+def restore_from(saved: dict[str, Any] | None, trainer: Trainer) -> None:
+    """Put this rank's generators where they were when the checkpoint was saved; call it in ``on_train_start``.
+
+    Where the next thing that happened was a new epoch, its loader's iterator is made anew: Lightning has made it
+    before this, and with it has drawn the workers' seed from a generator that was somewhere else.
+    """
+    if saved is None or len(saved["ranks"]) != trainer.world_size:
+        return
+    restore_rng_states(saved["ranks"][trainer.global_rank])
+    if saved["next_is_epoch"] and trainer.fit_loop._data_fetcher is not None:
+        iter(trainer.fit_loop._data_fetcher)
+
+
+def _finish(partial: Path, path: Path, *, whole: bool) -> None:
+    """Give a whole checkpoint its name, and remove a torn one; it is a folder under some strategies."""
+    if whole:
+        if path.is_dir():
+            shutil.rmtree(path)
+        partial.replace(path)
+        return
+    shutil.rmtree(partial, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        partial.unlink(missing_ok=True)

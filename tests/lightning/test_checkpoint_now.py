@@ -1,0 +1,96 @@
+"""A checkpoint asked for at any batch resumes to the weights of the run that was never interrupted."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from freak_core import Receipt
+from tests.lightning.asking import asking, checkpoint
+from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, same, weights
+
+pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
+
+MODEL = partial(TinyModel, dropout=0.5)  # draws random numbers in every step
+
+CADENCES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "accumulate": {"accumulate_grad_batches": 3},
+    "validate-twice": {"val_check_interval": 0.5},
+    "no-validation": {"limit_val_batches": 0},
+}
+
+
+def ask_at(folder: Path, batch: int, **settings: Any) -> Receipt:
+    ask, callbacks = asking(folder, (1, batch, checkpoint()))
+    trainer = fit(callbacks, model=MODEL, **settings)
+    untouched = fit(model=MODEL, **settings)
+    assert same(weights(trainer), weights(untouched)), "saving has changed the run"
+    receipt = ask.receipt()
+    assert receipt.status == "applied", receipt
+    return receipt
+
+
+@pytest.mark.parametrize("batch", range(8))
+@pytest.mark.parametrize("cadence", CADENCES)
+def test_a_checkpoint_at_any_batch_resumes_exactly(cadence: str, batch: int, tmp_path: Path) -> None:
+    settings = CADENCES[cadence]
+    receipt = ask_at(tmp_path, batch, **settings)
+    assert receipt.result["exact"] is True, receipt
+    _, ours = asking(tmp_path)
+    resumed = fit(ours, model=MODEL, resume=Path(receipt.result["path"]), **settings)
+    untouched = fit(model=MODEL, **settings)
+    assert resumed.global_step == untouched.global_step
+    assert same(weights(resumed), weights(untouched))
+
+
+def test_a_checkpoint_resumes_without_our_callbacks_too(tmp_path: Path) -> None:
+    receipt = ask_at(tmp_path, 3)
+    resumed = fit(model=MODEL, resume=Path(receipt.result["path"]))
+    assert resumed.global_step == 24
+
+
+def test_a_loader_that_cannot_say_where_it_is_is_not_called_exact(tmp_path: Path) -> None:
+    receipt = ask_at(tmp_path, 3, loader=plain_loader)
+    assert receipt.result["exact"] is False
+    assert any("replays its first batches" in reason for reason in receipt.result["why_not_exact"])
+
+
+def test_names_and_weights_only_are_as_asked_for(tmp_path: Path) -> None:
+    ask, callbacks = asking(tmp_path, (0, 1, checkpoint(name="best", weights_only=True)))
+    fit(callbacks)
+    result = ask.receipt().result
+    assert result == {"path": str(tmp_path / "best.ckpt"), "exact": False, "why_not_exact": ["weights only"]}
+    assert "optimizer_states" not in torch.load(tmp_path / "best.ckpt", weights_only=True)
+
+
+@pytest.mark.parametrize("name", ["../escape", "a/b", ".hidden", "", "x" * 101])
+def test_a_name_never_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    from freak_core import Rejected
+
+    ask, callbacks = asking(tmp_path, (0, 1, checkpoint(name=name)))
+    with pytest.raises(Rejected):
+        fit(callbacks)
+    assert not list(tmp_path.rglob("*.ckpt"))
+    assert ask.ids == []
+
+
+def test_no_torn_file_is_left_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Any, checkpoint: Any, path: Path, storage_options: Any = None) -> None:
+        Path(path).write_bytes(b"torn")
+        raise OSError(28, "No space left on device")
+
+    from lightning.fabric.plugins import TorchCheckpointIO
+
+    monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", full)
+    ask, callbacks = asking(tmp_path, (0, 1, checkpoint()))
+    trainer = fit(callbacks)
+    receipt = ask.receipt()
+    assert receipt.status == "failed"
+    assert receipt.error is not None
+    assert "No space left" in receipt.error["detail"]
+    assert trainer.global_step == 24
+    assert not list(tmp_path.glob("*.ckpt*"))
+    assert not list(tmp_path.glob(".*.part"))

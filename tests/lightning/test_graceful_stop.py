@@ -1,0 +1,116 @@
+"""A stop saves first, ends where it was asked to, and resumes as if it had not been."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freak_core import Receipt
+from tests.lightning.asking import Ask, asking, patch
+from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, resumable_loader, same, tiny_trainer, weights
+
+pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
+
+MODEL = partial(TinyModel, dropout=0.5)
+
+
+def stop(**section: Any) -> Any:
+    return patch({"stop": {"should_stop": True, **section}})
+
+
+def told(ask: Ask) -> Receipt:
+    """Return what the run said of the stop itself."""
+    return next(receipt for receipt in ask.receipts if receipt.name == "stop")
+
+
+@pytest.mark.parametrize(
+    ("settings", "batch"),
+    [({}, 3), ({}, 7), ({"accumulate_grad_batches": 3}, 3), ({"val_check_interval": 0.5}, 3)],
+)
+def test_a_stop_in_mid_epoch_resumed_gives_every_batch(
+    settings: dict[str, Any], batch: int, tmp_path: Path
+) -> None:
+    ask, callbacks = asking(tmp_path, (1, batch, stop(reason="enough")))
+    stopped = fit(callbacks, model=MODEL, **settings)
+    untouched = fit(model=MODEL, **settings)
+    assert stopped.global_step < untouched.global_step
+    receipt = told(ask)
+    assert receipt.result["checkpoint"]["exact"] is True
+    assert receipt.result["reason"] == "enough"
+    _, ours = asking(tmp_path)
+    resumed = fit(ours, model=MODEL, resume=Path(receipt.result["checkpoint"]["path"]), **settings)
+    assert resumed.global_step == untouched.global_step
+    seen = stopped.lightning_module.batches + resumed.lightning_module.batches
+    assert seen == untouched.lightning_module.batches == 24
+    assert same(weights(resumed), weights(untouched))
+
+
+@pytest.mark.parametrize(("after", "steps"), [("batch", 4), ("epoch", 8), ("validation", 6)])
+def test_a_stop_ends_after_what_it_was_told_to_finish(after: str, steps: int, tmp_path: Path) -> None:
+    ask, callbacks = asking(tmp_path, (0, 3, stop(after=after)))
+    trainer = fit(callbacks, val_check_interval=3)
+    assert trainer.global_step == steps
+    assert told(ask).applied is not None
+    assert told(ask).applied.step == steps  # type: ignore[union-attr]
+
+
+def test_min_epochs_hold_a_stop_back_and_the_receipt_says_so(tmp_path: Path) -> None:
+    ask, callbacks = asking(tmp_path, (0, 3, stop()))
+    trainer = fit(callbacks, min_epochs=2)
+    assert ask.receipt().result == {"stop": {"stops": "after this batch", "held_back_by": "min_epochs=2"}}
+    assert trainer.global_step in (16, 17)
+
+
+def test_force_overrides_min_epochs_and_leaves_them_as_they_were(tmp_path: Path) -> None:
+    ask, callbacks = asking(tmp_path, (0, 3, stop(force=True)))
+    trainer = fit(callbacks, min_epochs=2, min_steps=10)
+    assert trainer.global_step == 4
+    assert (trainer.fit_loop.min_epochs, trainer.fit_loop.min_steps) == (2, 10)
+    assert "held_back_by" not in ask.receipt().result["stop"]
+
+
+def test_a_stop_can_be_cancelled(tmp_path: Path) -> None:
+    cancel = patch({"stop": {"should_stop": False}})
+    _, callbacks = asking(tmp_path, (0, 2, stop(after="epoch")), (0, 5, cancel))
+    assert fit(callbacks).global_step == 24
+
+
+def test_a_stop_is_never_revived_by_a_resume(tmp_path: Path) -> None:
+    ask, callbacks = asking(tmp_path, (0, 3, stop()))
+    fit(callbacks)
+    _, again = asking(tmp_path)
+    resumed = fit(again, resume=Path(told(ask).result["checkpoint"]["path"]))
+    assert resumed.global_step == 24
+
+
+def test_a_stop_that_cannot_save_goes_on_training(tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a folder should be")
+    ask, callbacks = asking(blocked, (0, 3, stop()))
+    trainer = fit(callbacks)
+    assert trainer.global_step == 24
+    receipt = told(ask)
+    assert receipt.status == "failed"
+    assert receipt.error is not None
+    assert "training goes on" in receipt.error["detail"]
+
+
+def test_a_stop_without_a_checkpoint_writes_none(tmp_path: Path) -> None:
+    ask, callbacks = asking(tmp_path, (0, 3, stop(checkpoint=False)))
+    assert fit(callbacks).global_step == 4
+    assert "checkpoint" not in told(ask).result
+    assert not list(tmp_path.glob("*.ckpt"))
+
+
+def test_the_same_callbacks_serve_a_second_fit(tmp_path: Path) -> None:
+    _, callbacks = asking(tmp_path, (0, 3, stop(checkpoint=False)))
+    trainer = tiny_trainer(callbacks)
+    trainer.fit(TinyModel(), resumable_loader(), plain_loader(2))
+    assert trainer.global_step == 4
+    assert len(trainer.callbacks) == len(callbacks)  # type: ignore[attr-defined]
+    assert trainer.should_stop is True
+    callbacks[0].asked = []  # type: ignore[attr-defined]
+    again = tiny_trainer(callbacks)
+    again.fit(TinyModel(), resumable_loader(), plain_loader(2))
+    assert again.global_step == 24
