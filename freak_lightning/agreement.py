@@ -73,6 +73,10 @@ class OverStrategy:
             outcome or (None if others_well else "another rank failed; its log says why")
         ] * self._world_size
 
+    def everyones(self, text: str) -> list[str] | None:
+        """Return None: strategies gather tensors only."""
+        return None
+
     def close(self) -> None:
         """Nothing to let go of."""
 

@@ -34,7 +34,7 @@ class Shift(ControlCallback):
     def shift(self, trainer: Trainer, pl_module: LightningModule, by: float) -> float:
         with torch.no_grad():
             for parameter in pl_module.parameters():
-                parameter += by
+                parameter.add_(by)
         return by
 
 
