@@ -11,6 +11,9 @@ from pydantic import ImportString, JsonValue, RootModel, Secret, SecretBytes, Se
 SECRETS = (SecretStr, SecretBytes, Secret)
 """The types whose values no reader may see."""
 
+IMPORT: Any = ImportString
+"""The type whose values are imported by their path; to a type checker it is an alias of its parameter."""
+
 MASK = "**********"
 """What readers see in the place of a secret."""
 
@@ -24,8 +27,8 @@ def members(annotation: Any) -> Iterator[Any]:
         yield Any
     elif origin is Annotated or origin in _WRAPPERS:
         inner, *metadata = get_args(annotation)
-        if any(isinstance(each, ImportString) for each in metadata):  # ImportString[...] is an Annotated
-            yield ImportString
+        if any(isinstance(each, IMPORT) for each in metadata):  # ImportString[...] is an Annotated
+            yield IMPORT
         yield from members(inner)
     elif origin in (Union, types.UnionType):
         for member in get_args(annotation):
@@ -55,7 +58,7 @@ def is_secret(annotation: Any) -> bool:
 
 def is_import(annotation: Any) -> bool:
     """Whether a string of this annotation may be read as the path of something to import."""
-    return any(member is ImportString for member in members(annotation))
+    return any(member is IMPORT for member in members(annotation))
 
 
 def mapping_value(annotation: Any) -> Any:

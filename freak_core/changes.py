@@ -2,15 +2,18 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, RootModel
 
+from freak_core.annotation import MASK, SECRETS
 from freak_core.document import public, reveal
 from freak_core.errors import NotFound
 from freak_core.paths import ABSENT, Path, differences, equal, get, to_pointer
-from freak_core.schema import MASK, SECRETS
 from freak_core.strict_json import JSON
+
+View: TypeAlias = tuple[JSON, dict[Path, JSON]]
+"""What readers see of a state, and by path what they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,11 @@ class Change:
     path: str
     old: JSON
     new: JSON
+
+
+def view(model: BaseModel) -> View:
+    """Return what ``changes`` compares; it stays as it is when the model changes."""
+    return public(model), _hidden(model)
 
 
 def _hidden(value: Any) -> dict[Path, JSON]:
@@ -49,7 +57,8 @@ def _hidden(value: Any) -> dict[Path, JSON]:
     return found
 
 
-def _changes(before: tuple[JSON, dict[Path, JSON]], after: tuple[JSON, dict[Path, JSON]]) -> list[Change]:
+def changes(before: View, after: View) -> list[Change]:
+    """Return every value that differs; of a hidden one only that it does."""
     found = {path: (old, new) for path, old, new in differences(before[0], after[0])}
     for path in {**before[1], **after[1]}:
         old, new = before[1].get(path), after[1].get(path)

@@ -119,7 +119,9 @@ class Client:
             Conflict: the state has changed since ``if_match``.
             Refused: any other refusal; see ``freak_core.errors``.
         """
-        return self._write("PATCH", "state", _merge_patch(values), wait, note, if_match=if_match, dry_run=dry_run, key=key)
+        return self._write(
+            "PATCH", "state", _merge_patch(values), wait, note, if_match=if_match, dry_run=dry_run, key=key
+        )
 
     def put(self, path: str, value: Any, *, wait: float = 0.0, note: str | None = None) -> Receipt:
         """Replace the value at a path of dots."""
@@ -283,7 +285,9 @@ def _state(path: str) -> str:
     keys = paths.from_dots(path) if path else ()
     pointer = "/" * (keys[:1] == ("",)) + paths.to_pointer(keys)  # "state/" is the whole state
     # A segment of dots would be taken as "here" or "one up" on its way.
-    segments = [part.replace(".", "%2E") if set(part) == {"."} else quote(part) for part in pointer.split("/")]
+    segments = [
+        part.replace(".", "%2E") if set(part) == {"."} else quote(part) for part in pointer.split("/")
+    ]
     return "state" + "/".join(segments)
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, cast
 from pydantic import BaseModel, RootModel
 from pydantic_core import to_jsonable_python
 
+from freak_core.annotation import SECRETS
 from freak_core.paths import ABSENT
-from freak_core.schema import SECRETS
 from freak_core.strict_json import JSON, without_nan
 from freak_core.validation import outcome
 
@@ -111,9 +111,7 @@ def _reveal_model(live: BaseModel, dumped: Any, exact: bool) -> Any:
         declared = own_form or name in shown or field.exclude or getattr(field, "exclude_if", None)
         if declared and name in live.__dict__:
             mode: Any = bytes_mode if bytes_mode in ("utf8", "base64") else "utf8"
-            result[name] = reveal(
-                live.__dict__[name], shown.get(name, ABSENT), exact=exact, bytes_mode=mode
-            )
+            result[name] = reveal(live.__dict__[name], shown.get(name, ABSENT), exact=exact, bytes_mode=mode)
     for name, value in (live.model_extra or {}).items():
         result[name] = reveal(value, shown.get(name, ABSENT), exact=exact)
     return {name: value for name, value in result.items() if value is not ABSENT}

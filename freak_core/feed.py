@@ -105,7 +105,8 @@ class Feed:
             self._sink = None
             if sink is not None:
                 message = {**hello(), "floor": self._floor, "events": list(self._kept)}
-                message["run"] = {**message.get("run", {}), **_plain(self.facts)}
+                run = {**message.get("run", {}), **_plain(self.facts), "journal": self.journal_health}
+                message["run"] = run
                 for receipt in message.get("receipts", ()):
                     self._mark(receipt)
                 sink(message)
@@ -127,13 +128,10 @@ class Feed:
     def _run(self) -> None:
         while not self._closed:
             self._await_bell()
-            try:
-                self._pass_on()
-                if time.monotonic() >= self._idle_due:
-                    self._idle_due = time.monotonic() + 1.0
-                    self._on_idle()
-            except Exception:  # whatever it was, receipts and replies must go on
-                logger.exception("Freak could not pass an event on")
+            self._pass_on()
+            if time.monotonic() >= self._idle_due:
+                self._idle_due = time.monotonic() + 1.0
+                self._on_idle()
 
     def _await_bell(self) -> None:
         """Wait up to a second for something to tell; where it can wait, let more of it gather."""
@@ -148,6 +146,7 @@ class Feed:
         self._rung = False
 
     def _pass_on(self) -> None:
+        self._tell_health()
         while self._must:
             message = self._must.popleft()
             match message["type"]:
@@ -175,28 +174,27 @@ class Feed:
             self._may.append(progress)
         with contextlib.suppress(IndexError):  # the program drops old ones meanwhile
             for _ in range(len(self._may)):
-                message = self._may.popleft()
-                message["data"] = _plain(message["data"])
-                self._pass(message)
+                self._pass(self._may.popleft())
 
     def _pass(self, message: Message) -> None:
-        with self._passing:
-            if message["type"] == "event":
-                self._number(message)
-            elif message["type"] == "reply":
-                self._mark(message.get("receipt") or message["problem"].get("receipt"))
-            if self._sink is None:
-                return
-            try:
-                self._sink(message)
-            except (OSError, ValueError):  # a ValueError where the stream was closed in between
-                self._sink = None
+        try:
+            with self._passing:
+                if message["type"] == "event":
+                    self._number(message)
+                elif message["type"] == "reply":
+                    self._mark(message.get("receipt") or message["problem"].get("receipt"))
+                if self._sink is not None:
+                    self._sink(message)
+        except (OSError, ValueError):  # a ValueError where the stream was closed in between
+            self._sink = None
+        except Exception:  # the program's values may do anything; what follows must go on
+            logger.exception("Freak drops an event that it cannot pass on")
 
     def _number(self, message: Message) -> None:
         if message["event"] == "receipt" and self._journal is not None:
             safe = self._journal.append(message["data"])
             message["data"]["journal"] = _health(safe)
-        elif message["event"] == "run":
+        elif message["event"] in ("run", "metrics", "progress"):
             message["data"] = _plain(message["data"])
         self._seq += 1
         message["seq"] = self._seq

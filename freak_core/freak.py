@@ -153,6 +153,8 @@ class Freak:
         except BaseException:
             self._store = self._feed = self._journal = None
             raise
+        with contextlib.suppress(OSError):
+            runs.made_folder()
         self._journal.open({"run": self.id, "name": self.name, "started_at": now()})
         self._feed.start()
         _live.add(self)

@@ -1,7 +1,6 @@
 """What no request may bring in: import paths, and numbers that JSON does not have."""
 
 import json
-import math
 import sys
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin
@@ -9,8 +8,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 
 from freak_core.annotation import is_import, item, members
-from freak_core.errors import FieldError, Rejected
-from freak_core.paths import ABSENT, Path, equal
+from freak_core.errors import FieldError
+from freak_core.paths import Path, equal
 from freak_core.schema import has_imports, records
 from freak_core.strict_json import JSON
 from freak_core.validation import reason, rejected
@@ -35,38 +34,49 @@ def intruders(kind: type[BaseModel], wanted: JSON, *known: JSON) -> list[FieldEr
     What one of the ``known`` documents has at the same path is no intruder: it came from the program.
     """
     found = []
-    for path, value in _imports(kind, wanted) if has_imports(kind) else ():
-        if all(not _has(dict(_imports(kind, each)), path, value) for each in (*known, None)):
-            message = "this is read-only: import paths are never taken from requests"
-            found.append(reason(path, "read_only", message))
-    for path, value in _boundless(wanted):
-        if all(not _has(dict(_boundless(each)), path, value) for each in known):
-            found.append(reason(path, "finite_number", "numbers must be finite, as JSON has no others"))
+    if has_imports(kind):
+        message = "this is read-only: import paths are never taken from requests"
+        held = [dict(_imports(kind, each)) for each in known]
+        found += [reason(path, "read_only", message) for path in _news(dict(_imports(kind, wanted)), held)]
+    boundless = dict(_boundless(wanted))
+    if boundless:
+        message = "numbers must be finite and fit into a float"
+        held = [dict(_boundless(each)) for each in known]
+        found += [reason(path, "finite_number", message) for path in _news(boundless, held)]
     return found
 
 
-def _has(held: dict[Path, Any], path: Path, value: Any) -> bool:
-    there = held.get(path, ABSENT)
-    return there is not ABSENT and equal(there, value)
+def _news(wanted: dict[Path, Any], held: list[dict[Path, Any]]) -> Iterator[Path]:
+    for path, value in wanted.items():
+        there = [each[path] for each in held if path in each]
+        if not any(equal(each, value) for each in there or [None]):
+            yield path
 
 
-def _imports(annotation: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield path and value of all that validation may import, whichever member of a union it takes."""
-    if is_import(annotation):
+def _imports(
+    annotation: Any, value: Any, path: Path = (), *, sure: bool = True
+) -> Iterator[tuple[Path, Any]]:
+    """Yield path and value of all that validation may import, whichever member of a union it takes.
+
+    Only text is imported: where another variant may be meant (not ``sure``), the rest is not yielded.
+    """
+    if is_import(annotation) and (sure or isinstance(value, str)):
         yield path, value
     if isinstance(value, list):
         for i, each in enumerate(value):
-            yield from _imports(item(annotation, i), each, (*path, str(i)))
+            yield from _imports(item(annotation, i), each, (*path, str(i)), sure=sure)
     elif isinstance(value, dict):
-        for record in records(annotation):
-            for name, each in record.by_names(value).items():
-                yield from _imports(record.fields.get(name, Any), each, (*path, name))
+        readings = [(record.fields, record.by_names(value)) for record in records(annotation)]
+        for fields, named in readings:
+            for name, each in named.items():
+                inner = fields.get(name, Any)
+                yield from _imports(inner, each, (*path, name), sure=sure and len(readings) == 1)
         for member in members(annotation):
             if get_origin(member) is not None and len(get_args(member)) == 2:  # a mapping
                 for_key, for_value = get_args(member)
                 for key, each in value.items():
-                    yield from _imports(for_key, key, (*path, key))
-                    yield from _imports(for_value, each, (*path, key))
+                    yield from _imports(for_key, key, (*path, key), sure=sure)
+                    yield from _imports(for_value, each, (*path, key), sure=sure)
 
 
 def _boundless(value: JSON, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -77,7 +87,5 @@ def _boundless(value: JSON, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     elif isinstance(value, list):
         for i, each in enumerate(value):
             yield from _boundless(each, (*path, str(i)))
-    elif isinstance(value, int) and abs(value) > sys.float_info.max:
-        yield path, value
-    elif isinstance(value, float) and not math.isfinite(value):
+    elif isinstance(value, int | float) and not abs(value) <= sys.float_info.max:  # NaN is under nothing
         yield path, value

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import io
+import json
 import logging
 import os
 import select
@@ -11,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from freak_core import wire
@@ -93,7 +95,7 @@ class Link:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         environment = {key: value for key, value in os.environ.items() if key not in _NOT_OURS}
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        environment["PYTHONPATH"] = os.pathsep.join(str(Path(path).absolute()) for path in sys.path)
         # Above 2, also where the program has closed its own stdin and the socket got its number.
         descriptor = fcntl.fcntl(self._listener.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
         try:
@@ -148,7 +150,7 @@ class Link:
         try:
             self._feed.connect(self._hello, lambda message: _send(process, wire.encode(message)))
             with io.BufferedReader(cast(io.RawIOBase, stdout)) as requests:
-                for request in wire.read(cast(BinaryIO, requests)):
+                for request in _requests(cast(BinaryIO, requests)):
                     self._answer(request)
         except (OSError, ValueError) as error:
             if not self._stopping.is_set():
@@ -161,6 +163,19 @@ class Link:
             self._feed.connect(self._hello, None)
             for stream in (stdin, stdout):
                 _close(stream)
+
+
+def _requests(stream: BinaryIO) -> Iterator[Message]:
+    """Yield what the server asks for; anything else is something that an import there has printed."""
+    for line in stream:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if isinstance(message, dict) and message.get("type") == "request":
+            yield message
+        elif line.strip():
+            logger.warning("server: %s", line.decode("utf-8", "replace").rstrip())
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes) -> None:

@@ -19,7 +19,12 @@ from freak_core.strict_json import JSON
 
 Path: TypeAlias = tuple[str, ...]
 
-ABSENT: Final[Any] = enum.Enum("Absent", "ABSENT").ABSENT  # type: ignore[misc]
+
+class _Absent(enum.Enum):  # an Enum stays itself when copied
+    ABSENT = enum.auto()
+
+
+ABSENT: Final[Any] = _Absent.ABSENT
 """Stands for the value at a path that leads nowhere, where null would be a value."""
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)

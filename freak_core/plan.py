@@ -11,9 +11,7 @@ from pydantic import BaseModel
 from freak_core.paths import ABSENT, Path
 
 
-def planned(
-    model: BaseModel, baseline: BaseModel | None, new: BaseModel, paths: tuple[Path, ...]
-) -> "Plan":
+def planned(model: BaseModel, baseline: BaseModel | None, new: BaseModel, paths: tuple[Path, ...]) -> "Plan":
     """Return the writes that turn ``model`` into ``new``.
 
     Args:
@@ -46,6 +44,7 @@ class Plan:
         self.frozen: list[Path] = []
 
     def settle(self, live: Any, base: Any, new: Any, path: Path) -> Any:
+        """Plan the writes for the value at ``path``."""
         if _same(base, new) or _same(live, new):
             return live
         if isinstance(new, BaseModel):
@@ -58,6 +57,7 @@ class Plan:
         return new
 
     def model(self, live: BaseModel, base: Any, new: BaseModel, path: Path) -> BaseModel:
+        """Plan the writes for a model that stays the object it is."""
         values = {}
         by_default = set(type(new).model_fields) - new.model_fields_set
         by_default -= base.model_fields_set if base is not ABSENT else set(type(new).model_fields)

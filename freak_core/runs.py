@@ -46,6 +46,13 @@ def home() -> Path:
     return Path(os.environ.get("FREAK_HOME") or platformdirs.user_state_dir("freak"))
 
 
+def made_folder() -> Path:
+    """Return the folder of run files and journals, made for this user's eyes only."""
+    folder = home() / "runs"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 def process_started(pid: int) -> float | None:
     """Return when a process was started, in clock ticks since boot, where the system tells."""
     try:
@@ -72,8 +79,7 @@ def new_run(run_id: str, name: str, url: str, token: str, journal: Path | None) 
 
 def publish(run: Run) -> Path:
     """Write the run's file, atomically and for this user's eyes only; return its path."""
-    folder = home() / "runs"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = made_folder()
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
     with os.fdopen(descriptor, "w") as file:
         file.write(run.model_dump_json())

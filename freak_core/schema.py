@@ -3,26 +3,21 @@
 import dataclasses
 import enum
 import functools
-import types
-import typing
-from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typing_extensions
 from pydantic import (
     AliasChoices,
     AliasPath,
     BaseModel,
-    ImportString,
-    JsonValue,
-    RootModel,
-    Secret,
-    SecretBytes,
-    SecretStr,
 )
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 from pydantic_core import CoreSchema, PydanticUndefined
+
+from freak_core.annotation import IMPORT, is_import, mapping_value, members
+
 
 class _TolerantJsonSchema(GenerateJsonSchema):
     """Describes as ``{}`` what has no JSON schema, such as a callable, instead of failing."""
@@ -204,7 +199,7 @@ def _of_fields(kind: Any, fields: Mapping[str, FieldInfo], config: Mapping[str, 
 
 def _annotation(field: FieldInfo) -> Any:
     for each in field.metadata:
-        if isinstance(each, ImportString):
+        if isinstance(each, IMPORT):
             return Annotated[field.annotation, each]
     return field.annotation
 

@@ -260,14 +260,18 @@ class Store:
 
     def close(self, reason: str) -> None:
         """Take no more writes; those that have not ended fail with ``reason``."""
-        with self.lock:
-            self.closed = reason
+        self.closed = reason
+        if not self.lock.acquire(timeout=0.3):
+            return  # a thread hangs that holds it: a program must be able to end all the same
+        try:
             self.take()
             unfinished, self._taken = self._taken, set()
             for receipt_id in unfinished:
                 receipt = self.receipts.get(receipt_id)
                 if receipt is not None and not receipt.settled:
                     self._write(receipt, status="failed", error=RunOver(reason).problem())
+        finally:
+            self.lock.release()
 
     def forked(self) -> None:
         """Become a read-only snapshot in a forked child, whatever lock another thread held."""

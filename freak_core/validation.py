@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel, RootModel, ValidationError
 
+from freak_core.annotation import MASK, is_secret, item, mapping_value
 from freak_core.errors import FieldError, Rejected
 from freak_core.paths import ABSENT, Path, to_pointer
-from freak_core.schema import MASK, is_secret, item, mapping_value, names_collide, pick
+from freak_core.schema import names_collide, pick
 
 _NOT_IN_JSON: Final = frozenset(
     [
@@ -25,7 +26,7 @@ _NOT_IN_JSON: Final = frozenset(
         "frozen_set_type",
     ]
 )
-_PLAIN: Final = frozenset([bool, int, float, str])
+_PLAIN: Final = {bool: (bool,), int: (int, float), float: (float,), str: (str,)}  # what each may be taken as
 
 
 def outcome(kind: type[BaseModel], state: Any) -> tuple[BaseModel | None, list[FieldError]]:
@@ -84,10 +85,9 @@ def _coerced(given: Any, taken: Any, path: Path = (), *, unchecked: bool = False
         for i, each in enumerate(given):
             found = [list(_coerced(each, other, (*path, str(i)), unchecked=True)) for other in taken]
             yield from found[0] if found and all(found) else ()
-    elif unchecked and {type(given), type(taken)} <= _PLAIN and type(given) is not type(taken):
-        if (type(given), type(taken)) != (int, float):
-            kind = type(taken).__name__
-            yield reason(path, f"{kind}_type", f"this must be of type {kind}, not {type(given).__name__}")
+    elif unchecked and {type(given), type(taken)} <= _PLAIN.keys() and type(taken) not in _PLAIN[type(given)]:
+        kind = type(taken).__name__
+        yield reason(path, f"{kind}_type", f"this must be of type {kind}, not {type(given).__name__}")
 
 
 def _field_errors(kind: type[BaseModel], state: Any, error: ValidationError) -> list[FieldError]:

@@ -61,9 +61,12 @@ def _leave_when(condition: Callable[[], bool]) -> None:
 def main() -> None:
     """Serve until the program closes our stdin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = int(sys.argv[2])
+    program = int(sys.argv[2])
+    # Where a child of the program still holds our stdin open, there is no end-of-file.
+    _leave_when(lambda: os.getppid() != program)
     stdout = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # a stray print must not end up in the link
+    stdout.write(b"\n")  # ends what an import has printed already
     messages = wire.read(cast(BinaryIO, sys.stdin.buffer))
     hello = next(messages, None)
     if hello is None:

@@ -15,7 +15,7 @@ from freak_core.wire import EVENT_TYPES
 Names = frozenset[str]
 
 
-def wanted_types(types: str | None) -> Names:
+def wanted_types(types: str | None = None) -> Names:
     """Return the event types named in ``?types=a,b``; all of them without it.
 
     Raises:
@@ -62,7 +62,7 @@ def _resume_at(mirror: Mirror, last_id: str | None) -> int | None:
     boot, _, seq = last_id.rpartition("-")
     if boot != mirror.boot or not seq.isdecimal() or len(seq) > 15:
         return None
-    return int(seq) if int(seq) <= mirror.position() else None
+    return int(seq) if mirror.floor <= int(seq) <= mirror.position() else None
 
 
 def _reset(mirror: Mirror) -> tuple[int, ServerSentEvent]:

@@ -2,7 +2,7 @@
 
 import time
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from freak_core.errors import Malformed, TooLarge, TooManyRequests, UnsupportedMedia
 from freak_core.strict_json import JSON, MAX_BODY, parse
@@ -58,12 +58,16 @@ async def read_body(request: Request) -> bytes:
 
     Raises:
         TooLarge: 413, over 64 KiB.
+        Malformed: 400, it is cut off.
     """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise TooLarge(f"the body is over {MAX_BODY} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise TooLarge(f"the body is over {MAX_BODY} bytes")
+    except ClientDisconnect:
+        raise Malformed("the client left in the middle of the body") from None
     return bytes(body)
 
 

@@ -1,5 +1,6 @@
 """Fixtures: a state under control, served by a real server process on a port that the system chose."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,23 @@ from tests.core.steered import Steered
 
 Serve = Callable[..., Freak]
 Connect = Callable[..., httpx.Client]
+
+
+class Patient(httpx.Client):
+    """Sends a request again where the server says that there are too many."""
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        answer = super().send(request, **options)
+        while answer.status_code == 429:
+            time.sleep(float(answer.headers["Retry-After"]) / 20)
+            answer = super().send(request, **options)
+        return answer
+
+
+def connection(freak: Freak, token: str | None = None, **headers: str) -> httpx.Client:
+    """Return a connection to a served Freak, with its token unless told otherwise; close it."""
+    headers = {"Authorization": f"Bearer {token or freak.token}", **headers}
+    return Patient(base_url=freak.url, headers=headers, timeout=60, trust_env=False)
 
 
 @pytest.fixture
@@ -49,9 +67,7 @@ def connect(closing: ExitStack) -> Connect:
     """Return a function that connects to a served Freak over HTTP, with its token unless told otherwise."""
 
     def client(freak: Freak, token: str | None = None, **headers: str) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {token or freak.token}", **headers}
-        http = httpx.Client(base_url=freak.url, headers=headers, timeout=60, trust_env=False)
-        return closing.enter_context(http)
+        return closing.enter_context(connection(freak, token, **headers))
 
     return client
 
@@ -66,3 +82,20 @@ def freak(served: Serve) -> Freak:
 def http(freak: Freak, connect: Connect) -> httpx.Client:
     """A connection to ``freak`` with its token."""
     return connect(freak)
+
+
+@pytest.fixture(scope="module")
+def shared_freak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Freak]:
+    """A state under control that the tests of a module share; none may rely on how it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FREAK_HOME", str(tmp_path_factory.mktemp("home")))
+        with Freak(port=0).control(Steered(password=SecretStr("hush"))) as freak:
+            yield freak
+
+
+@pytest.fixture
+def shared(shared_freak: Freak) -> Iterator[httpx.Client]:
+    """A connection to ``shared_freak``, with the state as it was at first."""
+    with connection(shared_freak) as http:
+        http.delete("state")
+        yield http

@@ -1,7 +1,8 @@
 """Patches, puts and resets of a state, as RFC 7396 and the types have it."""
-# ruff: noqa: D103
 
 import copy
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from freak_core.errors import NotFound, Rejected
 from freak_core.merge import Change, Operation, commit, document, preview, propose, public
 from freak_core.paths import from_pointer, get
 from freak_core.strict_json import JSON
-from tests.core.schema_zoo import Adam, Sgd, Zoo, zoo
+from tests.core.schema_zoo import Adam, Layer, Sgd, Zoo, zoo
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab", max_size=2),
@@ -236,3 +237,31 @@ def test_a_before_validator_leaves_json_strict_but_lets_dates_and_tuples_through
     for wrong in ({"lr": "0.2"}, {"steps": True}, {"day": 5}, {"day": "soon"}):
         with pytest.raises(Rejected):
             change(model, "patch", "", dict(wrong))
+
+
+def test_behind_a_before_validator_tuples_and_sets_are_as_strict_inside() -> None:
+    class Checked(Zoo):
+        numbers: frozenset[int] = frozenset([1])
+        mixed: tuple[set[int | str], tuple[Layer, ...]] = ({1, "a"}, ())
+        times: tuple[date, Decimal, float] = (date(2024, 1, 1), Decimal(1), 1.0)
+
+        @model_validator(mode="before")
+        @classmethod
+        def look(cls, data: Any) -> Any:
+            return data
+
+    model = Checked()
+    change(model, "patch", "", {"mixed": [["4", 5], [{"size": 3}]], "times": ["2025-05-05", 1.5, 2]})
+    assert model.mixed == ({"4", 5}, (Layer(size=3),))
+    assert model.times == (date(2025, 5, 5), Decimal("1.5"), 2.0)
+    for body, path, kind in [
+        ({"pair": ["4", "d"]}, "/pair/0", "int_type"),
+        ({"pair": [True, "d"]}, "/pair/0", "int_type"),
+        ({"pair": [2.0, "d"]}, "/pair/0", "int_type"),
+        ({"numbers": [1, "2"]}, "/numbers/1", "int_type"),
+        ({"mixed": [[], [{"size": "3"}]]}, "/mixed/1/0/size", "int_type"),
+        ({"times": ["2025-05-05", 1.5, "2"]}, "/times/2", "float_type"),
+    ]:
+        with pytest.raises(Rejected) as caught:
+            change(model, "patch", "", body)
+        assert [(each["path"], each["type"]) for each in caught.value.errors] == [(path, kind)]

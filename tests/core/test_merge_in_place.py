@@ -1,5 +1,4 @@
 """Objects that the program holds stay the ones in the state."""
-# ruff: noqa: D103
 
 import threading
 from functools import cached_property

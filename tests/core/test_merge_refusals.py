@@ -1,5 +1,4 @@
 """What a state refuses, and what it says."""
-# ruff: noqa: D103
 
 from typing import Any
 

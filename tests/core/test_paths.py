@@ -1,5 +1,4 @@
 """Paths in pointers and dots, and what a wrong one is told."""
-# ruff: noqa: D103
 
 import pytest
 from hypothesis import given

@@ -1,5 +1,4 @@
 """The JSON schema, and the fields behind annotations."""
-# ruff: noqa: D103
 
 from collections.abc import Callable
 from typing import Any, Literal, Optional
@@ -7,7 +6,8 @@ from typing import Any, Literal, Optional
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from freak_core.schema import allows_none, item, json_schema, pick, record
+from freak_core.annotation import allows_none, item
+from freak_core.schema import json_schema, pick, record
 from tests.core.schema_zoo import Adam, Layer, Options, Renaming, Sgd, Sizes, Span, Zoo
 
 

@@ -1,5 +1,4 @@
 """JSON is taken only where it has one meaning."""
-# ruff: noqa: D103
 
 import contextlib
 import json

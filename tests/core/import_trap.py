@@ -1,0 +1,1 @@
+"""A module that no request may make the program import."""

@@ -1,0 +1,186 @@
+"""The feed with a reader that is slow, stuck or away: bounded, complete in what must arrive, in order."""
+
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freak_core.feed import KEEP, Feed
+from freak_core.journal import Journal, read_journal
+from freak_core.receipts import Receipt
+from freak_core.wire import Message
+
+
+class Reader:
+    """Takes messages, unless it is stuck."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.moving = threading.Event()
+        self.moving.set()
+
+    def __call__(self, message: Message) -> None:
+        """Take one message, once it may."""
+        self.moving.wait(30)
+        self.messages.append(message)
+
+    def events(self, kind: str) -> list[Any]:
+        """Return the data of the events of one kind."""
+        return [message["data"] for message in self.messages if message.get("event") == kind]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """A journal on disk."""
+    journal = Journal(tmp_path / "journal.jsonl")
+    yield journal
+    journal.close()
+
+
+def started(feed: Feed, reader: Reader) -> Feed:
+    """Connect and start a feed."""
+    feed.connect(lambda: {"type": "hello"}, reader)
+    feed.start()
+    return feed
+
+
+def test_a_hundred_thousand_metrics_for_a_stuck_reader_take_little_memory_and_time(journal: Journal) -> None:
+    """Old metrics are dropped, receipts never."""
+    reader = Reader()
+    feed = started(Feed(journal), reader)
+    reader.moving.clear()
+    receipts = [Receipt(kind="patch", seq=number) for number in range(1, 51)]
+    tracemalloc.start()
+    began = time.monotonic()
+    for step in range(100_000):
+        feed.measure("metrics", {"step": step, "values": {"loss": 0.5}})
+        feed.measure("progress", {"step": step, "epoch": None})
+        if step % 2000 == 0:
+            feed.receipt(receipts[step // 2000])
+    took, (now, _) = time.monotonic() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert took < 10
+    assert now < 5_000_000
+    reader.moving.set()
+    assert feed.flush(10)
+    assert [receipt["id"] for receipt in reader.events("receipt")] == [receipt.id for receipt in receipts]
+    steps = [data["step"] for data in reader.events("metrics")]
+    assert len(steps) <= 2100
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 99_999
+    assert [entry["seq"] for entry in read_journal(journal.path)] == list(range(1, 51))
+    feed.close(5)
+
+
+def test_a_receipt_precedes_the_reply_and_the_journal_precedes_both(journal: Journal) -> None:
+    """Whoever has an answer finds the receipt, in the events and on disk."""
+    seen: list[tuple[str, bool]] = []
+
+    def sink(message: Message) -> None:
+        on_disk = journal.path.exists() and b'"id":"r1"' in journal.path.read_bytes()
+        seen.append((message["type"], on_disk))
+
+    feed = Feed(journal)
+    feed.connect(lambda: {"type": "hello"}, sink)
+    feed.start()
+    receipt = Receipt(id="r1", kind="patch", seq=1)
+    feed.receipt(receipt)
+    feed.tell({"type": "reply", "id": "q", "receipt": receipt.model_dump(mode="json")})
+    assert feed.flush(5)
+    assert seen == [("hello", False), ("event", True), ("reply", True)]
+    feed.close(5)
+
+
+def test_whoever_connects_again_gets_every_number_once() -> None:
+    """A reader that breaks off and comes back, many times, while events are told."""
+    feed = Feed(None)
+    feed.start()
+    done = threading.Event()
+
+    def tell() -> None:
+        for number in range(1000):
+            feed.event("state", {"number": number})
+            feed.measure("metrics", {"step": number, "values": {}})
+        done.set()
+
+    teller = threading.Thread(target=tell)
+    teller.start()
+    seen: dict[int, Any] = {}
+    while not done.is_set():
+        messages: list[Message] = []
+
+        def sink(message: Message, messages: list[Message] = messages) -> None:
+            messages.append(message)
+            if len(messages) > 20:
+                raise BrokenPipeError
+
+        feed.connect(lambda: {"type": "hello"}, sink)
+        time.sleep(0.002)
+        feed.connect(lambda: {"type": "hello"}, None)
+        told = [*messages[0]["events"], *messages[1:]]
+        numbers = [event["seq"] for event in told]
+        assert numbers == list(range(messages[0]["floor"] + 1, messages[0]["floor"] + 1 + len(numbers)))
+        for event in told:
+            assert seen.setdefault(event["seq"], event["data"]) == event["data"]
+    teller.join()
+    assert feed.flush(5)
+    last = Reader()
+    feed.connect(lambda: {"type": "hello"}, last)
+    assert len(last.messages[0]["events"]) == KEEP
+    feed.close(5)
+
+
+class Stubborn:
+    """A value that JSON does not know and that is no number."""
+
+    def __str__(self) -> str:
+        return "stubborn"
+
+
+class Scalar:
+    """As of NumPy and torch."""
+
+    dtype = "int64"
+
+    def __float__(self) -> float:
+        return 3.0
+
+
+class Explosive:
+    """Its conversion fails in a way nobody expects."""
+
+    def __float__(self) -> float:
+        raise KeyError("boom")
+
+
+def test_whatever_a_program_publishes_the_feed_goes_on() -> None:
+    """NumPy scalars become numbers, strange objects words; one that explodes is dropped."""
+    reader = Reader()
+    feed = started(Feed(None), reader)
+    for value in (Scalar(), Stubborn(), [Scalar()], Explosive(), 1.5):
+        feed.measure("metrics", {"step": Scalar(), "values": {"loss": value}})
+    feed.event("run", {"phase": Explosive()})
+    feed.event("run", {"phase": Stubborn()})
+    assert feed.flush(5)
+    assert [data["values"]["loss"] for data in reader.events("metrics")] == [3, "stubborn", [3], 1.5]
+    assert reader.events("run") == [{"phase": "stubborn"}]
+    assert feed.flush(5)
+    feed.close(5)
+
+
+def test_a_feed_that_was_closed_twice_or_never_started_is_closed() -> None:
+    """close() is idempotent and bounded, also with a stuck reader."""
+    Feed(None).close(1)
+    reader = Reader()
+    feed = started(Feed(None), reader)
+    reader.moving.clear()
+    feed.event("run", {"phase": "stuck"})
+    began = time.monotonic()
+    feed.close(0.3)
+    feed.close(0.3)
+    assert time.monotonic() - began < 2
+    reader.moving.set()
