@@ -1,7 +1,6 @@
 """The client: read and steer a run from Python, over HTTP."""
 
 import json
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -11,8 +10,8 @@ from urllib.parse import quote
 import httpx
 from httpx_sse import SSEError, connect_sse
 
-from freak_core import paths
-from freak_core.errors import Malformed, Refused, TooManyRequests, Unreachable, refusal
+from freak_core.client_request import NOTHING, merge_patch, state_route, write_options
+from freak_core.errors import Refused, TooManyRequests, Unreachable, refusal
 from freak_core.receipts import Receipt
 from freak_core.runs import find_run
 
@@ -57,11 +56,9 @@ class Client:
         """The link to open in a browser. It holds the token; give it only to people you trust."""
         return f"{self.url}/#token={self._token}"
 
-    # -- reading ---------------------------------------------------------------------------------
-
     def get(self, path: str = "") -> Any:
         """Return the value at a path of dots, such as ``"model.hidden.0"``; without one the whole state."""
-        return self._json("GET", _state(path))
+        return self._json("GET", state_route(path))
 
     def revision(self) -> str:
         """Return the ETag of the state, to be given as ``if_match``."""
@@ -92,8 +89,6 @@ class Client:
         """
         return Receipt.model_validate(self._json("GET", f"receipts/{quote(receipt_id, safe='')}"))
 
-    # -- writing ---------------------------------------------------------------------------------
-
     def set(
         self,
         values: Mapping[str, Any],
@@ -120,16 +115,16 @@ class Client:
             Refused: any other refusal; see ``freak_core.errors``.
         """
         return self._write(
-            "PATCH", "state", _merge_patch(values), wait, note, if_match=if_match, dry_run=dry_run, key=key
+            "PATCH", "state", merge_patch(values), wait, note, if_match=if_match, dry_run=dry_run, key=key
         )
 
     def put(self, path: str, value: Any, *, wait: float = 0.0, note: str | None = None) -> Receipt:
         """Replace the value at a path of dots."""
-        return self._write("PUT", _state(path), value, wait, note)
+        return self._write("PUT", state_route(path), value, wait, note)
 
     def reset(self, path: str = "", *, wait: float = 0.0, note: str | None = None) -> Receipt:
         """Put the state, or the value at a path, back to what it was at the start."""
-        return self._write("DELETE", _state(path), None, wait, note)
+        return self._write("DELETE", state_route(path), None, wait, note)
 
     def call(
         self,
@@ -170,8 +165,6 @@ class Client:
             receipt = self.receipt(receipt.id)
         return receipt
 
-    # -- following -------------------------------------------------------------------------------
-
     def events(self, *types: str, last_id: str | None = None) -> Iterator[Event]:
         """Yield what happens from now on, until the run ends; reconnects without loss or duplicates.
 
@@ -206,8 +199,6 @@ class Client:
             for sse in source.iter_sse():
                 yield Event(sse.id, sse.event, json.loads(sse.data) if sse.data else None)
 
-    # -- inside ----------------------------------------------------------------------------------
-
     def _write(
         self,
         method: str,
@@ -220,25 +211,11 @@ class Client:
         dry_run: bool = False,
         key: str | None = None,
     ) -> Receipt:
-        headers = {"Idempotency-Key": key or secrets.token_hex(8)}
-        if note:
-            headers["Freak-Note"] = quote(note)
-        if if_match:
-            headers["If-Match"] = if_match
-        params: dict[str, Any] = {"wait": wait} if wait else {}
-        if dry_run:
-            params["dry_run"] = "true"
-        content = None
-        if method != "DELETE":
-            content = json.dumps(body, allow_nan=True)
-            headers["Content-Type"] = "application/json"
-        timeout = self._timeout + wait
+        options = write_options(body if method != "DELETE" else NOTHING, wait, note, if_match, dry_run, key)
+        options["timeout"] = self._timeout + wait
         for _ in range(100):
             try:
-                response = self._send(
-                    method, route, params=params, headers=headers, content=content, timeout=timeout
-                )
-                return Receipt.model_validate(response.json())
+                return Receipt.model_validate(self._json(method, route, **options))
             except TooManyRequests as refused:
                 time.sleep(refused.retry_after or 0.1)
         raise TooManyRequests("the server was too busy for a long time")
@@ -279,34 +256,6 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self.url!r})"
-
-
-def _state(path: str) -> str:
-    keys = paths.from_dots(path) if path else ()
-    pointer = "/" * (keys[:1] == ("",)) + paths.to_pointer(keys)  # "state/" is the whole state
-    # A segment of dots would be taken as "here" or "one up" on its way.
-    segments = [
-        part.replace(".", "%2E") if set(part) == {"."} else quote(part) for part in pointer.split("/")
-    ]
-    return "state" + "/".join(segments)
-
-
-def _merge_patch(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the merge patch that sets values by paths of dots.
-
-    Raises:
-        Malformed: one path is inside another, so that the order would matter.
-    """
-    patch: dict[str, Any] = {}
-    taken = [paths.from_dots(path) for path in values]
-    for path, value in zip(taken, values.values(), strict=True):
-        if not path or any(path == other[: len(path)] for other in taken if other != path):
-            raise Malformed(f"{paths.to_dots(path)!r} is the whole of another path in the same request")
-        node = patch
-        for parent in path[:-1]:
-            node = node.setdefault(parent, {})
-        node[path[-1]] = value
-    return patch
 
 
 def _refusal(response: httpx.Response) -> Refused:

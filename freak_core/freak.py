@@ -6,9 +6,7 @@ import functools
 import logging
 import os
 import secrets
-import socket
 import sys
-import weakref
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,10 +20,11 @@ from freak_core.actions import Action
 from freak_core.address import DEFAULT_PORT, bind, checked_port, checked_prefix, is_loopback
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
+from freak_core.fork import forget_in_children, keep_in_children
 from freak_core.journal import Journal
-from freak_core.link import Link
 from freak_core.receipts import Applied, Receipt, now
 from freak_core.responder import Responder
+from freak_core.serving import Serving, checked_log_level
 from freak_core.store import Apply, Store
 from freak_core.token import checked_token, new_token
 
@@ -33,15 +32,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from freak_core.server.embedded import EmbeddedMirror
-    from freak_core.server.http import HttpServer
 
 logger = logging.getLogger("freak")
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
-"""What uvicorn takes for ``log_level``."""
-
-_live: "weakref.WeakSet[Freak]" = weakref.WeakSet()
 
 
 class Freak:
@@ -90,17 +83,15 @@ class Freak:
         self.host = os.environ.get("FREAK_HOST") or host
         self.port = self._port_asked_for = checked_port(os.environ.get("FREAK_PORT") or port)
         self.docs_url = docs_url
-        self.uvicorn_log_level = _checked_log_level(uvicorn_log_level)
+        self.uvicorn_log_level = checked_log_level(uvicorn_log_level)
         self.name = name or Path(sys.argv[0] or "python").stem or "python"
         self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
         self.read_token = new_token()
         self.allowed_hosts = tuple(allowed_hosts)
         self.disabled = os.environ.get("FREAK_DISABLED", "") not in ("", "0")
         if not is_loopback(self.host) and not self.allowed_hosts and app is None:
-            raise ConfigurationError(
-                f"host {self.host!r} can be reached from other machines; "
-                "say under which names in allowed_hosts=[...]"
-            )
+            reach = f"host {self.host!r} can be reached from other machines"
+            raise ConfigurationError(f"{reach}; say under which names in allowed_hosts=[...]")
         self._journal_asked_for = journal
         self._name_run()
         self._apply: Apply = apply
@@ -109,12 +100,9 @@ class Freak:
         self._store: Store | None = None
         self._feed: Feed | None = None
         self._journal: Journal | None = None
-        self._link: Link | None = None
-        self._http: HttpServer | None = None
+        self._serving: Serving | None = None
         self._mirror: EmbeddedMirror | None = None
         self._run_file: Path | None = None
-
-    # -- starting and stopping -------------------------------------------------------------------
 
     def control(self, state: BaseModel, serve: bool | None = None, *, apply: Apply | None = None) -> Self:
         """Put ``state`` under control and serve it, unless you serve your own app.
@@ -133,9 +121,7 @@ class Freak:
             raise ConfigurationError(f"control() needs a pydantic model instance, not {type(state).__name__}")
         if self._store is not None:
             if self._store.closed is None:
-                raise ConfigurationError(
-                    "this Freak controls a state already; stop() it first, or make another"
-                )
+                raise ConfigurationError("this Freak controls a state already; stop() it, or make another")
             self._name_run()
         store = Store(state, apply or self._apply, actions=self._actions, on_change=self._on_change)
         self._store = store
@@ -145,19 +131,19 @@ class Freak:
         self._feed = Feed(self._journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
         self._responder = Responder(store, self._feed, self)
+        self._serving = Serving(self._feed, self._responder, self.app)
         try:
-            if self.app is not None:
-                self._mount(self.app)
+            self._mirror = self._serving.mount(self._mirror)
             if serve if serve is not None else self.app is None:
                 self.serve()
         except BaseException:
-            self._store = self._feed = self._journal = None
+            self._store = self._feed = self._journal = self._serving = None
             raise
         with contextlib.suppress(OSError):
             runs.made_folder()
         self._journal.open({"run": self.id, "name": self.name, "started_at": now()})
         self._feed.start()
-        _live.add(self)
+        forget_in_children(self)
         atexit.register(self.stop)
         return self
 
@@ -169,55 +155,29 @@ class Freak:
         Raises:
             PortTaken: the port asked for is in use.
         """
-        if self._feed is None or self._link is not None or self._http is not None:
+        if self._serving is None or self._serving.started:
             return
         listener = bind(self.host, self._port_asked_for)
         self.port = listener.getsockname()[1]
-        try:
-            self._serve_on(listener)
-        except BaseException:
-            self._link = self._http = None
-            listener.close()
-            raise
+        self._serving.start(listener, self.uvicorn_log_level)
         with contextlib.suppress(OSError):
             run = runs.new_run(self.id, self.name, self.url, self.token, self.journal_path)
             self._run_file = runs.publish(run)
-        self._announce()
-
-    def _serve_on(self, listener: socket.socket) -> None:
-        if self.app is not None:
-            from freak_core.server.http import HttpServer
-
-            self._http = HttpServer(self.app, listener, self.uvicorn_log_level, users_own=True)
-            self._http.start()
-        elif self._feed is not None:
-            self._link = Link(listener, self._feed, self._responder.hello, self._responder.answer)
-            self._link.start()
+        runs.announce(self.name, self.url, self.link, self._run_file)
 
     def stop(self) -> None:
-        """End the server and free the port, within 2.5 seconds; more than once is fine.
-
-        The state stays as it is, and can still be read through ``snapshot()`` and ``locked()``.
-        """
+        """End the server and free the port, within 2.5 seconds; the state can still be read."""
         store = self._store
         if store is not None:
             store.close("the run is over")
-        http, self._http = self._http, None
-        feed, link, journal = self._feed, self._link, self._journal
-        self._feed = self._link = self._journal = None
-        if feed is None:
+        feed, serving, journal = self._feed, self._serving, self._journal
+        self._feed = self._serving = self._journal = None
+        if feed is None or serving is None:
             return
         atexit.unregister(self.stop)
-        _live.discard(self)
+        keep_in_children(self)
         feed.event("run", {"phase": "finished"})
-        feed.flush(0.8)
-        if link is not None:
-            link.stop(0.8)  # before the feed: while a hung server blocks it, nothing gets into the journal
-        feed.close(0.5)
-        if self._mirror is not None:
-            self._mirror.end()
-        if http is not None:
-            http.stop(1.0)
+        serving.stop()
         if self._run_file is not None:
             self._run_file.unlink(missing_ok=True)
             self._run_file = None
@@ -232,12 +192,10 @@ class Freak:
     ) -> None:
         self.stop()
 
-    # -- what the program asks -------------------------------------------------------------------
-
     @property
     def running(self) -> bool:
         """Whether a state is under control and served."""
-        return self._feed is not None and (self._link is not None or self.app is not None)
+        return self._serving is not None and (self._serving.started or self.app is not None)
 
     @property
     def url(self) -> str:
@@ -253,7 +211,7 @@ class Freak:
     @property
     def server_pid(self) -> int | None:
         """The process id of the server, while it runs."""
-        return self._link.pid if self._link is not None else None
+        return self._serving.pid if self._serving is not None else None
 
     @property
     def store(self) -> Store:
@@ -274,8 +232,6 @@ class Freak:
         """Return a deep copy of the state that no later change touches."""
         return self.store.snapshot()
 
-    # -- what the program tells ------------------------------------------------------------------
-
     @overload
     def action(self, function: Function) -> Function: ...
     @overload
@@ -285,9 +241,8 @@ class Freak:
 
         It runs inside ``sync()`` with ``apply="sync"``, else on Freak's own thread.
         """
-        if function is None:
-            return functools.partial(self._add_action, name=name)
-        return self._add_action(function, name=name)
+        add = functools.partial(self._add_action, name=name)
+        return add if function is None else add(function)
 
     def on_change(self, function: Callable[[Receipt], None]) -> Callable[[Receipt], None]:
         """Call ``function`` with the receipt after every change that was applied."""
@@ -303,14 +258,14 @@ class Freak:
         """
         if self._store is None or not self._store.pending:
             return []
-        store = self._store
-        return [store.carry_out(entry, Applied(step=step, epoch=epoch)) for entry in store.take()]
+        carry_out, applied = self._store.carry_out, Applied(step=step, epoch=epoch)
+        return [carry_out(entry, applied) for entry in self._store.take()]
 
     def publish(self, *, step: int | None = None, epoch: int | None = None, **metrics: float) -> None:
         """Tell how far the program is, and any metrics; costs an append, drops when nobody keeps up."""
         if self._feed is None:
             return
-        if step is not None or epoch is not None:
+        if (step, epoch) != (None, None):
             self._feed.measure("progress", {"step": step, "epoch": epoch})
         if metrics:
             self._feed.measure("metrics", {"step": step, "values": metrics})
@@ -320,8 +275,6 @@ class Freak:
         if self._feed is not None:
             self._feed.event("run", {"phase": phase, **facts})
 
-    # -- inside ----------------------------------------------------------------------------------
-
     def _add_action(self, function: Function, name: str | None) -> Function:
         action = Action(function, name)
         self._actions[action.name] = action
@@ -329,48 +282,17 @@ class Freak:
             self._responder.tell_actions()
         return function
 
-    def _mount(self, app: "FastAPI") -> None:
-        from freak_core.server.embedded import mount
-
-        if self._mirror is None:
-            self._mirror = mount(app, self._responder)
-        self._mirror.adopt(self._responder)  # one app has the routes once, whatever it controls later
-        if self._feed is not None:
-            self._feed.connect(self._responder.hello, self._mirror.receive)
-
     def _name_run(self) -> None:
         """Give the run that is about to begin an id of its own."""
         self.id = secrets.token_hex(6)
-        journal = self._journal_asked_for
-        folder = runs.home() / "runs" / self.id
-        self.journal_path = Path(journal) if journal is not None else folder / "journal.jsonl"
+        usual = runs.home() / "runs" / self.id / "journal.jsonl"
+        self.journal_path = usual if self._journal_asked_for is None else Path(self._journal_asked_for)
 
-    def _announce(self) -> None:
-        if sys.stderr.isatty():
-            print(f"Freak controls {self.name!r}: {self.link}", file=sys.stderr, flush=True)  # noqa: T201
-        else:
-            logger.info("Freak controls %r at %s; the token is in %s", self.name, self.url, self._run_file)
-
-    def _forked(self) -> None:
+    def forget(self) -> None:
         """Become a read-only snapshot in a forked child: no thread, no server, no lock held."""
         if self._store is not None:
             self._store.forked()
-        if self._link is not None:
-            self._link.forget()
-        self._feed = self._link = self._http = self._run_file = None
+        if self._serving is not None:
+            self._serving.forget()
+        self._feed = self._serving = self._run_file = None
         atexit.unregister(self.stop)
-
-
-def _checked_log_level(level: str) -> str:
-    if level not in LOG_LEVELS:
-        raise ConfigurationError(f"uvicorn_log_level {level!r} is none of {', '.join(LOG_LEVELS)}")
-    return level
-
-
-def _after_fork_in_child() -> None:
-    for freak in list(_live):
-        freak._forked()
-    _live.clear()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import logging
 import os
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from freak_core.errors import NotFound
 from freak_core.receipts import now
+
+logger = logging.getLogger("freak")
 
 
 class Run(BaseModel):
@@ -86,6 +90,14 @@ def publish(run: Run) -> Path:
     path = folder / f"{run.id}.json"
     Path(temporary).replace(path)
     return path
+
+
+def announce(name: str, url: str, link: str, run_file: Path | None) -> None:
+    """Say where the run is; with the token only where a person reads along, never in a log file."""
+    if sys.stderr.isatty():
+        print(f"Freak controls {name!r}: {link}", file=sys.stderr, flush=True)  # noqa: T201
+    else:
+        logger.info("Freak controls %r at %s; the token is in %s", name, url, run_file)
 
 
 def list_runs() -> list[Run]:

@@ -1,21 +1,17 @@
-"""The store: one pydantic object under control, its revision, and the requests waiting for it."""
+"""The store: the state under control, and the requests that wait for it."""
 
-import copy
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
-
-from pydantic import BaseModel
+from typing import Any, Literal
 
 from freak_core import merge
 from freak_core.actions import Action
 from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver
 from freak_core.paths import to_pointer
 from freak_core.receipts import Applied, ChangedValue, Receipt, ReceiptHistory
-from freak_core.strict_json import JSON
+from freak_core.state import State
 from freak_core.write import Entry, KeysSeen, Write
 
 logger = logging.getLogger("freak")
@@ -23,83 +19,30 @@ logger = logging.getLogger("freak")
 Apply = Literal["now", "sync"]
 
 
-class Listener(Protocol):
-    """Who hears what happens to a store; called under the store's lock, so it must be quick."""
-
-    def receipt(self, receipt: Receipt) -> None:
-        """Hear that a receipt was written or has changed."""
-
-    def state(self, revision: int, value: dict[str, JSON]) -> None:
-        """Hear the new state, as readers see it."""
-
-
 @dataclass(slots=True)
-class Store:
-    """Validates, orders and applies writes to ``model``, which is changed in place.
+class Store(State):
+    """The state with the requests that wait for it: validated, ordered, applied, each with a receipt.
 
     Args:
         model: the object under control; the program goes on using it.
-        apply: ``"now"`` applies a write as it arrives, on the calling thread; ``"sync"`` keeps it until
+        apply_when: ``"now"`` applies a write as it arrives, on the calling thread; ``"sync"`` keeps it until
             the program takes it with ``take`` at a safe point of its own.
     """
 
-    model: BaseModel
     apply_when: Apply = "now"
-    revision: int = 0
-    lock: threading.RLock = field(default_factory=threading.RLock)
     actions: dict[str, Action] = field(default_factory=dict)
     receipts: ReceiptHistory = field(default_factory=ReceiptHistory)
-    listener: Listener | None = None
     closed: str | None = None
-    initial: dict[str, JSON] = field(init=False)
     on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
     _pending: list[Entry] = field(default_factory=list)
-    _taken: set[str] = field(default_factory=set)
+    _underway: set[str] = field(default_factory=set)
     _keys: KeysSeen = field(default_factory=KeysSeen)
     _seq: int = 0
-    _public: dict[str, JSON] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.initial = merge.document(self.model)
-        self._public = merge.public(self.model)
-
-    # -- reading ---------------------------------------------------------------------------------
 
     @property
     def pending(self) -> bool:
         """Whether accepted writes wait to be taken; cheap, and needs no lock."""
         return bool(self._pending)
-
-    @contextmanager
-    def locked(self) -> Iterator[BaseModel]:
-        """Hold changes off while the program reads several values that belong together."""
-        with self.lock:
-            yield self.model
-
-    def snapshot(self) -> BaseModel:
-        """Return a deep copy that no later change touches."""
-        with self.lock:
-            return copy.deepcopy(self.model)
-
-    def public(self) -> dict[str, JSON]:
-        """Return the state as readers see it: JSON, secrets masked."""
-        with self.lock:
-            return self._public
-
-    def refresh(self, *, wait: bool = True) -> None:
-        """Notice what the program itself has changed, and count it as a revision."""
-        if not self.lock.acquire(blocking=wait):
-            return
-        try:
-            seen = merge.public(self.model)
-            if seen != self._public:
-                self._moved_on(seen)
-        except Exception:  # the program may be changing the object this very moment
-            logger.debug("Freak could not read the state; it will try again", exc_info=True)
-        finally:
-            self.lock.release()
-
-    # -- writing ---------------------------------------------------------------------------------
 
     def submit(self, write: Write) -> Receipt:
         """Validate a write and accept it, or apply it where the store applies at once.
@@ -136,7 +79,7 @@ class Store:
             if self.apply_when == "sync":
                 self._pending.append(entry)
                 return receipt
-            self._taken.add(entry.receipt_id)
+            self._underway.add(entry.receipt_id)
         return self.carry_out(entry)
 
     def take(self) -> list[Entry]:
@@ -145,7 +88,7 @@ class Store:
             return []
         with self.lock:
             taken, self._pending = self._pending, []
-            self._taken.update(entry.receipt_id for entry in taken)
+            self._underway.update(entry.receipt_id for entry in taken)
             return taken
 
     def cancel(self, receipt_id: str) -> Receipt:
@@ -166,33 +109,6 @@ class Store:
             self._pending = [entry for entry in self._pending if entry.receipt_id != receipt_id]
             return self._write(receipt, status="cancelled")
 
-    def apply(self, write: Write) -> list[merge.Change]:
-        """Apply a write that was accepted, here or on another rank, and return what changed.
-
-        Raises:
-            Refused: it is no longer valid; nothing was changed.
-        """
-        with self.lock:
-            if write.if_match is not None and write.if_match != self.revision:
-                raise Conflict(f"the state was changed meanwhile: it is at revision {self.revision}")
-            changes = merge.commit(self.model, merge.propose(self.model, [write.operation()], self.initial))
-            if changes:
-                self.revision += 1
-            return changes
-
-    def memento(self) -> tuple[dict[str, JSON], int]:
-        """Return what ``revert`` needs to come back to here."""
-        with self.lock:
-            return merge.document(self.model), self.revision
-
-    def revert(self, memento: tuple[dict[str, JSON], int]) -> None:
-        """Put the state back to where it was, as after a failure on some rank."""
-        document, revision = memento
-        with self.lock:
-            operation = merge.Operation("put", (), document)
-            merge.commit(self.model, merge.propose(self.model, [operation], self.initial))
-            self.revision = revision
-
     def complete(
         self,
         receipt_id: str,
@@ -204,7 +120,7 @@ class Store:
     ) -> Receipt | None:
         """Write the end of a request that was taken: applied, or failed and why."""
         with self.lock:
-            self._taken.discard(receipt_id)
+            self._underway.discard(receipt_id)
             receipt = self.receipts.get(receipt_id)
             if receipt is None or receipt.settled:
                 return receipt
@@ -236,7 +152,6 @@ class Store:
                 with self.lock:
                     self.refresh()
                     changes = self.apply(write)
-                    self._public = merge.public(self.model)
         except Refused as refused:
             error = refused
         except Exception as unexpected:
@@ -265,7 +180,7 @@ class Store:
             return  # a thread hangs that holds it: a program must be able to end all the same
         try:
             self.take()
-            unfinished, self._taken = self._taken, set()
+            unfinished, self._underway = self._underway, set()
             for receipt_id in unfinished:
                 receipt = self.receipts.get(receipt_id)
                 if receipt is not None and not receipt.settled:
@@ -280,8 +195,6 @@ class Store:
         self.closed = "this is a forked child of the program"
         self._pending = []
 
-    # -- inside ----------------------------------------------------------------------------------
-
     def _check(self, write: Write) -> list[merge.Change]:
         """Refuse a write that cannot be applied; return what a dry run would change."""
         if self.closed is not None:
@@ -290,7 +203,7 @@ class Store:
             raise Conflict(
                 f"the state is at revision {self.revision}, not {write.if_match}: read it again, then repeat"
             )
-        if write.if_match is not None and (self._pending or self._taken):
+        if write.if_match is not None and (self._pending or self._underway):
             raise Conflict(
                 "other requests are about to change the state: read it again once they are applied"
             )
@@ -325,17 +238,6 @@ class Store:
         if self.listener is not None:
             self.listener.receipt(receipt)
         return receipt
-
-    def _moved_on(self, seen: dict[str, JSON]) -> None:
-        self._public = seen
-        self.revision += 1
-        if self.listener is not None:
-            self.listener.state(self.revision, seen)
-
-    def _show(self) -> None:
-        self._public = merge.public(self.model)
-        if self.listener is not None:
-            self.listener.state(self.revision, self._public)
 
     def _tell(self, receipt: Receipt) -> None:
         for function in self.on_change:

@@ -110,7 +110,7 @@ def test_a_server_whose_pipe_somebody_else_holds_open_leaves_too(start: Start) -
         """
         import subprocess
         freak = begin()
-        pipe = freak._link._process.stdin.fileno()
+        pipe = freak._serving._link._process.stdin.fileno()
         holder = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], pass_fds=[pipe])
         say(holder=holder.pid)
         time.sleep(60)

@@ -1,0 +1,64 @@
+"""What a client puts into a request; the same for a client that waits and one that awaits."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from freak_core import paths
+from freak_core.errors import Malformed
+
+NOTHING: Final[Any] = type("Nothing", (), {})()
+"""Stands for the body of a request that has none."""
+
+
+def state_route(path: str) -> str:
+    """Return the route of the value at a path of dots, relative to the server's address."""
+    keys = paths.from_dots(path) if path else ()
+    pointer = "/" * (keys[:1] == ("",)) + paths.to_pointer(keys)  # "state/" is the whole state
+    # A segment of dots would be taken as "here" or "one up" on its way.
+    segments = [
+        part.replace(".", "%2E") if set(part) == {"."} else quote(part) for part in pointer.split("/")
+    ]
+    return "state" + "/".join(segments)
+
+
+def merge_patch(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the merge patch that sets values by paths of dots.
+
+    Raises:
+        Malformed: one path is inside another, so that the order would matter.
+    """
+    patch: dict[str, Any] = {}
+    taken = [paths.from_dots(path) for path in values]
+    for path, value in zip(taken, values.values(), strict=True):
+        if not path or any(path == other[: len(path)] for other in taken if other != path):
+            raise Malformed(f"{paths.to_dots(path)!r} is the whole of another path in the same request")
+        node = patch
+        for parent in path[:-1]:
+            node = node.setdefault(parent, {})
+        node[path[-1]] = value
+    return patch
+
+
+def write_options(
+    body: Any, wait: float, note: str | None, if_match: str | None, dry_run: bool, key: str | None
+) -> dict[str, Any]:
+    """Return the parameters, headers and content of a write.
+
+    Every write has an Idempotency-Key, so that it can be sent again when the connection breaks.
+    """
+    headers = {"Idempotency-Key": key or secrets.token_hex(8)}
+    if note:
+        headers["Freak-Note"] = quote(note)
+    if if_match:
+        headers["If-Match"] = if_match
+    params: dict[str, Any] = {"wait": wait} if wait else {}
+    if dry_run:
+        params["dry_run"] = "true"
+    options: dict[str, Any] = {"params": params, "headers": headers}
+    if body is not NOTHING:
+        headers["Content-Type"] = "application/json"
+        options["content"] = json.dumps(body, allow_nan=True)
+    return options

@@ -1,0 +1,101 @@
+"""Serving: how a state under control is reached, by a server process or through the user's own app."""
+
+import socket
+from typing import TYPE_CHECKING
+
+from freak_core.errors import ConfigurationError
+from freak_core.feed import Feed
+from freak_core.link import Link
+from freak_core.responder import Responder
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from freak_core.server.embedded import EmbeddedMirror
+    from freak_core.server.http import HttpServer
+
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
+"""What uvicorn takes for ``log_level``."""
+
+
+class Serving:
+    """Starts and ends what answers requests for one state under control.
+
+    Args:
+        feed: what the program tells.
+        responder: carries requests out.
+        app: the user's own app, if the routes go into it.
+    """
+
+    def __init__(self, feed: Feed, responder: Responder, app: "FastAPI | None") -> None:
+        self._feed = feed
+        self._responder = responder
+        self._app = app
+        self._link: Link | None = None
+        self._http: HttpServer | None = None
+        self._mirror: EmbeddedMirror | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether a server was started here; the user may serve an app by other means."""
+        return self._link is not None or self._http is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server process, while it runs."""
+        return self._link.pid if self._link is not None else None
+
+    def mount(self, mirror: "EmbeddedMirror | None") -> "EmbeddedMirror | None":
+        """Mount the routes into the user's app, if there is one; an app that has them keeps them."""
+        if self._app is None:
+            return None
+        from freak_core.server.embedded import mount
+
+        self._mirror = mirror or mount(self._app, self._responder)
+        self._mirror.adopt(self._responder)
+        self._feed.connect(self._responder.hello, self._mirror.receive)
+        return self._mirror
+
+    def start(self, listener: socket.socket, log_level: str) -> None:
+        """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one."""
+        try:
+            if self._app is not None:
+                from freak_core.server.http import HttpServer
+
+                self._http = HttpServer(self._app, listener, log_level, users_own=True)
+                self._http.start()
+            else:
+                self._link = Link(listener, self._feed, self._responder.hello, self._responder.answer)
+                self._link.start()
+        except BaseException:
+            self._link = self._http = None
+            listener.close()
+            raise
+
+    def stop(self) -> None:
+        """Pass on what is left to tell, end what was started, free the port; within 2.5 seconds."""
+        self._feed.flush(0.8)
+        if self._link is not None:
+            self._link.stop(0.8)  # before the feed: while a hung server blocks it, nothing is journalled
+        self._feed.close(0.5)
+        if self._mirror is not None:
+            self._mirror.end()
+        if self._http is not None:
+            self._http.stop(1.0)
+
+    def forget(self) -> None:
+        """Let go of the server in a forked child, where it is not ours."""
+        if self._link is not None:
+            self._link.forget()
+        self._link = self._http = None
+
+
+def checked_log_level(level: str) -> str:
+    """Return a log level that uvicorn knows.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if level not in LOG_LEVELS:
+        raise ConfigurationError(f"uvicorn_log_level {level!r} is none of {', '.join(LOG_LEVELS)}")
+    return level
