@@ -79,7 +79,7 @@ def follow_to_the_end(client: Client) -> None:
             show("the run reports", receipt)
             if receipt.name == "stop" and receipt.status == "applied":
                 print(f"checkpoint:               {receipt.result['checkpoint']['path']}")
-    print(f"journal:                  {run['journal']['path']}")
+    print(f"journal:                  {run['journal_path']}")
 
 
 def show(what: str, receipt: Receipt) -> None:

@@ -5,6 +5,7 @@ import os
 import platform
 import socket
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Protocol
 
 from freak_core.errors import Failed, Refused, refusal
@@ -27,6 +28,7 @@ class Served(Protocol):
     token: str
     read_token: str
     prefix: str
+    journal_path: Path
     allowed_hosts: tuple[str, ...]
     uvicorn_log_level: str
 
@@ -115,6 +117,7 @@ class Responder:
             "pid": os.getpid(),
             "world_size": 1,
             "started_at": self._started_at,
+            "journal_path": str(self._served.journal_path),
             "apply": self._store.apply_when,
             "versions": {"python": platform.python_version(), "freak": _version()},
         }

@@ -112,20 +112,21 @@ def test_json_blocks_are_what_they_say(text: str) -> None:
 
 def test_every_route_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fastapi import FastAPI
-    from fastapi.routing import APIRoute
     from pydantic import BaseModel
+
+    class Empty(BaseModel):
+        pass
 
     monkeypatch.setenv("FREAK_HOME", str(tmp_path))
     app = FastAPI()
     pages = (ROOT / "docs" / "http.md").read_text() + (ROOT / "docs" / "freak_v0.md").read_text()
     with Freak(app) as freak:
-        freak.control(BaseModel())
+        freak.control(Empty())
         routes = app.openapi()["paths"]
     assert len(routes) > 10
     for route in routes:
         stem = re.sub(r"/\{.*", "", route)
         assert stem in pages, f"{route} is not in the docs"
-    assert APIRoute
 
 
 def test_every_public_client_method_has_a_docstring() -> None:

@@ -1,0 +1,45 @@
+"""Run the benchmarks: python -m tests.benchmarks [--quick] [NAME...]."""
+
+import argparse
+import time
+
+from tests.benchmarks import machine, report
+from tests.benchmarks.idle_cost import IdleCost
+from tests.benchmarks.imports import Imports
+from tests.benchmarks.latency import Latency
+from tests.benchmarks.server_load import ServerLoad
+from tests.benchmarks.two_ranks import TwoRanks
+
+BENCHMARKS = {
+    "server_load": ServerLoad,
+    "idle_cost": IdleCost,
+    "two_ranks": TwoRanks,
+    "latency": Latency,
+    "imports": Imports,
+}
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description="What remote control costs."
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer, shorter blocks: a first look")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all without one"
+    )
+    options = parser.parse_args()
+    unknown = set(options.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(
+            f"there is no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}"
+        )
+    started = time.monotonic()
+    report.note(machine.facts())
+    for name in options.names or BENCHMARKS:
+        BENCHMARKS[name](options.quick).run()
+    report.note(f"{machine.facts()}; measured in {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

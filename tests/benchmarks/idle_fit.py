@@ -1,0 +1,90 @@
+"""The idle fit: Lightning in one process, with remote control taken out and put back by blocks of batches.
+
+python -m tests.benchmarks.idle_fit CORE ROUNDS: answers the time of a batch in every block, by mode.
+"""
+
+import random
+import sys
+import time
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from freak_core import Freak
+from freak_lightning import CheckpointNow, GracefulStop, LROverride
+from tests.benchmarks.core_clock import CoreClock, Reading
+from tests.benchmarks.network import fit
+from tests.benchmarks.switch import Switch
+from tests.benchmarks.worker import answer
+
+WIDTH, ROWS = 224, 32
+"""About 1 ms a step, with what Lightning adds."""
+
+BLOCK, WARM_UP = 150, 100
+MODES = ("none", "none again", "listed", "on")
+
+
+class Blocks(Callback):
+    """Switches modes every ``BLOCK`` batches, each mode once a round in random order."""
+
+    def __init__(self, core: int, rounds: int) -> None:
+        chance = random.Random(2)  # noqa: S311
+        self._core = core
+        self._modes = [mode for _ in range(rounds) for mode in chance.sample(MODES, len(MODES))]
+        self.batches = WARM_UP + BLOCK * len(self._modes) + 1
+        self.seconds: dict[str, list[float]] = {mode: [] for mode in MODES}
+        self.wall: dict[str, list[float]] = {mode: [] for mode in MODES}
+        self._began: Reading | None = None
+        self.hook: list[float] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._switch = Switch(trainer)
+        self._clock = CoreClock(self._core)
+        self._time_hook()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        number, into = divmod(batch_idx - WARM_UP, BLOCK)
+        if into or number < 0:
+            return
+        if self._began is not None:
+            took = self._clock.read().since(self._began)
+            self.seconds[self._modes[number - 1]].append(took.undisturbed / BLOCK)
+            self.wall[self._modes[number - 1]].append(took.wall / BLOCK)
+        self._turn(self._modes[number] if number < len(self._modes) else "on")
+        self._began = self._clock.read()
+
+    def _turn(self, mode: str) -> None:
+        match mode:
+            case "on":
+                self._switch.on()
+            case "listed":
+                self._switch.listed()
+            case _:
+                self._switch.off()
+
+    def _time_hook(self) -> None:
+        """Note how long the one hook takes in which the driver acts, too."""
+        driver = self._switch.driver
+        inner = driver.on_train_batch_end
+
+        def timed(*args: Any) -> None:
+            started = time.perf_counter()
+            inner(*args)
+            if driver._session is not None:
+                self.hook.append(time.perf_counter() - started)
+
+        driver.on_train_batch_end = timed
+
+
+def main() -> None:
+    blocks = Blocks(int(sys.argv[1]), int(sys.argv[2]))
+    stop = GracefulStop(freak=Freak(port=0, name="bench"))
+    fit([blocks, stop, LROverride(), CheckpointNow()], width=WIDTH, rows=ROWS, batches=blocks.batches)
+    hook = sorted(blocks.hook)[len(blocks.hook) // 2]
+    answer({"seconds": blocks.seconds, "wall": blocks.wall, "hook": hook})
+
+
+if __name__ == "__main__":
+    main()
