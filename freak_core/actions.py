@@ -35,14 +35,23 @@ class Action:
         """Return the JSON schema of the arguments."""
         return json_schema(self._arguments)
 
+    def shown(self, body: JSON) -> JSON:
+        """Return the arguments as readers may see them: secrets masked."""
+        arguments: JSON = self._validated(body).model_dump(mode="json", exclude_unset=True, fallback=repr)
+        return arguments
+
     def validate(self, body: JSON) -> dict[str, Any]:
         """Return the arguments as Python values.
 
         Raises:
             Rejected: they do not fit the annotations.
         """
+        arguments = self._validated(body)
+        return {name: getattr(arguments, name) for name in type(arguments).model_fields}
+
+    def _validated(self, body: JSON) -> BaseModel:
         try:
-            arguments = self._arguments.model_validate_json(dumps({} if body is None else body), strict=True)
+            return self._arguments.model_validate_json(dumps({} if body is None else body), strict=True)
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False, include_context=False)
             raise Rejected(
@@ -52,7 +61,6 @@ class Action:
                     for d in details
                 ],
             ) from None
-        return {name: getattr(arguments, name) for name in type(arguments).model_fields}
 
     def call(self, body: JSON) -> JSON:
         """Call the function and return its result as JSON.

@@ -98,6 +98,8 @@ class Client:
         if_match: str | None = None,
         dry_run: bool = False,
         key: str | None = None,
+        at_step: int | None = None,
+        at_epoch: int | None = None,
     ) -> Receipt:
         """Change values by paths of dots, all or none: ``set({"lr.hold": 3e-4}, wait=30)``.
 
@@ -108,6 +110,8 @@ class Client:
             if_match: refuse if the state has changed since this ETag.
             dry_run: only validate.
             key: makes a repeated request return the first one's receipt.
+            at_step: keep it back until the program has done this many steps.
+            at_epoch: keep it back until the program is in this epoch.
 
         Raises:
             Rejected: a value is not valid; nothing was changed.
@@ -115,16 +119,25 @@ class Client:
             Refused: any other refusal; see ``freak_core.errors``.
         """
         return self._write(
-            "PATCH", "state", merge_patch(values), wait, note, if_match=if_match, dry_run=dry_run, key=key
+            "PATCH",
+            "state",
+            merge_patch(values),
+            wait=wait,
+            note=note,
+            if_match=if_match,
+            dry_run=dry_run,
+            key=key,
+            at_step=at_step,
+            at_epoch=at_epoch,
         )
 
     def put(self, path: str, value: Any, *, wait: float = 0.0, note: str | None = None) -> Receipt:
         """Replace the value at a path of dots."""
-        return self._write("PUT", state_route(path), value, wait, note)
+        return self._write("PUT", state_route(path), value, wait=wait, note=note)
 
     def reset(self, path: str = "", *, wait: float = 0.0, note: str | None = None) -> Receipt:
         """Put the state, or the value at a path, back to what it was at the start."""
-        return self._write("DELETE", state_route(path), None, wait, note)
+        return self._write("DELETE", state_route(path), wait=wait, note=note)
 
     def call(
         self,
@@ -133,6 +146,8 @@ class Client:
         wait: float = 0.0,
         note: str | None = None,
         key: str | None = None,
+        at_step: int | None = None,
+        at_epoch: int | None = None,
         **arguments: Any,
     ) -> Receipt:
         """Call an action of the program; ``receipt.result`` is what it returned.
@@ -141,7 +156,10 @@ class Client:
             NotFound: there is no such action.
             Failed: it raised in the program.
         """
-        return self._write("POST", f"actions/{quote(action, safe='')}", arguments, wait, note, key=key)
+        route = f"actions/{quote(action, safe='')}"
+        return self._write(
+            "POST", route, arguments, wait=wait, note=note, key=key, at_step=at_step, at_epoch=at_epoch
+        )
 
     def cancel(self, receipt_id: str) -> Receipt:
         """Withdraw a request that waits.
@@ -149,7 +167,7 @@ class Client:
         Raises:
             RunOver: it is on its way or done.
         """
-        return self._write("DELETE", f"receipts/{quote(receipt_id, safe='')}", None, 0.0, None)
+        return self._write("DELETE", f"receipts/{quote(receipt_id, safe='')}")
 
     def wait(self, receipt: Receipt, timeout: float = 60.0) -> Receipt:
         """Return the receipt once its request has ended.
@@ -199,20 +217,9 @@ class Client:
             for sse in source.iter_sse():
                 yield Event(sse.id, sse.event, json.loads(sse.data) if sse.data else None)
 
-    def _write(
-        self,
-        method: str,
-        route: str,
-        body: Any,
-        wait: float,
-        note: str | None,
-        *,
-        if_match: str | None = None,
-        dry_run: bool = False,
-        key: str | None = None,
-    ) -> Receipt:
-        options = write_options(body if method != "DELETE" else NOTHING, wait, note, if_match, dry_run, key)
-        options["timeout"] = self._timeout + wait
+    def _write(self, method: str, route: str, body: Any = NOTHING, **asked: Any) -> Receipt:
+        options = write_options(body, **asked)
+        options["timeout"] = self._timeout + asked.get("wait", 0.0)
         for _ in range(100):
             try:
                 return Receipt.model_validate(self._json(method, route, **options))

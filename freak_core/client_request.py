@@ -43,7 +43,15 @@ def merge_patch(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_options(
-    body: Any, wait: float, note: str | None, if_match: str | None, dry_run: bool, key: str | None
+    body: Any,
+    *,
+    wait: float = 0.0,
+    note: str | None = None,
+    if_match: str | None = None,
+    dry_run: bool = False,
+    key: str | None = None,
+    at_step: int | None = None,
+    at_epoch: int | None = None,
 ) -> dict[str, Any]:
     """Return the parameters, headers and content of a write.
 
@@ -57,6 +65,7 @@ def write_options(
     params: dict[str, Any] = {"wait": wait} if wait else {}
     if dry_run:
         params["dry_run"] = "true"
+    params |= {k: v for k, v in {"at_step": at_step, "at_epoch": at_epoch}.items() if v is not None}
     options: dict[str, Any] = {"params": params, "headers": headers}
     if body is not NOTHING:
         headers["Content-Type"] = "application/json"

@@ -259,7 +259,7 @@ class Freak:
         if self._store is None or not self._store.pending:
             return []
         carry_out, applied = self._store.carry_out, Applied(step=step, epoch=epoch)
-        return [carry_out(entry, applied) for entry in self._store.take()]
+        return [carry_out(entry, applied) for entry in self._store.take(step, epoch)]
 
     def publish(self, *, step: int | None = None, epoch: int | None = None, **metrics: float) -> None:
         """Tell how far the program is, and any metrics; costs an append, drops when nobody keeps up."""

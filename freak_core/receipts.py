@@ -29,11 +29,13 @@ class Applied(BaseModel):
     """Where a request took effect.
 
     ``step`` is the program's global step and ``epoch`` its epoch, both ``None`` for a program that
-    names none; ``ranks`` is the number of processes that applied it; ``at`` is RFC 3339.
+    names none; ``point`` says at which kind of point of that step, where there are several; ``ranks`` is the
+    number of processes that applied it; ``at`` is RFC 3339.
     """
 
     step: int | None = None
     epoch: int | None = None
+    point: str | None = None
     ranks: int = 1
     at: str = Field(default_factory=now)
 
@@ -42,7 +44,8 @@ class Receipt(BaseModel):
     """What became of one request, from ``accepted`` to its end.
 
     ``seq`` counts the receipts of a run from 1; ``revision`` is the revision of the state after the
-    request, or the one it was validated against while it is only accepted; ``error`` is a problem
+    request, or the one it was validated against while it is only accepted; ``asked`` is the body of a
+    request that was applied, withheld where a secret was changed; ``error`` is a problem
     document (RFC 9457); ``journal`` is ``"degraded"`` where the receipt could not be written to disk.
     """
 
@@ -58,6 +61,7 @@ class Receipt(BaseModel):
     by: str = "program"
     note: str | None = None
     requested_at: str = Field(default_factory=now)
+    asked: Any = None
     changes: list[ChangedValue] = []
     applied: Applied | None = None
     result: Any = None

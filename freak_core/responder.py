@@ -97,6 +97,8 @@ class Responder:
             by=request.get("by", "owner"),
             note=request.get("note"),
             key=request.get("key"),
+            at_step=request.get("at_step"),
+            at_epoch=request.get("at_epoch"),
         )
         receipt = self._store.submit(write)
         if receipt.status == "rejected" and receipt.error is not None:

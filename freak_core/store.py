@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 from freak_core import merge
 from freak_core.actions import Action
+from freak_core.annotation import MASK
 from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver
 from freak_core.paths import to_pointer
 from freak_core.receipts import Applied, ChangedValue, Receipt, ReceiptHistory
 from freak_core.state import State
+from freak_core.strict_json import JSON, dumps
 from freak_core.write import Entry, KeysSeen, Write
 
 logger = logging.getLogger("freak")
@@ -35,7 +37,7 @@ class Store(State):
     closed: str | None = None
     on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
     _pending: list[Entry] = field(default_factory=list)
-    _underway: set[str] = field(default_factory=set)
+    _underway: dict[str, Write] = field(default_factory=dict)
     _keys: KeysSeen = field(default_factory=KeysSeen)
     _seq: int = 0
 
@@ -79,16 +81,27 @@ class Store(State):
             if self.apply_when == "sync":
                 self._pending.append(entry)
                 return receipt
-            self._underway.add(entry.receipt_id)
+            self._underway[entry.receipt_id] = write
         return self.carry_out(entry)
 
-    def take(self) -> list[Entry]:
-        """Return the accepted writes in their order; they can no longer be cancelled."""
+    def steps_until_due(self, step: int) -> int | None:
+        """Return how many steps after ``step`` the next write that waits for a step is due, if one does."""
+        waiting = [e.write.at_step - step for e in self._pending if e.write.at_step is not None]
+        return max(0, min(waiting)) if waiting else None
+
+    def take(self, step: int | None = None, epoch: int | None = None) -> list[Entry]:
+        """Return the accepted writes that are due, in their order; they can no longer be cancelled.
+
+        Args:
+            step: how many steps the program has done, for writes that wait for one.
+            epoch: the epoch it is in.
+        """
         if not self._pending:
             return []
         with self.lock:
-            taken, self._pending = self._pending, []
-            self._underway.update(entry.receipt_id for entry in taken)
+            taken = [entry for entry in self._pending if entry.write.due(step, epoch)]
+            self._pending = [entry for entry in self._pending if entry not in taken]
+            self._underway |= {entry.receipt_id: entry.write for entry in taken}
             return taken
 
     def cancel(self, receipt_id: str) -> Receipt:
@@ -120,7 +133,7 @@ class Store(State):
     ) -> Receipt | None:
         """Write the end of a request that was taken: applied, or failed and why."""
         with self.lock:
-            self._underway.discard(receipt_id)
+            write = self._underway.pop(receipt_id, None)
             receipt = self.receipts.get(receipt_id)
             if receipt is None or receipt.settled:
                 return receipt
@@ -135,6 +148,7 @@ class Store(State):
                 result=result,
                 revision=self.revision,
                 changes=_listed(changes),
+                asked=self._asked(write, changes),
             )
         if changes:
             self._tell(receipt)
@@ -179,8 +193,8 @@ class Store(State):
         if not self.lock.acquire(timeout=0.3):
             return  # a thread hangs that holds it: a program must be able to end all the same
         try:
-            self.take()
-            unfinished, self._underway = self._underway, set()
+            unfinished = [*self._underway, *(entry.receipt_id for entry in self._pending)]
+            self._underway, self._pending = {}, []
             for receipt_id in unfinished:
                 receipt = self.receipts.get(receipt_id)
                 if receipt is not None and not receipt.settled:
@@ -203,7 +217,10 @@ class Store(State):
             raise Conflict(
                 f"the state is at revision {self.revision}, not {write.if_match}: read it again, then repeat"
             )
-        if write.if_match is not None and (self._pending or self._underway):
+        if write.scheduled and self.apply_when == "now":
+            raise Rejected("this program applies requests at once and tells no steps: leave at_step out")
+        waiting = [e.write for e in self._pending if write.scheduled or not e.write.scheduled]
+        if write.if_match is not None and (waiting or self._underway):
             raise Conflict(
                 "other requests are about to change the state: read it again once they are applied"
             )
@@ -214,13 +231,13 @@ class Store(State):
                 raise NotFound(f"there is no action {write.name!r}; there are: {known}")
             action.validate(write.body)
             return []
-        waiting = [entry.write.operation() for entry in self._pending if entry.write.kind != "action"]
-        candidate = merge.propose(self.model, [*waiting, write.operation()], self.initial)
+        before_it = [each.operation() for each in waiting if each.kind != "action"]
+        candidate = merge.propose(self.model, [*before_it, write.operation()], self.initial)
         if not write.dry_run:
             return []
-        if not waiting:
+        if not before_it:
             return merge.preview(self.model, candidate)
-        before = merge.propose(self.model, waiting, self.initial).model
+        before = merge.propose(self.model, before_it, self.initial).model
         return merge.preview(before, merge.propose(before, [write.operation()], self.initial))
 
     def _known(self, receipt_id: str) -> Receipt:
@@ -238,6 +255,15 @@ class Store(State):
         if self.listener is not None:
             self.listener.receipt(receipt)
         return receipt
+
+    def _asked(self, write: Write | None, changes: Sequence[merge.Change]) -> JSON:
+        """Return the body of a request for its receipt, without secrets."""
+        if write is None:
+            return None
+        if write.kind == "action":
+            return self.actions[str(write.name)].shown(write.body)
+        secret = any(MASK in dumps([change.old, change.new]) for change in changes)
+        return None if secret else write.body
 
     def _tell(self, receipt: Receipt) -> None:
         for function in self.on_change:

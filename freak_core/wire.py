@@ -23,7 +23,8 @@ class Request(TypedDict):
     """A write, as the server hands it to the program.
 
     ``path`` is a list of keys into the state, ``body`` JSON, ``if_match`` a revision. ``target`` names
-    the action to call or the receipt to cancel. ``key`` makes a retry return the first answer.
+    the action to call or the receipt to cancel. ``key`` makes a retry return the first answer;
+    ``at_step`` and ``at_epoch`` keep the write back until the program has come that far.
     """
 
     id: str
@@ -36,6 +37,8 @@ class Request(TypedDict):
     by: NotRequired[str]
     note: NotRequired[str | None]
     key: NotRequired[str | None]
+    at_step: NotRequired[int | None]
+    at_epoch: NotRequired[int | None]
 
 
 def encode(message: Message) -> bytes:

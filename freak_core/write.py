@@ -15,7 +15,8 @@ from freak_core.strict_json import JSON
 class Write:
     """A request to change the state or to call an action, before it has a receipt.
 
-    ``if_match`` is the revision the client has seen; ``key`` makes a retry return the first receipt.
+    ``if_match`` is the revision the client has seen; ``key`` makes a retry return the first receipt;
+    ``at_step`` and ``at_epoch`` keep the write back until the program has come that far.
     """
 
     kind: Literal["patch", "put", "reset", "action"]
@@ -27,6 +28,18 @@ class Write:
     by: str = "program"
     note: str | None = None
     key: str | None = None
+    at_step: int | None = None
+    at_epoch: int | None = None
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the write waits for a step or an epoch."""
+        return self.at_step is not None or self.at_epoch is not None
+
+    def due(self, step: int | None, epoch: int | None) -> bool:
+        """Whether a program that has done ``step`` steps, in ``epoch``, shall apply it now."""
+        late_enough = self.at_step is None or (step is not None and step >= self.at_step)
+        return late_enough and (self.at_epoch is None or (epoch is not None and epoch >= self.at_epoch))
 
     def operation(self) -> Operation:
         """Return what this write does to the state."""
@@ -45,7 +58,7 @@ class Write:
 
     def fingerprint(self) -> str:
         """Return a digest that is equal for equal requests."""
-        text = json.dumps([self.kind, self.path, self.body, self.name], sort_keys=True)
+        text = json.dumps([self.to_json(), self.at_step, self.at_epoch], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

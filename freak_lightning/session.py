@@ -125,12 +125,19 @@ class ControlSession:
     def _agree(self, point: Point) -> None:
         entries = self._taken() if self.trainer.is_global_zero else None
         started = time.perf_counter()
-        entries, next_in = self._agreement.share(entries, self._cadence.proposal())
+        entries, next_in = self._agreement.share(entries, self._next_in())
         self._cadence.agreed(next_in, time.perf_counter() - started)
         self._carry_out_all(entries, point)
 
+    def _next_in(self) -> int:
+        """Return, on rank zero, how many steps on the next point shall be: sooner for what is scheduled."""
+        usual = self._cadence.proposal()
+        scheduled = self.store.steps_until_due(self.trainer.global_step)
+        return usual if scheduled is None else max(1, min(usual, scheduled))
+
     def _taken(self) -> list[dict[str, Any]] | None:
-        return [{"id": e.receipt_id, **e.write.to_json()} for e in self.store.take()] or None
+        due = self.store.take(self.trainer.global_step, self.trainer.current_epoch)
+        return [{"id": e.receipt_id, **e.write.to_json()} for e in due] or None
 
     def _carry_out_all(self, shared: list[dict[str, Any]] | None, point: Point) -> None:
         entries = [Entry(one["id"], Write.from_json(one)) for one in shared or ()]

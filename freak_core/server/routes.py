@@ -159,6 +159,8 @@ class Routes:
             "target": target,
             "if_match": self._expected_revision(request),
             "dry_run": dry_run,
+            "at_step": _count(request, "at_step"),
+            "at_epoch": _count(request, "at_epoch"),
             "by": request.state.by,
             "note": _note(request),
             "key": None if dry_run else _key(request),
@@ -187,6 +189,15 @@ class Routes:
                 "the program was started anew since you read the state: read it again, then repeat"
             )
         return int(revision)
+
+
+def _count(request: Request, name: str) -> int | None:
+    value = request.query_params.get(name)
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdecimal() and len(value) < 19):
+        raise Malformed(f"{name}={value!r} is not a number from 0 on")
+    return int(value)
 
 
 def _flag(request: Request, name: str) -> bool:

@@ -1,0 +1,54 @@
+"""Requests that wait for a step or an epoch."""
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from freak_core import Client, Freak, Malformed, Rejected, Store, Write
+
+
+class Settings(BaseModel):
+    lr: float = 0.1
+    key: SecretStr = SecretStr("hidden")
+
+
+def test_a_scheduled_request_waits_for_its_step(home: object) -> None:
+    with Freak(apply="sync", port=0).control(Settings()) as freak, Client(freak.link) as client:
+        late = client.set({"lr": 0.5}, at_step=3)
+        soon = client.set({"lr": 0.2})
+        assert [receipt.id for receipt in freak.sync(step=1)] == [soon.id]
+        assert freak.sync(step=2) == []
+        assert [receipt.id for receipt in freak.sync(step=3)] == [late.id]
+        assert client.get("lr") == 0.5
+        assert client.receipt(late.id).applied.step == 3  # type: ignore[union-attr]
+
+
+def test_a_scheduled_request_does_not_block_conditional_ones_and_can_be_cancelled(home: object) -> None:
+    with Freak(apply="sync", port=0).control(Settings()) as freak, Client(freak.link) as client:
+        late = client.set({"lr": 0.5}, at_epoch=3)
+        assert client.set({"lr": 0.3}, if_match=client.revision()).status == "accepted"
+        assert client.cancel(late.id).status == "cancelled"
+        freak.sync(step=9, epoch=9)
+        assert client.get("lr") == 0.3
+
+
+def test_a_program_without_steps_refuses_a_schedule(home: object) -> None:
+    with Freak(port=0).control(Settings()) as freak, Client(freak.link) as client:
+        with pytest.raises(Rejected, match="leave at_step out"):
+            client.set({"lr": 0.5}, at_step=3)
+        with pytest.raises(Malformed, match="at_step"):
+            client.set({"lr": 0.5}, at_step=-1)
+
+
+def test_the_store_says_how_far_away_the_next_one_is() -> None:
+    store = Store(Settings(), "sync")
+    assert store.steps_until_due(5) is None
+    store.submit(Write("patch", body={"lr": 0.5}, at_step=12))
+    store.submit(Write("patch", body={"lr": 0.6}, at_step=9))
+    assert store.steps_until_due(5) == 4
+    assert store.steps_until_due(20) == 0
+
+
+def test_a_receipt_says_what_was_asked_for_but_no_secret() -> None:
+    store = Store(Settings())
+    assert store.submit(Write("patch", body={"lr": 0.5})).asked == {"lr": 0.5}
+    assert store.submit(Write("patch", body={"key": "new"})).asked is None
