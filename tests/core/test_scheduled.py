@@ -18,8 +18,8 @@ def test_a_scheduled_request_waits_for_its_step(home: object) -> None:
         assert [receipt.id for receipt in freak.sync(step=1)] == [soon.id]
         assert freak.sync(step=2) == []
         assert [receipt.id for receipt in freak.sync(step=3)] == [late.id]
+        assert client.wait(late).applied.step == 3  # type: ignore[union-attr]
         assert client.get("lr") == 0.5
-        assert client.receipt(late.id).applied.step == 3  # type: ignore[union-attr]
 
 
 def test_a_scheduled_request_does_not_block_conditional_ones_and_can_be_cancelled(home: object) -> None:
