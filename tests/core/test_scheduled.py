@@ -25,9 +25,10 @@ def test_a_scheduled_request_waits_for_its_step(home: object) -> None:
 def test_a_scheduled_request_does_not_block_conditional_ones_and_can_be_cancelled(home: object) -> None:
     with Freak(apply="sync", port=0).control(Settings()) as freak, Client(freak.link) as client:
         late = client.set({"lr": 0.5}, at_epoch=3)
-        assert client.set({"lr": 0.3}, if_match=client.revision()).status == "accepted"
+        soon = client.set({"lr": 0.3}, if_match=client.revision())
         assert client.cancel(late.id).status == "cancelled"
         freak.sync(step=9, epoch=9)
+        assert client.wait(soon).status == "applied"
         assert client.get("lr") == 0.3
 
 
