@@ -76,6 +76,19 @@ class Client:
         """Return name, phase, step, pace and health of the run."""
         return dict(self._json("GET", "run"))
 
+    def series(self, *names: str, since: int = -1, max_points: int = 1000) -> dict[str, list[Any]]:
+        """Return the history of metrics by name, as lists of [step, seconds since the epoch, value].
+
+        Args:
+            names: metrics to return; all of them if you name none.
+            since: only points after this step.
+            max_points: at most so many of each; the lowest and highest are kept.
+        """
+        params: dict[str, Any] = {"since": since, "max_points": max_points}
+        if names:
+            params["names"] = ",".join(names)
+        return dict(self._json("GET", "series", params=params))
+
     def receipts(self, since: int = 0, limit: int = 100) -> list[Receipt]:
         """Return receipts numbered above ``since``, oldest first."""
         found = self._json("GET", "receipts", params={"since": since, "limit": limit})

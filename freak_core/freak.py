@@ -3,14 +3,13 @@
 import atexit
 import contextlib
 import functools
-import logging
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from pydantic import BaseModel
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from freak_core.server.embedded import EmbeddedMirror
 
-logger = logging.getLogger("freak")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -167,9 +165,8 @@ class Freak:
 
     def stop(self) -> None:
         """End the server and free the port, within 2.5 seconds; the state can still be read."""
-        store = self._store
-        if store is not None:
-            store.close("the run is over")
+        if self._store is not None:
+            self._store.close("the run is over")
         feed, serving, journal = self._feed, self._serving, self._journal
         self._feed = self._serving = self._journal = None
         if feed is None or serving is None:
@@ -187,9 +184,7 @@ class Freak:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
@@ -252,23 +247,29 @@ class Freak:
     def sync(self, *, step: int | None = None, epoch: int | None = None) -> list[Receipt]:
         """Apply the requests that wait, here and now, and return their receipts.
 
-        Args:
-            step: the program's global step, for the receipts.
-            epoch: its epoch.
+        ``step`` and ``epoch`` are the program's own, for receipts and for requests that wait for one.
         """
         if self._store is None or not self._store.pending:
             return []
         carry_out, applied = self._store.carry_out, Applied(step=step, epoch=epoch)
         return [carry_out(entry, applied) for entry in self._store.take(step, epoch)]
 
-    def publish(self, *, step: int | None = None, epoch: int | None = None, **metrics: float) -> None:
-        """Tell how far the program is, and any metrics; costs an append, drops when nobody keeps up."""
+    def publish(
+        self,
+        metrics: Mapping[str, float] | None = None,
+        *,
+        step: int | None = None,
+        epoch: int | None = None,
+        **more: float,
+    ) -> None:
+        """Tell how far the program is, and metrics; costs an append, drops when nobody keeps up."""
         if self._feed is None:
             return
         if (step, epoch) != (None, None):
             self._feed.measure("progress", {"step": step, "epoch": epoch})
-        if metrics:
-            self._feed.measure("metrics", {"step": step, "values": metrics})
+        values = {**(metrics or {}), **more}
+        if values:
+            self._feed.measure("metrics", {"step": step, "at": time.time(), "values": values})
 
     def phase(self, phase: str, **facts: Any) -> None:
         """Tell which phase the program is in, and facts that ``GET /run`` shall show."""

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from freak_core.errors import NotFound, Unreachable, refusal
+from freak_core.server.series import Point, Series
 from freak_core.wire import Message
 
 ANSWER_WITHIN = 10.0
@@ -42,6 +43,7 @@ class Mirror:
         self.events: deque[Message] = deque(maxlen=2000)
         self.floor = 0
         self.ended = False
+        self.series = Series()
         self._pace = Pace()
 
     # -- fed by the program ----------------------------------------------------------------------
@@ -75,6 +77,10 @@ class Mirror:
         self.floor = message["floor"]
         self.ended = False
         self._pace = Pace()
+        self.series = Series()
+        for event in self.events:
+            if event["event"] == "metrics":
+                self.series.note(event["data"]["step"], event["data"]["at"], event["data"]["values"])
         if "step" in self.run:
             self._pace.note(self.run["step"])
 
@@ -89,6 +95,8 @@ class Mirror:
                     self.receipts.popitem(last=False)
             case "run":
                 self.run = {**self.run, **data}
+            case "metrics":
+                self.series.note(data["step"], data["at"], data["values"])
             case "progress":
                 self.run = {**self.run, **{k: v for k, v in data.items() if v is not None}}
                 self._pace.note(data.get("step"))
@@ -118,6 +126,11 @@ class Mirror:
         """Return what is known of the run, with its pace."""
         with self._lock:
             return {**self.run, "revision": self.revision, **self._pace.facts()}
+
+    def points(self, names: list[str] | None, since: int, max_points: int) -> dict[str, list[Point]]:
+        """Return the history of metrics by name (``Series.read``)."""
+        with self._lock:
+            return self.series.read(names, since, max_points)
 
     def receipt(self, receipt_id: str) -> dict[str, Any]:
         """Return a receipt.

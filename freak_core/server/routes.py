@@ -42,6 +42,7 @@ class Routes:
         add("/receipts/{receipt_id}", self.get_receipt, methods=["GET"], name="read a receipt")
         add("/receipts/{receipt_id}", self.cancel, methods=["DELETE"], name="cancel a waiting request")
         add("/run", self.get_run, methods=["GET"], name="how the run is doing")
+        add("/series", self.get_series, methods=["GET"], name="history of the metrics")
         events = self._events()
         add("/events", events, methods=["GET"], response_class=EventSourceResponse, name="event stream")
 
@@ -78,6 +79,18 @@ class Routes:
     async def get_run(self) -> JSONResponse:
         """Return name, host, process ids, phase, step, pace and health of the run."""
         return JSONResponse(self.mirror.run_info())
+
+    async def get_series(
+        self,
+        names: Annotated[
+            str | None, Query(description="metrics, separated by commas; all without it")
+        ] = None,
+        since: Annotated[int, Query(description="only points after this step")] = -1,
+        max_points: Annotated[int, Query(ge=3, le=100_000, description="points of each metric")] = 1000,
+    ) -> JSONResponse:
+        """Return ``[step, seconds since the epoch, value]`` of every point, by metric, peaks kept."""
+        wanted = None if names is None else names.split(",")
+        return JSONResponse(self.mirror.points(wanted, since, max_points))
 
     def _events(self) -> Any:
         mirror = self.mirror
