@@ -254,22 +254,16 @@ class Freak:
         carry_out, applied = self._store.carry_out, Applied(step=step, epoch=epoch)
         return [carry_out(entry, applied) for entry in self._store.take(step, epoch)]
 
-    def publish(
-        self,
-        metrics: Mapping[str, float] | None = None,
-        *,
-        step: int | None = None,
-        epoch: int | None = None,
-        **more: float,
-    ) -> None:
+    def publish(self, *, step: int | None = None, epoch: int | None = None, **metrics: float) -> None:
         """Tell how far the program is, and metrics; costs an append, drops when nobody keeps up."""
-        if self._feed is None:
-            return
-        if (step, epoch) != (None, None):
+        if self._feed is not None and (step, epoch) != (None, None):
             self._feed.measure("progress", {"step": step, "epoch": epoch})
-        values = {**(metrics or {}), **more}
-        if values:
-            self._feed.measure("metrics", {"step": step, "at": time.time(), "values": values})
+        self.log(metrics, step=step)
+
+    def log(self, metrics: Mapping[str, float], *, step: int | None = None) -> None:
+        """Tell metrics by name, without saying that the program is at ``step``."""
+        if self._feed is not None and metrics:
+            self._feed.measure("metrics", {"step": step, "at": time.time(), "values": metrics})
 
     def phase(self, phase: str, **facts: Any) -> None:
         """Tell which phase the program is in, and facts that ``GET /run`` shall show."""

@@ -45,7 +45,7 @@ class Empty(BaseModel):
 def test_what_the_program_publishes_is_in_the_series(home: object) -> None:
     with Freak(port=0).control(Empty()) as freak, Client(freak.link) as client:
         for step in range(20):
-            freak.publish({"train/loss": 1 / (step + 1), "epoch": 0.0}, step=step)
+            freak.log({"train/loss": 1 / (step + 1), "epoch": 0.0}, step=step)
         freak.publish(step=20, nan=float("nan"))
         deadline = time.monotonic() + 20
         while "nan" not in (series := client.series()) and time.monotonic() < deadline:
