@@ -1,27 +1,19 @@
 """The client: read and steer a run from Python, over HTTP."""
 
-import json
+import os
 import time
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-from httpx_sse import SSEError, connect_sse
+from httpx_sse import SSEError
 
-from freak_core.client_request import NOTHING, merge_patch, state_route, write_options
-from freak_core.errors import Refused, TooManyRequests, Unreachable, refusal
+from freak_core.client_events import Event, EventStream
+from freak_core.client_request import NOTHING, merge_patch, refusal_of, state_route, write_options
+from freak_core.errors import NotFound, TooManyRequests, Unreachable
 from freak_core.receipts import Receipt
 from freak_core.runs import find_run
-
-
-class Event(NamedTuple):
-    """One thing that happened: ``type`` is state, receipt, run, progress, metrics or reset."""
-
-    id: str
-    type: str
-    data: Any
 
 
 class Client:
@@ -29,27 +21,40 @@ class Client:
 
     Args:
         url: where the server listens; a link with ``#token=`` brings the token along.
-        token: the bearer token, where the URL has none.
+        token: the bearer token, where the URL has none; else ``FREAK_TOKEN`` from the environment.
         timeout: seconds to wait for an answer, on top of what a call says it waits.
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 15.0) -> None:
-        address, _, fragment = url.partition("#token=")
+        address, _, fragment = (url if "://" in url else f"http://{url}").partition("#token=")
         self.url = address.rstrip("/")
         self._timeout = timeout
-        self._token = token or fragment
+        self._token = token or fragment or os.environ.get("FREAK_TOKEN", "")
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         self._http = httpx.Client(base_url=self.url + "/", headers=headers, timeout=timeout, trust_env=False)
 
     @classmethod
-    def find(cls, run: str | None = None, *, timeout: float = 15.0) -> Self:
+    def find(cls, run: str | None = None, *, wait: float = 0.0, timeout: float = 15.0) -> Self:
         """Return a client for a live run of this machine, by name, id or id prefix; or for the only one.
+
+        Args:
+            run: which one; the only one there is, without it.
+            wait: seconds to wait for it to appear.
+            timeout: as for the constructor.
 
         Raises:
             NotFound: there is no such run, or more than one.
         """
-        found = find_run(run)
-        return cls(found.url, found.token, timeout=timeout)
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                found = find_run(run)
+            except NotFound:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return cls(found.url, found.token, timeout=timeout)
 
     @property
     def link(self) -> str:
@@ -57,7 +62,7 @@ class Client:
         return f"{self.url}/#token={self._token}"
 
     def get(self, path: str = "") -> Any:
-        """Return the value at a path of dots, such as ``"model.hidden.0"``; without one the whole state."""
+        """Return the value at a path, ``"model.hidden.0"`` or ``"/model/hidden/0"``; without one, all."""
         return self._json("GET", state_route(path))
 
     def revision(self) -> str:
@@ -144,13 +149,34 @@ class Client:
             at_epoch=at_epoch,
         )
 
-    def put(self, path: str, value: Any, *, wait: float = 0.0, note: str | None = None) -> Receipt:
-        """Replace the value at a path of dots."""
-        return self._write("PUT", state_route(path), value, wait=wait, note=note)
+    def put(
+        self,
+        path: str,
+        value: Any,
+        *,
+        wait: float = 0.0,
+        note: str | None = None,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        key: str | None = None,
+    ) -> Receipt:
+        """Replace the value at a path; arguments and errors as in ``set``."""
+        asked: dict[str, Any] = {"wait": wait, "note": note, "key": key}
+        return self._write("PUT", state_route(path), value, if_match=if_match, dry_run=dry_run, **asked)
 
-    def reset(self, path: str = "", *, wait: float = 0.0, note: str | None = None) -> Receipt:
-        """Put the state, or the value at a path, back to what it was at the start."""
-        return self._write("DELETE", state_route(path), wait=wait, note=note)
+    def reset(
+        self,
+        path: str = "",
+        *,
+        wait: float = 0.0,
+        note: str | None = None,
+        if_match: str | None = None,
+        dry_run: bool = False,
+        key: str | None = None,
+    ) -> Receipt:
+        """Put the state, or the value at a path, back to what it was at the start; as in ``set``."""
+        asked: dict[str, Any] = {"wait": wait, "note": note, "key": key}
+        return self._write("DELETE", state_route(path), if_match=if_match, dry_run=dry_run, **asked)
 
     def call(
         self,
@@ -201,34 +227,15 @@ class Client:
 
         Args:
             types: event types to yield; all of them if you name none.
-            last_id: the id of the last event you have seen.
+            last_id: the id of the last event you have seen; ``"<run id>-0"`` for all that is remembered.
         """
-        ended = False
-        while not ended:
+        stream = EventStream(self._http, types, last_id)
+        while not stream.ended:
             try:
-                for event in self._stream(types, last_id):
-                    last_id = event.id or last_id
-                    if event.data is None:  # only says where we are
-                        continue
-                    ended = event.type == "run" and event.data.get("phase") == "finished"
-                    if not types or event.type in (*types, "reset"):
-                        yield event
+                yield from stream
             except (httpx.HTTPError, SSEError):
                 time.sleep(0.2)
                 self.run()  # raises Unreachable when the server is gone for good
-
-    def _stream(self, types: tuple[str, ...], last_id: str | None) -> Iterator[Event]:
-        params = {"types": ",".join({*types, "run"})} if types else {}
-        headers = {"Last-Event-ID": last_id} if last_id else {}
-        timeout = httpx.Timeout(self._timeout, read=60.0)
-        with connect_sse(
-            self._http, "GET", "events", params=params, headers=headers, timeout=timeout
-        ) as source:
-            if source.response.status_code >= 400:
-                source.response.read()
-                raise _refusal(source.response)
-            for sse in source.iter_sse():
-                yield Event(sse.id, sse.event, json.loads(sse.data) if sse.data else None)
 
     def _write(self, method: str, route: str, body: Any = NOTHING, **asked: Any) -> Receipt:
         options = write_options(body, **asked)
@@ -246,7 +253,7 @@ class Client:
     def _send(self, method: str, route: str, **options: Any) -> httpx.Response:
         response = self._patiently(method, route, **options)
         if response.status_code >= 400:
-            raise _refusal(response)
+            raise refusal_of(response)
         return response
 
     def _patiently(self, method: str, route: str, **options: Any) -> httpx.Response:
@@ -269,19 +276,8 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
         return f"Client({self.url!r})"
-
-
-def _refusal(response: httpx.Response) -> Refused:
-    try:
-        return refusal(response.json())
-    except (ValueError, AttributeError):
-        return refusal(
-            {"status": response.status_code, "detail": response.text[:200] or response.reason_phrase}
-        )

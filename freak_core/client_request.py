@@ -6,16 +6,25 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+import httpx
+
 from freak_core import paths
-from freak_core.errors import Malformed
+from freak_core.errors import Malformed, Refused, refusal
 
 NOTHING: Final[Any] = type("Nothing", (), {})()
 """Stands for the body of a request that has none."""
 
 
+def keys_of(path: str) -> paths.Path:
+    """Return the keys of a path of dots, or of a JSON Pointer as receipts and errors print it."""
+    if path.startswith("/"):
+        return paths.from_pointer(path)
+    return paths.from_dots(path) if path else ()
+
+
 def state_route(path: str) -> str:
     """Return the route of the value at a path of dots, relative to the server's address."""
-    keys = paths.from_dots(path) if path else ()
+    keys = keys_of(path)
     pointer = "/" * (keys[:1] == ("",)) + paths.to_pointer(keys)  # "state/" is the whole state
     # A segment of dots would be taken as "here" or "one up" on its way.
     segments = [
@@ -31,7 +40,7 @@ def merge_patch(values: Mapping[str, Any]) -> dict[str, Any]:
         Malformed: one path is inside another, so that the order would matter.
     """
     patch: dict[str, Any] = {}
-    taken = [paths.from_dots(path) for path in values]
+    taken = [keys_of(path) for path in values]
     for path, value in zip(taken, values.values(), strict=True):
         if not path or any(path == other[: len(path)] for other in taken if other != path):
             raise Malformed(f"{paths.to_dots(path)!r} is the whole of another path in the same request")
@@ -71,3 +80,13 @@ def write_options(
         headers["Content-Type"] = "application/json"
         options["content"] = json.dumps(body, allow_nan=True)
     return options
+
+
+def refusal_of(response: httpx.Response) -> Refused:
+    """Return the error that a response stands for."""
+    try:
+        return refusal(response.json())
+    except (ValueError, AttributeError):
+        return refusal(
+            {"status": response.status_code, "detail": response.text[:200] or response.reason_phrase}
+        )

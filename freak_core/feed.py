@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from freak_core.journal import Journal
-from freak_core.receipts import Receipt
+from freak_core.receipts import Receipt, now
 from freak_core.strict_json import JSON
 from freak_core.wire import EventType, Message
 
@@ -196,6 +196,8 @@ class Feed:
             message["data"]["journal"] = _health(safe)
         elif message["event"] in ("run", "metrics", "progress"):
             message["data"] = _plain(message["data"])
+            if "phase" in message["data"] and self._journal is not None:
+                self._journal.append({"at": now(), **message["data"]})
         self._seq += 1
         message["seq"] = self._seq
         if len(self._kept) == KEEP:

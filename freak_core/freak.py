@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from freak_core import runs
 from freak_core.actions import Action
 from freak_core.address import DEFAULT_PORT, bind, checked_port, checked_prefix, is_loopback
+from freak_core.ending import ending
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
 from freak_core.fork import forget_in_children, keep_in_children
@@ -24,7 +25,7 @@ from freak_core.journal import Journal
 from freak_core.receipts import Applied, Receipt, now
 from freak_core.responder import Responder
 from freak_core.serving import Serving, checked_log_level
-from freak_core.store import Apply, Store
+from freak_core.store import Apply, Store, checked_apply
 from freak_core.token import checked_token, new_token
 
 if TYPE_CHECKING:
@@ -86,13 +87,13 @@ class Freak:
         self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
         self.read_token = new_token()
         self.allowed_hosts = tuple(allowed_hosts)
-        self.disabled = os.environ.get("FREAK_DISABLED", "") not in ("", "0")
+        self.disabled = os.environ.get("FREAK_DISABLED", "0") not in ("", "0")
         if not is_loopback(self.host) and not self.allowed_hosts and app is None:
             reach = f"host {self.host!r} can be reached from other machines"
             raise ConfigurationError(f"{reach}; say under which names in allowed_hosts=[...]")
         self._journal_asked_for = journal
         self._name_run()
-        self._apply: Apply = apply
+        self._apply = checked_apply(apply)
         self._actions: dict[str, Action] = {}
         self._on_change: list[Callable[[Receipt], None]] = []
         self._store: Store | None = None
@@ -121,7 +122,9 @@ class Freak:
             if self._store.closed is None:
                 raise ConfigurationError("this Freak controls a state already; stop() it, or make another")
             self._name_run()
-        store = Store(state, apply or self._apply, actions=self._actions, on_change=self._on_change)
+        store = Store(
+            state, checked_apply(apply or self._apply), actions=self._actions, on_change=self._on_change
+        )
         self._store = store
         if self.disabled:
             return self
@@ -163,8 +166,11 @@ class Freak:
             self._run_file = runs.publish(run)
         runs.announce(self.name, self.url, self.link, self._run_file)
 
-    def stop(self) -> None:
-        """End the server and free the port, within 2.5 seconds; the state can still be read."""
+    def stop(self, error: BaseException | None = None) -> None:
+        """End the server and free the port, within 2.5 seconds; the state can still be read.
+
+        ``error`` is what ended the program, for the journal and for whoever follows.
+        """
         if self._store is not None:
             self._store.close("the run is over")
         feed, serving, journal = self._feed, self._serving, self._journal
@@ -173,7 +179,8 @@ class Freak:
             return
         atexit.unregister(self.stop)
         keep_in_children(self)
-        feed.event("run", {"phase": "finished"})
+        feed.flush(0.3)
+        feed.event("run", ending(error))
         serving.stop()
         if self._run_file is not None:
             self._run_file.unlink(missing_ok=True)
@@ -184,8 +191,8 @@ class Freak:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self.stop(error)
 
     @property
     def running(self) -> bool:

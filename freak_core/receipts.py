@@ -8,8 +8,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["patch", "put", "reset", "action"]
-Status = Literal["accepted", "applied", "failed", "rejected", "cancelled"]
-SETTLED: frozenset[Status] = frozenset({"applied", "failed", "rejected", "cancelled"})
+Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "valid"]
+"""``valid`` is the answer to a dry run, which has no receipt in the history."""
+SETTLED: frozenset[Status] = frozenset({"applied", "failed", "rejected", "cancelled", "valid"})
 
 
 def now() -> str:
@@ -72,6 +73,9 @@ class Receipt(BaseModel):
     def settled(self) -> bool:
         """Whether nothing more will happen to the request."""
         return self.status in SETTLED
+
+    def __str__(self) -> str:
+        return self.line()
 
     def line(self) -> str:
         """Return the receipt as one readable line."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import os
 import socket
 import sys
@@ -14,8 +13,6 @@ from pydantic import BaseModel, ValidationError
 
 from freak_core.errors import NotFound
 from freak_core.receipts import now
-
-logger = logging.getLogger("freak")
 
 
 class Run(BaseModel):
@@ -94,10 +91,8 @@ def publish(run: Run) -> Path:
 
 def announce(name: str, url: str, link: str, run_file: Path | None) -> None:
     """Say where the run is; with the token only where a person reads along, never in a log file."""
-    if sys.stderr.isatty():
-        print(f"Freak controls {name!r}: {link}", file=sys.stderr, flush=True)  # noqa: T201
-    else:
-        logger.info("Freak controls %r at %s; the token is in %s", name, url, run_file)
+    where = link if sys.stderr.isatty() else f"{url} on {socket.gethostname()}; the token is in {run_file}"
+    print(f"Freak controls {name!r}: {where}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def list_runs() -> list[Run]:
@@ -117,12 +112,15 @@ def list_runs() -> list[Run]:
 
 
 def find_run(wanted: str | None = None) -> Run:
-    """Return the one live run whose name, id or id prefix is ``wanted``; without one, the only live run.
+    """Return the one live run of this machine whose name, id or id prefix is ``wanted``.
+
+    Without ``wanted``, the only live run. A token is never sent to an address of another machine.
 
     Raises:
         NotFound: there is none, or more than one; the message lists what there is.
     """
-    runs = list_runs()
+    everywhere = list_runs()
+    runs = [run for run in everywhere if run.host == socket.gethostname()]
     if wanted is not None:
         matching = [run for run in runs if wanted in (run.id, run.name)]
         matching = matching or [run for run in runs if run.id.startswith(wanted)]
@@ -130,6 +128,7 @@ def find_run(wanted: str | None = None) -> Run:
         matching = runs
     if len(matching) == 1:
         return matching[0]
-    listed = ", ".join(f"{run.name} ({run.id})" for run in (matching or runs)) or "none"
     what = f"{'more than one' if matching else 'no'} live run" + (f" called {wanted!r}" if wanted else "")
-    raise NotFound(f"{what} in {home()}; there are: {listed}")
+    others = matching or everywhere
+    listed = "".join(f"\n  {r.name} ({r.id}) at {r.url} on {r.host}, since {r.started_at}" for r in others)
+    raise NotFound(f"{what} on this machine in {home()}" + (f"; there are:{listed}" if listed else ""))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from freak_core import merge
 from freak_core.actions import Action
 from freak_core.annotation import MASK
-from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver
+from freak_core.errors import ConfigurationError, Conflict, Failed, NotFound, Refused, Rejected, RunOver
 from freak_core.paths import to_pointer
 from freak_core.receipts import Applied, ChangedValue, Receipt, ReceiptHistory
 from freak_core.state import State
@@ -19,6 +19,17 @@ from freak_core.write import Entry, KeysSeen, Write
 logger = logging.getLogger("freak")
 
 Apply = Literal["now", "sync"]
+
+
+def checked_apply(apply: str) -> Apply:
+    """Return when to apply requests.
+
+    Raises:
+        ConfigurationError: it is neither ``"now"`` nor ``"sync"``.
+    """
+    if apply not in ("now", "sync"):
+        raise ConfigurationError(f"apply={apply!r} is neither 'now' nor 'sync'")
+    return "now" if apply == "now" else "sync"
 
 
 @dataclass(slots=True)
@@ -74,7 +85,7 @@ class Store(State):
                     self._keys.remember(write, receipt.id)
                 raise
             if write.dry_run:
-                return receipt.model_copy(update={"changes": _listed(foreseen)})
+                return receipt.model_copy(update={"status": "valid", "changes": _listed(foreseen)})
             entry = Entry(receipt.id, write)
             receipt = self._write(receipt)
             self._keys.remember(write, receipt.id)

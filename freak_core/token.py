@@ -22,6 +22,7 @@ def checked_token(token: str | None) -> str:
         return new_token()
     if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigurationError(
-            f"the token must have at least {SHORTEST} printable ASCII characters, no spaces"
+            f"the token (FREAK_TOKEN or token=) must have at least {SHORTEST} printable ASCII characters, "
+            "no spaces"
         )
     return token

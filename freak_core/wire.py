@@ -19,6 +19,10 @@ EventType = Literal["state", "receipt", "run", "progress", "metrics"]
 EVENT_TYPES: tuple[EventType, ...] = ("state", "receipt", "run", "progress", "metrics")
 
 
+ENDED = ("finished", "failed", "interrupted")
+"""Phases after which nothing more comes from a run."""
+
+
 class Request(TypedDict):
     """A write, as the server hands it to the program.
 

@@ -9,14 +9,14 @@ from freak_core.strict_json import JSON, MAX_BODY, parse
 
 
 class WriteLimit:
-    """A token bucket for writes, so that a flood of them cannot wake the program more than 50 times a second.
+    """A token bucket for writes, so that a flood of them cannot wake the program all the time.
 
     Args:
         rate: writes per second in the long run.
         burst: writes at once after a pause; ``rate + burst`` is the most in any one second.
     """
 
-    def __init__(self, rate: float = 40.0, burst: int = 10) -> None:
+    def __init__(self, rate: float = 20.0, burst: int = 10) -> None:
         self._rate = rate
         self._burst = burst
         self._left = float(burst)

@@ -14,6 +14,9 @@ from freak_core.server.events import Names, stream, wanted_types
 from freak_core.server.limits import WriteLimit, json_body, wait_seconds
 from freak_core.server.mirror import Mirror
 
+OPTIONS = ("wait", "dry_run", "note", "at_step", "at_epoch", "value")
+"""Query parameters of a write; ``value`` is one of Freak 0.0.2's."""
+
 Kind = Literal["patch", "put", "reset", "action", "cancel"]
 
 
@@ -67,9 +70,14 @@ class Routes:
         return JSONResponse(self.mirror.actions)
 
     async def get_receipts(
-        self, since: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+        self,
+        since: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        last: Annotated[int | None, Query(ge=1, le=1000)] = None,
     ) -> JSONResponse:
-        """Return receipts numbered above ``since``, oldest first."""
+        """Return receipts numbered above ``since``, oldest first; with ``last``, the newest ones."""
+        if last is not None:
+            return JSONResponse(self.mirror.receipts_since(since, 1000)[-last:])
         return JSONResponse(self.mirror.receipts_since(since, limit))
 
     async def get_receipt(self, receipt_id: str) -> JSONResponse:
@@ -178,6 +186,7 @@ class Routes:
             "note": _note(request),
             "key": None if dry_run else _key(request),
         }
+        _check_options(request)
         self.limit.take()
         receipt = await self.mirror.request(message)
         if wait and receipt["status"] == "accepted" and not dry_run:
@@ -193,7 +202,7 @@ class Routes:
         if expected is None or expected.strip() == "*":
             return None
         boot, _, revision = expected.strip().removeprefix("W/").strip('"').rpartition("-")
-        if not revision.isdecimal() or len(revision) > 15:
+        if not boot or not revision.isdecimal() or len(revision) > 15:
             raise Malformed(
                 f"If-Match {expected!r} is no ETag of this server; it looks like {etag(self.mirror)}"
             )
@@ -202,6 +211,13 @@ class Routes:
                 "the program was started anew since you read the state: read it again, then repeat"
             )
         return int(revision)
+
+
+def _check_options(request: Request) -> None:
+    """Refuse a misspelt option: a write that was meant as a dry run must not be carried out."""
+    for name in request.query_params:
+        if name not in OPTIONS:
+            raise Malformed(f"there is no option {name!r}{paths.did_you_mean(name, OPTIONS)}")
 
 
 def _count(request: Request, name: str) -> int | None:

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 
 class Reading(NamedTuple):
-    """Seconds that have passed, and seconds without those in which others had the core."""
+    """Seconds that have passed, those in which no other program had the core, and those of waiting for it."""
 
     wall: float
     undisturbed: float
+    waited: float
 
     def since(self, earlier: "Reading") -> "Reading":
-        return Reading(self.wall - earlier.wall, self.undisturbed - earlier.undisturbed)
+        return Reading(*(late - early for late, early in zip(self, earlier, strict=True)))
 
 
 class CoreClock:
@@ -22,7 +23,8 @@ class CoreClock:
 
     The kernel counts how long a thread that could run had to wait for its core. What this process's own
     other threads ran meanwhile is a cost of theirs; the rest of the waiting is somebody else's fault.
-    Waiting for the GIL, for a lock or for a pipe is not counted: such a thread could not run.
+    Waiting for the GIL, for a lock or for a pipe is not counted: such a thread could not run. Where the
+    thread sleeps while others of its process run, as in a collective, ``undisturbed`` is wrong.
 
     Args:
         but: threads whose names start with this stay where they are.
@@ -41,7 +43,7 @@ class CoreClock:
         wall = time.perf_counter()
         _, waited = _ran_and_waited(self._mine)
         ran = sum(_ran_and_waited(thread_id)[0] for thread_id in self._others)
-        return Reading(wall, wall - waited + ran)
+        return Reading(wall, wall - waited + ran, waited)
 
 
 def _ran_and_waited(thread_id: int) -> tuple[float, float]:

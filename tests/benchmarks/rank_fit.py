@@ -62,7 +62,7 @@ class Modes(Callback):
         if number:
             took = self._clock.read().since(self._began)
             self.wall[self._mode].append(took.wall / (BLOCK - SETTLE))
-            self.disturbed[self._mode].append((took.wall - took.undisturbed) / (BLOCK - SETTLE))
+            self.disturbed[self._mode].append(took.waited / took.wall)
         self._mode = self._modes[number] if number < len(self._modes) else "epoch"
         if self._mode in self._cadences:
             self._switch.on(self._cadences[self._mode])

@@ -14,6 +14,12 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
+def quietest_half(values: Sequence[float], disturbed: Sequence[float]) -> list[float]:
+    """Return the half of ``values`` in whose making other programs took least of the machine."""
+    ordered = sorted(range(len(values)), key=lambda i: disturbed[i])
+    return [values[i] for i in ordered[: math.ceil(len(values) / 2)]]
+
+
 class Ratios:
     """Ratios of measurements that were made one right after the other, in random order."""
 

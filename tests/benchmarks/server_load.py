@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.benchmarks import machine, report
-from tests.benchmarks.ratios import Ratios
+from tests.benchmarks.ratios import Ratios, quietest_half
 from tests.benchmarks.worker import Worker
 
 
@@ -22,29 +22,32 @@ class Case:
     method: str
     rate: float | None
     target: float | None = None
-    asked: str = ""  # whose server gets the load, if not the training's own
-    wall: list[float] = field(default_factory=list)
-    undisturbed: list[float] = field(default_factory=list)
+    disturbed: list[float] = field(default_factory=list)
+    speeds: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
 
+
+OTHER = "another program"
+"""Whose server costs the training what the machine takes for any two busy programs: the floor."""
 
 LOADS = [("1,000 GET/s", "GET", 1000.0, 0.98), ("unthrottled GET", "GET", None, 0.94)]
 LOADS += [("unthrottled PATCH", "PATCH", None, 0.95)]
 
 
 def cases() -> list[Case]:
+    """Return what is measured: each load on either training's server, and on another program's."""
     own = [Case("process", *load) for load in LOADS]
     thread = [Case("thread", *load[:3]) for load in LOADS]
-    other = Case("thread", "unthrottled GET to another program's server", "GET", None, asked="process")
-    return [*own, *thread, other]
+    other = [Case(OTHER, *load[:3]) for load in LOADS]
+    return [*own, *thread, *other]
 
 
 class ServerLoad:
     """Two trainings, one with its server in a process and one in a thread, take turns."""
 
     def __init__(self, quick: bool) -> None:
-        self._blocks, self._seconds = (5, 0.3) if quick else (15, 0.5)
+        self._blocks, self._seconds = (5, 0.3) if quick else (20, 0.3)
         self._trainings: dict[str, Worker] = {}
         self._served: dict[str, Any] = {}
         self._chance = random.Random(1)  # noqa: S311
@@ -52,8 +55,9 @@ class ServerLoad:
     def run(self) -> None:
         first, second = machine.two_cores()
         with ExitStack() as stack:
-            for where in ("process", "thread"):
-                worker = Worker("torch_loop", where, str(first), core=second)
+            for where, core in (("process", first), ("thread", first), (OTHER, second)):
+                kind = "thread" if where == "thread" else "process"
+                worker = Worker("torch_loop", kind, str(core), core=second)
                 self._trainings[where] = stack.enter_context(worker)
                 self._served[where] = worker.hear()
             self._load = stack.enter_context(Worker("load", core=second))
@@ -68,16 +72,16 @@ class ServerLoad:
         trained: dict[bool, dict[str, float]] = {}
         for loaded in self._chance.sample([True, False], 2):
             trained[loaded] = self._block(case, loaded)
-        case.wall.append(trained[True]["wall"] / trained[False]["wall"])
-        case.undisturbed.append(trained[True]["undisturbed"] / trained[False]["undisturbed"])
+        case.speeds.append(trained[True]["undisturbed"] / trained[False]["undisturbed"])
+        case.disturbed.append(max(block["disturbed"] for block in trained.values()))
 
     def _block(self, case: Case, loaded: bool) -> dict[str, float]:
-        training = self._trainings[case.where]
+        training = self._trainings["process" if case.where == OTHER else case.where]
         if not loaded:
             time.sleep(0.05)
             training.ask(0.05)
             return training.ask(self._seconds)
-        served = self._served[case.asked or case.where]
+        served = self._served[case.where]
         order = {"url": served["url"], "token": served["token"], "method": case.method, "rate": case.rate}
         self._load.tell(order)
         training.ask(0.25)  # the first writes after a pause pass the write limit in a burst
@@ -90,13 +94,20 @@ class ServerLoad:
     def _print(self, measured: list[Case]) -> None:
         report.title("A server under load: speed of the training, loaded / unloaded")
         rows = []
+        floors = {case.name: case for case in measured if case.where == OTHER}
         for case in measured:
-            speed = Ratios(case.undisturbed)
+            floor = floors[case.name]
+            own = [a / b for a, b in zip(case.speeds, floor.speeds, strict=True)]
+            noise = list(map(max, case.disturbed, floor.disturbed))
+            to_floor = "-" if case is floor else Ratios(quietest_half(own, noise))
+            speed = Ratios(quietest_half(case.speeds, case.disturbed))
             target = speed.against(case.target) if case.target else "-"
             asked = f"{statistics.median(case.answered):,.0f}"
-            rows.append([case.where, case.name, asked, speed, Ratios(case.wall), target, _shares(case)])
-        head = ["server in a", "load", "answered a second", "speed", "other programs' share left in"]
-        report.table([*head, "target", "statuses"], rows)
+            rows.append([case.where, case.name, asked, speed, to_floor, target, _shares(case)])
+        head = ["server in", "load", "answered a second", "speed", "to the floor", "target", "statuses"]
+        report.table(head, rows)
+        report.note(f"The floor is the same load on the server of {OTHER}, which sleeps.")
+        report.disturbance([share for case in measured for share in case.disturbed])
 
 
 def _shares(case: Case) -> str:

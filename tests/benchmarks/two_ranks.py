@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import report
-from tests.benchmarks.ratios import Ratios
+from tests.benchmarks.ratios import Ratios, quietest_half
 from tests.benchmarks.worker import Worker
 
 TARGETS = {"auto": 0.995}
@@ -35,22 +35,25 @@ class TwoRanks:
         self._print(ranks)
 
     def _print(self, ranks: list[Any]) -> None:
-        wall, seconds = ranks[0]["wall"], _undisturbed(ranks)
-        none = seconds["none"]
+        seconds, disturbed = ranks[0]["wall"], _disturbed(ranks)
+        none, epoch = seconds["none"], seconds["epoch"]
         report.title(f"Two ranks: {statistics.median(none) * 1e3:.1f} ms a step without controls")
         rows = []
         for mode, name in ROWS.items():
-            speed = Ratios([a / b for a, b in zip(none, seconds[mode], strict=True)])
+            noise = list(map(max, disturbed["none"], disturbed[mode], disturbed["epoch"]))
+            pairs = list(zip(none, epoch, seconds[mode], strict=True))
+            speed = Ratios(quietest_half([a / c for a, _, c in pairs], noise))
+            alone = Ratios(quietest_half([b / c for _, b, c in pairs], noise))
+            added = statistics.median(quietest_half([c - a for a, _, c in pairs], noise)) * 1e3
             took = " / ".join(_median_ms(rank["agreed"][mode]) for rank in ranks)
-            added = statistics.median([(b - a) * 1e3 for a, b in zip(none, seconds[mode], strict=True)])
             target = speed.against(TARGETS[mode]) if mode in TARGETS else "-"
-            alone = Ratios([a / b for a, b in zip(seconds["epoch"], seconds[mode], strict=True)])
-            left_in = Ratios([a / b for a, b in zip(wall["none"], wall[mode], strict=True)])
-            alone_told = alone if mode in ("1", "auto") else "-"
-            rows.append([name, speed, left_in, f"{added:+.2f} ms", alone_told, took, target])
-        head = ["the ranks agree", "speed, with / without", "other programs' share left in"]
-        head += ["added to a step", 'speed, to `sync="epoch"`', "in one agreement, rank 0 / 1", "target"]
-        report.table(head, rows)
+            rows.append(
+                [name, speed, alone if mode in {"1", "auto"} else "-", f"{added:+.2f} ms", took, target]
+            )
+        head = ["the ranks agree", "speed, with / without", 'speed, to `sync="epoch"`', "added to a step"]
+        report.table([*head, "in one agreement, rank 0 / 1", "target"], rows)
+        waited = statistics.median(share for mode in ROWS for share in disturbed[mode])
+        report.note(f"{report.QUIETER} The ranks waited for their cores {waited:.0%} of a block.")
         at = ranks[0]["auto_at"]
         gaps = [b - a for a, b in pairwise(at)]
         half = gaps[len(gaps) // 2 :]
@@ -61,12 +64,11 @@ class TwoRanks:
             )
 
 
-def _undisturbed(ranks: list[Any]) -> dict[str, list[float]]:
-    """Return the time of a step without what other programs took: on either rank, as they go in step."""
-    lost = [rank["disturbed"] for rank in ranks]
+def _disturbed(ranks: list[Any]) -> dict[str, list[float]]:
+    """Return by mode the share of a block in which one rank or the other waited for its core."""
     return {
-        mode: [wall - a - b for wall, a, b in zip(walls, lost[0][mode], lost[1][mode], strict=True)]
-        for mode, walls in ranks[0]["wall"].items()
+        mode: [a + b for a, b in zip(*(rank["disturbed"][mode] for rank in ranks), strict=True)]
+        for mode in ranks[0]["disturbed"]
     }
 
 

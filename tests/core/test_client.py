@@ -250,7 +250,7 @@ def test_a_choice_between_runs_is_listed(served: Serve) -> None:
 
 
 def test_files_of_dead_runs_are_removed(home: Path, closing: ExitStack) -> None:
-    with pytest.raises(NotFound, match="none"):
+    with pytest.raises(NotFound, match="no live run on this machine"):
         Client.find()
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()

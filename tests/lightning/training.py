@@ -6,6 +6,7 @@ Every rank writes what it saw in each step to ``DIR/rank-N.jsonl``.
 import argparse
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,15 @@ class FragileModel(TinyModel):
         return super().training_step(batch, batch_idx)
 
 
+def end_with(parent: int) -> None:
+    """Leave when whoever started this process is gone, so that no killed test leaves a training behind."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def main() -> None:
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     parser = argparse.ArgumentParser()
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)

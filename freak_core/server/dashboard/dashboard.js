@@ -11,6 +11,7 @@ const authorization = { Authorization: `Bearer ${sessionStorage.getItem("freak-t
 const call = (route, options = {}) =>
   fetch(route, { ...options, headers: { ...authorization, ...options.headers } });
 
+const ENDED = ["finished", "failed", "interrupted"];
 let run = {};
 const receipts = new Map();
 
@@ -32,7 +33,7 @@ function showRun(facts) {
     row.append(term, value);
     return row;
   }));
-  if (run.phase === "finished") badge("finished");
+  if (ENDED.includes(run.phase)) badge(run.phase);
 }
 
 function showState({ revision, value }) {
@@ -141,7 +142,7 @@ for (;;) {
       break;
     }
   }
-  if (run.phase === "finished") break;
+  if (ENDED.includes(run.phase)) break;
   badge("disconnected");
   await new Promise((resolve) => setTimeout(resolve, 1000));
 }
