@@ -23,7 +23,9 @@ class ExactCheckpoint:
     It is one for a fit: its ``on_save_checkpoint`` adds the states to the checkpoint that is being saved.
     """
 
-    def __init__(self, trainer: Trainer, ours: list[Callback], agreement: Agreement, agree_on: AgreeOn) -> None:
+    def __init__(
+        self, trainer: Trainer, ours: list[Callback], agreement: Agreement, agree_on: AgreeOn
+    ) -> None:
         self._trainer = trainer
         self._ours = ours
         self._agreement = agreement
@@ -71,10 +73,11 @@ class ExactCheckpoint:
 
 
 def restore_from(saved: dict[str, Any] | None, trainer: Trainer) -> None:
-    """Put this rank's generators where they were when the checkpoint was saved; call it in ``on_train_start``.
+    """Put this rank's generators where they were when the checkpoint was saved.
 
-    Where the next thing that happened was a new epoch, its loader's iterator is made anew: Lightning has made it
-    before this, and with it has drawn the workers' seed from a generator that was somewhere else.
+    Call it in ``on_train_start``. Where the next thing that happened was a new epoch, its loader's iterator
+    is made anew: Lightning has made it before this, and with it has drawn the workers' seed from a generator
+    that was somewhere else.
     """
     if saved is None or len(saved["ranks"]) != trainer.world_size:
         return
