@@ -43,14 +43,15 @@ class OptimizerOverride(ParamGroupControl):
 
     _fields: dict[str, Any] = KNOWN
     _held: frozenset[str] = frozenset()
+    _saved: dict[str, Any] | None = None
 
     def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the section the keys that the optimizers' param groups have."""
         groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
-        asked_for = self.state_dict()
+        asked_for, self._saved = self.state_dict(), None
         self._fields = dict(_fields(groups))
         self._state = self.initial_state()
-        self.load_state_dict(asked_for)
+        super().load_state_dict(asked_for)
 
     def initial_state(self) -> BaseModel:
         """Return the section with a key for each, none of them held."""
@@ -63,15 +64,19 @@ class OptimizerOverride(ParamGroupControl):
         fields["groups"] = (groups, Field({}, description="overrides by param group"))
         return cast(BaseModel, create_model("Optimizer", __base__=Section, **fields)())
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is held."""
+        if self._saved is not None:
+            return self._saved
+        held = self.state.model_dump(mode="json", exclude_none=True)
+        return {"state": held} if held != {"groups": {}} else {}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the section from a checkpoint, with whatever keys it has until the optimizers are known."""
-        saved = state_dict.get("state", {})
-        if self.session is None and self._fields is KNOWN:
-            sections = [saved, *saved.get("groups", {}).values()]
-            keys = {key for section in sections for key in section if key != "groups"}
-            self._fields = {**KNOWN, **dict.fromkeys(keys - KNOWN.keys(), Any)}
-            self._state = self.initial_state()
-        super().load_state_dict(state_dict)
+        """Take from a checkpoint what was held, as soon as the optimizers and their keys are known."""
+        if self.session is None:
+            self._saved = state_dict
+        else:
+            super().load_state_dict(state_dict)
 
     def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Use the section from the next step on; return the effective values of what is or was held.

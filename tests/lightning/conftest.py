@@ -22,10 +22,17 @@ DEADLINE = 60.0
 class Training:
     """A training on some ranks in processes of its own."""
 
-    def __init__(self, out: Path, home: Path, *options: str, module: str = "tests.lightning.training") -> None:
+    def __init__(
+        self, out: Path, home: Path, *options: str, module: str = "tests.lightning.training"
+    ) -> None:
         self.out = out
         self._log = (out / "log.txt").open("w+")
-        environment = {**os.environ, "FREAK_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
+        environment = {
+            **os.environ,
+            "FREAK_HOME": str(home),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONWARNINGS": "default",
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, "--out", str(out), *options],
             cwd=ROOT,

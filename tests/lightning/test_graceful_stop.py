@@ -8,7 +8,16 @@ import pytest
 
 from freak_core import Receipt
 from tests.lightning.asking import Ask, asking, patch
-from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, resumable_loader, same, tiny_trainer, weights
+from tests.lightning.tiny import (
+    KNOWN_WARNINGS,
+    TinyModel,
+    fit,
+    plain_loader,
+    resumable_loader,
+    same,
+    tiny_trainer,
+    weights,
+)
 
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
 
