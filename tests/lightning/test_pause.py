@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from freak_core import Client, Receipt, Write
+from freak_core import Receipt, Write
 from freak_lightning import CheckpointNow, GracefulStop, LROverride, Pause, ValidateNow
 from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.conftest import Training
@@ -98,7 +98,7 @@ def test_a_stop_ends_the_pause(after: str, tmp_path: Path) -> None:
     assert receipts[0].status == "applied"
 
 
-def test_run_tells_of_the_pause_and_ranks_outlive_their_timeout(start: Start) -> None:
+def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_at_once(start: Start) -> None:
     """Two ranks whose collectives time out after 5 seconds stand still for 9."""
     training = start("--ranks", "2", "--timeout", "5")
     client = training.connect()
@@ -122,23 +122,15 @@ def test_run_tells_of_the_pause_and_ranks_outlive_their_timeout(start: Start) ->
     training.wait_until(lambda: client.run()["step"] > step and client.run()["phase"] == "training")
     assert client.run()["paused_since"] is None
     client.set({"pause.paused": True}, wait=30)
-    client.set({"stop.should_stop": True}, wait=30)
-    assert training.end() == 0, training.log()
-    assert training.record(0) == training.record(1)
-    assert held.applied is not None
-    assert {step: used for step, used, *_ in training.record(0)}[held.applied.step + 1] == [0.125]
-
-
-def test_sigterm_ends_the_pause_at_once(start: Start) -> None:
-    training = start("--ranks", "2")
-    client: Client = training.connect()
-    client.set({"pause.paused": True}, wait=30)
     training.wait_until(lambda: client.run()["phase"] == "paused")
     asked = time.monotonic()
     training.process.send_signal(signal.SIGTERM)
     training.end()
-    assert time.monotonic() - asked < 25  # far from any timeout; most of it is Lightning's own leaving
+    assert time.monotonic() - asked < 25  # most of it is Lightning's own leaving
     assert "Received SIGTERM" in training.log()
+    assert training.record(0) == training.record(1)
+    assert held.applied is not None
+    assert {step: used for step, used, *_ in training.record(0)}[held.applied.step + 1] == [0.125]
 
 
 def test_a_pause_is_in_no_checkpoint() -> None:

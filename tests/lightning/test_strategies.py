@@ -1,4 +1,4 @@
-"""Stop, a held rate and a checkpoint reach both ranks under every strategy that runs on a CPU."""
+"""Stop, a held rate, a validation and a checkpoint reach both ranks under every strategy that runs on a CPU."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
+from freak_core import Write
 from freak_lightning import remote_control
 from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.conftest import ROOT
@@ -20,6 +21,7 @@ pytestmark = [
     *KNOWN_WARNINGS,
     pytest.mark.ranks,
     pytest.mark.usefixtures("home"),
+    pytest.mark.filterwarnings("ignore:It is recommended to use .self.log"),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning"),
 ]
 
@@ -62,16 +64,17 @@ class Rates(Callback):
 def steer(
     out: Path, *, model: LightningModule | None = None, resume: Path | None = None, **settings: Any
 ) -> None:
-    """Train on two ranks: hold a rate at step 2, save at step 4, stop at step 6."""
+    """Train on two ranks: hold a rate at step 2, validate at 3, save at 4, stop at step 6."""
     controls = remote_control(dirpath=out, sync=1)
     ask = AskOnZero(
         out,
         controls[0],
         (0, 1, patch({"lr": {"hold": 0.25}})),
+        (0, 2, Write("action", name="validate", body={})),
         (0, 3, checkpoint(name="asked")),
         (0, 5, patch({"stop": {"should_stop": True}})),
     )
-    given = {"limit_val_batches": 0, "use_distributed_sampler": False, **settings}
+    given = {"use_distributed_sampler": False, **settings}
     trainer = tiny_trainer([ask, *controls, Rates(out)], devices=2, **given)
     trainer.fit(model or TinyModel(), resumable_loader(), plain_loader(2), ckpt_path=resume)
 
@@ -79,10 +82,12 @@ def steer(
 def check(out: Path) -> None:
     used = [0.05] * 2 + [0.25] * 4
     assert [json.loads((out / f"rank-{rank}.json").read_text()) for rank in (0, 1)] == [used, used]
-    hold, save, asked, stopped = json.loads((out / "receipts.json").read_text())
-    for receipt, step in ((hold, 2), (save, 4), (asked, 6), (stopped, 6)):
+    hold, validated, save, asked, stopped = json.loads((out / "receipts.json").read_text())
+    for receipt, step in ((hold, 2), (validated, 3), (save, 4), (asked, 6), (stopped, 6)):
         assert receipt["status"] == "applied", receipt
         assert (receipt["applied"]["ranks"], receipt["applied"]["step"]) == (2, step)
+    assert validated["result"]["extra"] is True
+    assert validated["result"]["metrics"].keys() == {"val_loss"}
     assert save["result"]["path"] == str(out / "asked.ckpt")
     for result in (save["result"], stopped["result"]["checkpoint"]):
         assert Path(result["path"]).exists()

@@ -71,12 +71,13 @@ def test_where_a_validation_is_due_anyway_there_is_no_other_one() -> None:
     assert trainer.global_step == 8
 
 
-def test_two_requests_at_one_step_share_one_validation() -> None:
+def test_requests_at_one_step_share_a_validation_and_later_ones_get_their_own() -> None:
     control, seen = ValidateNow(), Validations()
-    ask = Ask(control, (0, 1, VALIDATE), (0, 1, VALIDATE))
+    ask = Ask(control, (0, 1, VALIDATE), (0, 1, VALIDATE), (0, 4, VALIDATE))
     fit([ask, control, seen], max_epochs=1)
-    assert seen.steps == [2, 8]
+    assert seen.steps == [2, 5, 8]
     assert ask.receipt(0).result == ask.receipt(1).result
+    assert ask.receipt(2).result["step"] == 5
 
 
 def test_a_checkpoint_of_the_same_step_resumes_exactly(tmp_path: Path) -> None:
