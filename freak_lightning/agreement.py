@@ -74,7 +74,7 @@ class OverStrategy:
         ] * self._world_size
 
     def everyones(self, text: str) -> list[str] | None:
-        """Return None: strategies gather tensors only."""
+        """Return None: a strategy's own collectives carry texts from rank zero only."""
         return None
 
     def close(self) -> None:
@@ -171,11 +171,12 @@ class Cadence:
             return 1
         return max(1, min(_LONGEST, round(self._cost / (_BUDGET * self._step_time))))
 
-    def agreed(self, next_in: int, took: float) -> None:
-        """Note the next point, and what agreeing without a payload has cost in seconds."""
+    def agreed(self, next_in: int, took: float | None = None) -> None:
+        """Note the next point, and what agreeing without a payload has cost in seconds, if measured."""
         self._left = next_in
-        self._cost = took if not self._cost else 0.9 * self._cost + 0.1 * took
         self._seen = None
+        if took is not None:
+            self._cost = took if not self._cost else 0.9 * self._cost + 0.1 * took
 
     def _clock(self) -> None:
         now = time.perf_counter()

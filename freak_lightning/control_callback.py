@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from freak_core import ConfigurationError, Freak
@@ -56,7 +57,7 @@ class ControlCallback(Callback):
     """
 
     State: ClassVar[type[BaseModel]] = NoSection
-    section: ClassVar[str | None] = None
+    section: str | None = None
     """Name of the section; the class's name in snake_case if you give none."""
 
     freak: Freak | None = None
@@ -87,10 +88,12 @@ class ControlCallback(Callback):
         """Return the section as it is before any request."""
         return self.State()
 
-    @classmethod
-    def section_name(cls) -> str:
+    def section_name(self) -> str:
         """Return the name of the section."""
-        return cls.section or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        return self.section or snake_case(type(self).__name__)
+
+    def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Make the section fit this trainer, before it is served; called on every rank as fit starts."""
 
     def apply(self, trainer: Trainer, pl_module: LightningModule) -> Any:
         """Do what the changed section says; called on every rank at the same step.
@@ -130,8 +133,20 @@ class ControlCallback(Callback):
         if "state" not in state_dict:
             return
         try:
-            self._state = type(self.initial_state()).model_validate(state_dict["state"])
+            loaded = type(self.state).model_validate(state_dict["state"])
         except ValidationError as error:
-            from lightning.pytorch.utilities import rank_zero_warn
-
             rank_zero_warn(f"{type(self).__name__} cannot take its state from the checkpoint: {error}")
+            return
+        # In place: some strategies load a checkpoint when the session holds this very object already.
+        for name in type(loaded).model_fields:
+            setattr(self.state, name, getattr(loaded, name))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out a section in which nothing has changed: its class may have been made at run time."""
+        left_out = "" if self.state_dict() else "_state"
+        return {name: value for name, value in self.__dict__.items() if name != left_out}
+
+
+def snake_case(name: str) -> str:
+    """Return the name of a class as that of a section: ``GracefulStop`` → ``graceful_stop``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

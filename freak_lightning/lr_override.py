@@ -6,10 +6,10 @@ from typing import Any, Self, cast
 from lightning.pytorch import LightningModule, Trainer
 from pydantic import BaseModel, Field, create_model, model_validator
 
-from freak_core import ConfigurationError, Freak, Rejected
+from freak_core import ConfigurationError, Freak
 from freak_lightning.agreement import Sync
-from freak_lightning.control_callback import ControlCallback, Section
-from freak_lightning.param_group_overlay import ParamGroupOverlay
+from freak_lightning.control_callback import Section
+from freak_lightning.param_group_control import Names, ParamGroupControl
 
 
 class Override(Section):
@@ -31,7 +31,7 @@ class Override(Section):
         return None if self.scale is None else scheduled * self.scale
 
 
-class LROverride(ControlCallback):
+class LROverride(ParamGroupControl):
     """Section ``lr``: ``hold``, ``scale``, and ``groups`` with the same for single param groups.
 
     The override is in place only while the optimizer steps, so no scheduler ever computes from it.
@@ -60,7 +60,6 @@ class LROverride(ControlCallback):
             raise ConfigurationError(f"no learning rate lies between minimum={minimum} and maximum={maximum}")
         self.minimum = minimum
         self.maximum = maximum
-        self._overlay: ParamGroupOverlay | None = None
 
     def initial_state(self) -> BaseModel:
         """Return the section with the bounds it was given."""
@@ -79,54 +78,20 @@ class LROverride(ControlCallback):
         }
         return cast(BaseModel, create_model("LR", __base__=Override, **fields)())
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Watch the optimizers' steps."""
-        self._overlay = ParamGroupOverlay(trainer.optimizers)
-        self._overlay.attach()
-
     def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Use the section from the next optimizer step on; return the effective rates by group.
 
         Raises:
-            Rejected: there is no such group.
+            Rejected: there is no such group, or no optimizer that can be watched.
         """
-        overlay = self._overlay
-        if overlay is None:
-            raise RuntimeError("training has not started")
-        names = _group_names(trainer)
-        unknown = [name for name in self.state.groups if name not in names.values()]
-        if unknown:
-            known = ", ".join(names.values())
-            raise Rejected(f"there is no param group {unknown[0]!r}; there are: {known}")
+        overlay = self.overlay
+        names = self.names_of_groups(trainer, self.state.groups)
         rule = partial(self._value, names) if self.state_dict() else None
         overlay.set_rule("lr", rule)
         effective = overlay.effective("lr")
         return {name: float(effective[i][j]) for (i, j), name in names.items()}
 
-    def _value(
-        self, names: dict[tuple[int, int], str], i: int, j: int, _: dict[str, Any], scheduled: Any
-    ) -> Any:
+    def _value(self, names: Names, i: int, j: int, _: dict[str, Any], scheduled: Any) -> Any:
         own = self.state.groups.get(names.get((i, j)))
         value = own.of(scheduled) if own is not None else None
         return self.state.of(scheduled) if value is None else value
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Put back what an interrupted step left behind."""
-        self._let_go()
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave the optimizers as they were."""
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._overlay is not None:
-            self._overlay.detach()
-            self._overlay = None
-
-
-def _group_names(trainer: Trainer) -> dict[tuple[int, int], str]:
-    return {
-        (i, j): str(group.get("name", f"{i}/{j}"))
-        for i, optimizer in enumerate(trainer.optimizers)
-        for j, group in enumerate(optimizer.param_groups)
-    }

@@ -22,7 +22,7 @@ def collect_rng_states() -> str:
             "numpy": [name, _packed(torch.from_numpy(keys.view(np.uint8))), *rest],
             "torch": _packed(states["torch"]),
             # Only the device in use: asking for all would make a context on each.
-            "cuda": _packed(torch.cuda.get_rng_state()) if torch.cuda.is_available() else None,
+            "cuda": _packed(torch.cuda.get_rng_state()) if torch.cuda.is_initialized() else None,  # type: ignore[no-untyped-call]
         }
     )
 

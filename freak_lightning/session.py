@@ -5,11 +5,13 @@ import json
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from freak_core import (
     Action,
@@ -26,9 +28,22 @@ from freak_core import (
 from freak_lightning.agreement import Cadence, agreement_for
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import ExactCheckpoint
+from freak_lightning.heartbeat import Heartbeat
+from freak_lightning.not_yet import NotYet
 from freak_lightning.point import Point
+from freak_lightning.state_root import actions_of, only_one, root_of, sections_of
 
 logger = logging.getLogger("freak")
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How one request went on this rank."""
+
+    changes: list[Any] = field(default_factory=list)
+    result: Any = None
+    failure: Refused | None = None
+    not_yet: bool = False
 
 
 class ControlSession:
@@ -48,16 +63,19 @@ class ControlSession:
         self.trainer = trainer
         self.pl_module = pl_module
         self.controls = list(controls)
-        self._sections = _sections(self.controls)
-        actions = _actions(self.controls, trainer, pl_module)
-        sync = _only_one("sync", [control.sync for control in self.controls])
-        freak = _only_one("freak", [control.freak for control in self.controls])
+        for control in self.controls:
+            control.prepare(trainer, pl_module)
+        self._sections = sections_of(self.controls)
+        actions = actions_of(self.controls, trainer, pl_module)
+        sync = only_one("sync", [control.sync for control in self.controls])
+        freak = only_one("freak", [control.freak for control in self.controls])
         self._agreement = agreement_for(trainer)
         self._cadence = Cadence(sync if sync is not None else "auto")
         self._deferred: list[Entry] = []
+        self.point = self._point()
         self.checkpoints = ExactCheckpoint(trainer, [*controls], self._agreement, self.agree_on)
         self.freak: Freak | None = None
-        root = _root(self._sections)
+        root = root_of(self._sections)
         error = self._serve(freak, root, actions) if trainer.is_global_zero else None
         error = trainer.strategy.broadcast(error, src=0)
         if error is not None:
@@ -100,15 +118,14 @@ class ControlSession:
         if self.trainer.world_size == 1:
             if self.store.pending or self._deferred:
                 self._agree(point)
-        elif self._cadence.due(last_batch) or self._deferred:
+        elif self._deferred or self._cadence.due(last_batch):
             self._agree(point)
         self._visit(point)
 
     def at_epoch_end(self) -> None:
         """Act at the end of an epoch, through the strategy: the cadence that every strategy guarantees."""
-        entries = self._taken() if self.trainer.is_global_zero else None
         point = self._point(epoch_end=True)
-        self._carry_out_all(self.trainer.strategy.broadcast(entries, src=0), point)
+        self._carry_out_all(self.trainer.strategy.broadcast(self._offer(), src=0), point)
         self._visit(point)
 
     def at_train_end(self) -> None:
@@ -117,15 +134,37 @@ class ControlSession:
         for entry in deferred:
             self._carry_out(entry, self._point())
 
+    @property
+    def deferred(self) -> bool:
+        """Whether a request waits for training to go on; equal on all ranks."""
+        return bool(self._deferred)
+
+    def linger(self, point: Point, reason_to_go: Callable[[], str | None]) -> str:
+        """Stay at this point and carry requests out, until any rank has a reason to go on; return it.
+
+        Every rank must call it.
+        """
+        beat = functools.partial(self._beat, point)
+        reason = Heartbeat(self.trainer, self._agreement, beat).until(reason_to_go)
+        self._cadence.agreed(1)
+        return reason
+
+    def _beat(self, point: Point) -> None:
+        self.progress()
+        entries, _ = self._agreement.share(self._offer(), 1)
+        if entries:
+            self._carry_out_all(entries, point)
+            self._visit(point)
+
     def progress(self) -> None:
         """Tell how far training is."""
         if self.freak is not None:
             self.freak.publish(step=self.trainer.global_step, epoch=self.trainer.current_epoch)
 
     def _agree(self, point: Point) -> None:
-        entries = self._taken() if self.trainer.is_global_zero else None
+        offer = self._offer()
         started = time.perf_counter()
-        entries, next_in = self._agreement.share(entries, self._next_in())
+        entries, next_in = self._agreement.share(offer, self._next_in())
         self._cadence.agreed(next_in, time.perf_counter() - started)
         self._carry_out_all(entries, point)
 
@@ -135,7 +174,10 @@ class ControlSession:
         scheduled = self.store.steps_until_due(self.trainer.global_step)
         return usual if scheduled is None else max(1, min(usual, scheduled))
 
-    def _taken(self) -> list[dict[str, Any]] | None:
+    def _offer(self) -> list[dict[str, Any]] | None:
+        """Return what rank zero decides to do now, for all."""
+        if not self.trainer.is_global_zero:
+            return None
         due = self.store.take(self.trainer.global_step, self.trainer.current_epoch)
         return [{"id": e.receipt_id, **e.write.to_json()} for e in due] or None
 
@@ -150,28 +192,43 @@ class ControlSession:
 
     def _carry_out(self, entry: Entry, point: Point) -> None:
         """Apply one request on this rank, agree with the others on how that went, write the receipt."""
+        self.point = point
         memento = self.store.memento()
-        changes: list[Any] = []
-        result, failure = None, None
-        try:
-            if entry.write.kind == "action":
-                result = self.store.actions[str(entry.write.name)].call(entry.write.body)
-            else:
-                changes = self.store.apply(entry.write)
-                result = self._apply(changes)
-        except Refused as refused:
-            failure = refused
-        except Exception as error:
-            logger.exception("a request failed on rank %d; it is taken back on all", self.trainer.global_rank)
-            failure = Failed(f"{type(error).__name__}: {error}")
-        failure = self.agree_on(failure)
-        if failure is not None and changes:
+        attempt = self._attempt(entry.write)
+        failure = self.agree_on(attempt.failure)
+        if attempt.not_yet and failure is None:
+            self._deferred.append(entry)
+            return
+        if failure is not None and attempt.changes:
             self.store.revert(memento)
-            self._apply_quietly(changes)
+            self._apply_quietly(attempt.changes)
         if self.freak is not None:
             applied = Applied(step=point.step, epoch=point.epoch, ranks=self.trainer.world_size)
-            shown = () if failure else changes
-            self.store.complete(entry.receipt_id, applied, shown, result=result, error=failure)
+            shown = () if failure else attempt.changes
+            self.store.complete(entry.receipt_id, applied, shown, result=attempt.result, error=failure)
+
+    def _attempt(self, write: Write) -> _Attempt:
+        attempt = _Attempt()
+        try:
+            if write.kind == "action":
+                attempt.result = self._call(write)
+            else:
+                attempt.changes = self.store.apply(write)
+                attempt.result = self._apply(attempt.changes)
+        except NotYet:
+            attempt.not_yet = True
+        except Refused as refused:
+            attempt.failure = refused
+        except Exception as error:
+            logger.exception("a request failed on rank %d; it is taken back on all", self.trainer.global_rank)
+            attempt.failure = Failed(f"{type(error).__name__}: {error}")
+        return attempt
+
+    def _call(self, write: Write) -> Any:
+        # Not Action.call, which makes one kind of failure of everything that an action raises.
+        action = self.store.actions[str(write.name)]
+        result = action.function(**action.validate(write.body))
+        return to_jsonable_python(result, fallback=repr, inf_nan_mode="null")
 
     def agree_on(self, failure: Refused | None) -> Refused | None:
         """Return this rank's failure or, where it has none, the first other rank's; None if all went well.
@@ -244,45 +301,3 @@ def _from_text(text: str) -> Refused:
         return refusal(json.loads(text))
     except ValueError:
         return Failed(text)
-
-
-def _sections(controls: Sequence[ControlCallback]) -> dict[str, ControlCallback]:
-    sections: dict[str, ControlCallback] = {}
-    for control in controls:
-        if not type(control.state).model_fields:
-            continue
-        name = control.section_name()
-        if name in sections:
-            raise ConfigurationError(
-                f"{type(sections[name]).__name__} and {type(control).__name__} both own section {name!r}; "
-                "name one of them differently with its attribute `section`"
-            )
-        sections[name] = control
-    return sections
-
-
-def _root(sections: dict[str, ControlCallback]) -> BaseModel:
-    fields: dict[str, Any] = {name: (type(control.state), ...) for name, control in sections.items()}
-    model: type[BaseModel] = create_model("Training", __config__=ConfigDict(extra="forbid"), **fields)
-    return model.model_construct(**{name: control.state for name, control in sections.items()})
-
-
-def _actions(
-    controls: Sequence[ControlCallback], trainer: Trainer, pl_module: LightningModule
-) -> dict[str, Action]:
-    actions: dict[str, Action] = {}
-    for control in controls:
-        for name, method in control.actions().items():
-            if name in actions:
-                raise ConfigurationError(f"there are two actions called {name!r}; rename one")
-            actions[name] = Action(functools.partial(method, trainer, pl_module), name)
-    return actions
-
-
-def _only_one(what: str, given: Sequence[Any]) -> Any:
-    values = [value for value in given if value is not None]
-    if any(value is not values[0] and value != values[0] for value in values):
-        raise ConfigurationError(
-            f"the controls were given different values for {what}: {values}; give it to one"
-        )
-    return values[0] if values else None

@@ -4,7 +4,7 @@
     on_train_start         control point: what a resume brought along, what waits already
     every batch
         on_train_batch_end      control point after an optimizer step, unless a validation is due now
-        on_validation_end       control point after the validation that was due
+        on_validation_end       control point after the validation that was due, or that an action asked for
     on_train_epoch_end     control point through strategy.broadcast, whatever ``sync`` is
     on_train_end           last call
     teardown, on_exception the session ends
@@ -82,6 +82,7 @@ class SessionDriver(Callback):
         self._due_after_validation = validation_due(trainer)
         if not self._due_after_validation:
             self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=False)
+            self._due_after_validation = self._session.deferred  # an action has asked for a validation
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Control point after a validation within training."""

@@ -13,7 +13,7 @@ from freak_core import Freak, TooManyRequests
 from freak_core.server.limits import WriteLimit
 from tests.core.conftest import Connect
 
-RATE, BURST = 40, 10
+RATE, BURST = 20, 10
 
 
 @pytest.fixture

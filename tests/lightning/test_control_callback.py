@@ -7,10 +7,22 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from freak_core import ConfigurationError, Freak
-from freak_lightning import CheckpointNow, ControlCallback, GracefulStop, LROverride, Section, action
+from freak_lightning import (
+    CheckpointNow,
+    ControlCallback,
+    GracefulStop,
+    LROverride,
+    OptimizerOverride,
+    Pause,
+    Section,
+    TrainerOverride,
+    Tunable,
+    ValidateNow,
+    action,
+)
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, resumable_loader, same, weights
 from tests.lightning.tiny import tiny_trainer as trainer_of
@@ -38,14 +50,34 @@ class Shift(ControlCallback):
         return by
 
 
-BUILT_IN = [GracefulStop, LROverride, CheckpointNow]
+class Knobs(BaseModel):
+    temperature: float = 1.0
+
+
+class TunableKnobs(Tunable):
+    def __init__(self, *, freak: Freak | None = None) -> None:
+        super().__init__(Knobs(), freak=freak)
+
+
+BUILT_IN = [
+    GracefulStop,
+    Pause,
+    LROverride,
+    OptimizerOverride,
+    TrainerOverride,
+    ValidateNow,
+    CheckpointNow,
+    TunableKnobs,
+]
 EVERY = [*BUILT_IN, Temperature, Shift]
 by_kind = pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
 
 
 @by_kind
 def test_it_is_made_without_arguments_and_can_be_pickled_before_a_fit(kind: type[ControlCallback]) -> None:
-    copy = pickle.loads(pickle.dumps(kind()))  # noqa: S301 - our own bytes
+    control = kind()
+    assert control.state is not None
+    copy = pickle.loads(pickle.dumps(control))  # noqa: S301 - our own bytes
     assert copy.state_key == kind().state_key
     assert pickle.dumps(kind(freak=Freak(name="a run")))
 

@@ -8,14 +8,16 @@ import json
 import os
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.distributed import distributed_c10d
 from torch.optim import Optimizer
 
 from freak_core import Freak
-from freak_lightning import CheckpointNow, ControlCallback, GracefulStop, LROverride, action
+from freak_lightning import CheckpointNow, ControlCallback, GracefulStop, LROverride, Pause, action
 from tests.lightning.tiny import TinyModel, plain_loader, resumable_loader, tiny_trainer
 
 
@@ -41,6 +43,17 @@ class Record(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.file.close()
+
+
+class Impatience(Callback):
+    """Makes the ranks' collectives time out after so many seconds, once all have started."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.seconds is not None:
+            distributed_c10d._set_pg_timeout(timedelta(seconds=self.seconds))
 
 
 class Trouble(ControlCallback):
@@ -86,14 +99,15 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=50)
     parser.add_argument("--sync", default="1")
     parser.add_argument("--step-seconds", type=float, default=0.002)
+    parser.add_argument("--timeout", type=float, help="seconds, of the ranks' collectives")
     parser.add_argument("--ready-only-dir", type=Path, default=None)
     options = parser.parse_args()
     sync: Any = int(options.sync) if options.sync.isdecimal() else options.sync
     stop = GracefulStop(options.out, freak=Freak(name="training"), sync=sync)
     dirpath = options.ready_only_dir or options.out
-    controls = [stop, LROverride(), CheckpointNow(dirpath), Trouble()]
+    controls = [stop, Pause(), LROverride(), CheckpointNow(dirpath), Trouble()]
     trainer = tiny_trainer(
-        [*controls, Record(options.out, stop, options.step_seconds)],
+        [*controls, Record(options.out, stop, options.step_seconds), Impatience(options.timeout)],
         devices=options.ranks,
         strategy="ddp" if options.ranks > 1 else "auto",
         max_epochs=options.epochs,

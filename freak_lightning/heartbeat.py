@@ -1,0 +1,43 @@
+"""The heartbeat: ranks go on agreeing while the training stands still."""
+
+import signal
+import time
+from collections.abc import Callable
+
+from lightning.pytorch import Trainer
+
+from freak_lightning.agreement import Agreement
+from freak_lightning.deferred_signal import DeferredSignal
+
+PERIOD = 0.25
+"""Seconds between two beats: what a request waits, and far less than any collective's timeout."""
+
+
+class Heartbeat:
+    """Keeps every rank at one point of the training, and lets all leave it together.
+
+    Args:
+        trainer: whose SIGTERM ends the stay.
+        agreement: how ranks agree.
+        beat: what all ranks do at every beat.
+    """
+
+    def __init__(self, trainer: Trainer, agreement: Agreement, beat: Callable[[], None]) -> None:
+        self._trainer = trainer
+        self._agreement = agreement
+        self._beat = beat
+
+    def until(self, reason_to_go: Callable[[], str | None]) -> str:
+        """Stay until any rank has a reason to go on, SIGTERM among them; return the first such reason.
+
+        Every rank must call it.
+        """
+        with DeferredSignal(signal.SIGTERM) as sigterm:
+            while True:
+                signalled = sigterm.came or self._trainer.received_sigterm
+                told = self._agreement.gather("SIGTERM" if signalled else reason_to_go())
+                reasons = [reason for reason in told if reason is not None]
+                if reasons:
+                    return reasons[0]
+                time.sleep(PERIOD)
+                self._beat()

@@ -1,0 +1,110 @@
+"""Pause: let the training stand still, on all ranks at the same step, with everything else in reach."""
+
+import time
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from pydantic import Field
+
+from freak_lightning.control_callback import ControlCallback, Section
+from freak_lightning.graceful_stop import GracefulStop
+from freak_lightning.point import Point
+
+
+class Standstill(Section):
+    """Whether the training stands still, and why."""
+
+    paused: bool = Field(False, description="stand still after the next optimizer step")
+    reason: str | None = Field(None, max_length=1000, description="why, for the receipts")
+
+
+class Pause(ControlCallback):
+    """Section ``pause``: the training waits after the next optimizer step until ``paused`` is false again.
+
+    All other controls work meanwhile; a stop that is asked for ends the pause, and so does SIGTERM on any
+    rank. Ranks agree four times a second, so that none waits in a collective until it times out. A pause is
+    in no checkpoint.
+
+    Args:
+        freak, sync: as for every control.
+    """
+
+    State = Standstill
+    section = "pause"
+
+    _since: float | None = None
+    _lingering = False
+    _stop_known = False
+
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any] | None:
+        """Take note; return how long the pause took that ends here."""
+        if self.state.paused:
+            return {"pauses": "after this step"} if self._since is None else None
+        return {"paused_seconds": self._seconds()} if self._since is not None else None
+
+    def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
+        """Stand still, if that was asked for and a checkpoint saved meanwhile is exact."""
+        session = self.session
+        if session is None or not self.state.paused or self._lingering or not point.exact:
+            return
+        self._lingering = True
+        try:
+            self._begin()
+            ended_by = session.linger(point, partial(self._reason_to_go, trainer))
+            if not session.deferred:  # else what was asked for needs the training; the pause goes on after it
+                self._end(point, ended_by)
+        finally:
+            self._lingering = False
+
+    def _begin(self) -> None:
+        if self._since is not None:
+            return
+        self._since = time.monotonic()
+        self._stop_known = self._stop_asked()
+        if self.session is not None and self.session.freak is not None:
+            since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            self.session.freak.phase("paused", paused_since=since, pause_reason=self.state.reason)
+
+    def _end(self, point: Point, ended_by: str) -> None:
+        told = {"ended_by": ended_by, "paused_seconds": self._seconds(), "reason": self.state.reason}
+        self.state.paused = False
+        self._since = None
+        if self.session is not None:
+            self.session.record("pause", point, told)
+            if self.session.freak is not None:
+                self.session.freak.phase("training", paused_since=None, pause_reason=None)
+
+    def _reason_to_go(self, trainer: Trainer) -> str | None:
+        if not self.state.paused:
+            return "resume"
+        asked = self._stop_asked()
+        if trainer.should_stop or (asked and not self._stop_known):
+            return "stop"
+        self._stop_known = asked
+        return "validation" if self.session is not None and self.session.deferred else None
+
+    def _stop_asked(self) -> bool:
+        controls = self.session.controls if self.session is not None else []
+        return any(isinstance(each, GracefulStop) and each.state.should_stop for each in controls)
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._since, 3) if self._since is not None else 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: a pause is never revived by a resume."""
+        return {}
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Forget the pause."""
+        self._reset()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Forget the pause, and be ready for another fit."""
+        self._reset()
+
+    def _reset(self) -> None:
+        self._since = None
+        self._lingering = self._stop_known = False
+        self.__dict__.pop("_state", None)

@@ -1,0 +1,171 @@
+"""TrainerOverride: the trainer's own settings, as far as Lightning looks at them again while it fits."""
+
+from functools import partial
+from typing import Annotated, Any, cast
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
+from pydantic import AfterValidator, BaseModel, Field, create_model
+
+from freak_core import Rejected
+from freak_lightning.control_callback import ControlCallback, Section
+
+
+class TrainerSettings(Section):
+    """What can be changed while training."""
+
+    max_epochs: int = Field(-1, ge=-1, description="epochs to train in all; -1 for no limit")
+    max_steps: int = Field(-1, ge=-1, description="optimizer steps to train in all; -1 for no limit")
+    gradient_clip_val: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="clip gradients at this value; null or 0 for not at all"
+    )
+    accumulate_grad_batches: int = Field(
+        1, ge=1, description="batches per optimizer step, from next epoch on"
+    )
+    log_every_n_steps: int = Field(50, ge=0, description="steps between two entries in the loggers")
+    check_val_every_n_epoch: int | None = Field(1, ge=1, description="epochs between two validations")
+    limit_val_batches: int | float = Field(
+        1.0, description="0 for no validation, or what it was at the start"
+    )
+
+
+class TrainerOverride(ControlCallback):
+    """Section ``trainer``: at first the trainer's own values; what you change in it, the trainer keeps.
+
+    ``max_epochs`` and ``max_steps`` may go below what is trained already: training ends after this epoch, or
+    this step. ``accumulate_grad_batches`` takes effect with the next epoch: in the middle of one, gradients
+    would count twice. After the fit the trainer is as if it had been made with these values; a checkpoint
+    remembers those that were changed, and a resume brings them back.
+
+    Lightning reads ``val_check_interval``, ``limit_train_batches``, ``precision`` and the like only once, so
+    they are not in here.
+
+    Args:
+        freak, sync: as for every control.
+    """
+
+    section = "trainer"
+
+    _own: dict[str, Any] | None = None
+    """The trainer's values at the start of the fit; None before."""
+    _saved: dict[str, Any] | None = None
+    _accumulating = 1
+
+    def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Read the trainer's values, and write those that a checkpoint brought along."""
+        self._own = _values(trainer)
+        self._accumulating = trainer.accumulate_grad_batches
+        self._state = self.initial_state()
+        saved, self._saved = self._saved, None
+        if saved is not None:
+            self._take(saved, trainer)
+
+    def initial_state(self) -> BaseModel:
+        """Return the section with the trainer's own values."""
+        own = self._own or {}
+        former = own.get("limit_val_batches", 1.0)
+        limit = Annotated[int | float, AfterValidator(partial(_nothing_or, former))]
+        field = Field(former, description=f"0 for no validation, {former} for the trainer's own")
+        fields: dict[str, Any] = {"limit_val_batches": (limit, field)}
+        model = create_model("Trainer", __base__=TrainerSettings, **fields)
+        return cast(BaseModel, model(**own))
+
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any] | None:
+        """Write into the trainer what differs from it; return when, where that is not at once.
+
+        Raises:
+            Rejected: this trainer cannot take the value, and why.
+        """
+        present = _values(trainer)
+        new = {name: value for name, value in self.state if value != present[name]}
+        for name, value in new.items():
+            why_not = _why_not(name, value, trainer)
+            if why_not:
+                raise Rejected(f"{name}={value} cannot be: {why_not}")
+        told = _when(new, trainer)
+        new.pop("accumulate_grad_batches", None)  # on_train_epoch_start does it
+        _write(trainer, new)
+        return told or None
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Accumulate from here on as many batches as was asked for."""
+        if self._own is not None:
+            trainer.accumulate_grad_batches = self._accumulating = self.state.accumulate_grad_batches
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was changed, and how many batches this very epoch accumulates."""
+        if self._own is None:
+            return {}
+        changed = {name: value for name, value in self.state if value != self._own[name]}
+        return {"state": changed, "accumulating": self._accumulating} if changed else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take what was changed; the trainer gets it as soon as there is one."""
+        if self.session is not None:  # some strategies load a checkpoint after on_fit_start
+            self._take(state_dict, self.session.trainer)
+        else:
+            self._saved = state_dict
+
+    def _take(self, saved: dict[str, Any], trainer: Trainer) -> None:
+        super().load_state_dict({"state": {**self.state.model_dump(), **saved.get("state", {})}})
+        new = dict(self.state)
+        # Not what is asked for: the resumed epoch goes on as it has begun.
+        self._accumulating = saved.get("accumulating", trainer.accumulate_grad_batches)
+        new["accumulate_grad_batches"] = self._accumulating
+        _write(trainer, new)
+
+
+def _values(trainer: Trainer) -> dict[str, Any]:
+    return {name: getattr(trainer, name) for name in TrainerSettings.model_fields}
+
+
+def _write(trainer: Trainer, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        match name:
+            case "max_epochs":
+                trainer.fit_loop.max_epochs = value
+            case "max_steps":
+                trainer.fit_loop.epoch_loop.max_steps = value
+            case _:
+                setattr(trainer, name, value)
+
+
+def _nothing_or(former: float, value: float) -> float:
+    if value not in (0, former):
+        raise ValueError(f"Lightning can only switch validation off (0) or back on ({former}) while it fits")
+    return former if value == former else 0  # 1 from a client without floats means 1.0, not one batch
+
+
+def _why_not(name: str, value: Any, trainer: Trainer) -> str | None:
+    automatic = trainer.lightning_module.automatic_optimization
+    if name in ("gradient_clip_val", "accumulate_grad_batches") and value and not automatic:
+        return "with manual optimization that is up to training_step"
+    if name == "accumulate_grad_batches":
+        if trainer.strategy.handles_gradient_accumulation:
+            return f"{type(trainer.strategy).__name__} accumulates by itself"
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        if any(isinstance(callback, GradientAccumulationScheduler) for callback in callbacks):
+            return "GradientAccumulationScheduler decides it"
+    if name == "check_val_every_n_epoch":
+        return _why_no_such_epochs(value, trainer)
+    return None
+
+
+def _why_no_such_epochs(value: int | None, trainer: Trainer) -> str | None:
+    every = trainer.val_check_batch
+    if value is None and isinstance(trainer.val_check_interval, float):
+        return "Lightning needs an integer val_check_interval for validating regardless of epochs"
+    if value is not None and every is not None and every > trainer.num_training_batches:
+        return f"an epoch has only {trainer.num_training_batches} batches, so none would have the {every}th"
+    return None
+
+
+def _when(new: dict[str, Any], trainer: Trainer) -> dict[str, str]:
+    told: dict[str, str] = {}
+    if "accumulate_grad_batches" in new:
+        told["accumulate_grad_batches"] = f"from the start of epoch {trainer.current_epoch + 1} on"
+    if 0 <= new.get("max_epochs", -1) <= trainer.current_epoch + 1:
+        told["max_epochs"] = "training ends after this epoch"
+    if 0 <= new.get("max_steps", -1) <= trainer.global_step:
+        told["max_steps"] = "training ends after this step"
+    return told

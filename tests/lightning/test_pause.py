@@ -1,0 +1,139 @@
+"""A pause holds all ranks at one step, keeps everything else in reach, and never outlives what ends it."""
+
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from freak_core import Receipt, Write
+from freak_lightning import CheckpointNow, GracefulStop, LROverride, Pause, ValidateNow
+from tests.lightning.asking import Ask, checkpoint, patch
+from tests.lightning.conftest import Training
+from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
+
+Start = Callable[..., Training]
+pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
+
+MODEL = partial(TinyModel, dropout=0.5)  # draws random numbers in every step
+PAUSE = patch({"pause": {"paused": True, "reason": "lunch"}})
+RESUME = patch({"pause": {"paused": False}})
+VALIDATE = Write("action", name="validate", body={})
+
+
+class WhilePaused(Callback):
+    """Submits requests, one after the other, once the training stands still."""
+
+    def __init__(self, pause: Pause, *writes: Write) -> None:
+        self.pause = pause
+        self.writes = writes
+        self.receipts: list[Receipt] = []
+        self.thread = Thread(target=self._submit, daemon=True)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert self.pause.session is not None
+        self.store = self.pause.session.store
+        self.thread.start()
+
+    def _submit(self) -> None:
+        while not self.pause._lingering:
+            time.sleep(0.01)
+        for write in self.writes:
+            receipt = self.store.submit(write)
+            while not receipt.settled:
+                time.sleep(0.01)
+                receipt = self.store.receipts.get(receipt.id) or receipt
+            self.receipts.append(receipt)
+
+
+def paused(*writes: Write, folder: Path) -> tuple[Trainer, list[Receipt], Receipt]:
+    """Fit, pause after the 11th step, submit; return trainer, receipts, and what is told of the pause."""
+    pause = Pause()
+    ask = Ask(pause, (1, 2, PAUSE))
+    during = WhilePaused(pause, *writes)
+    ours = [GracefulStop(folder), pause, LROverride(), ValidateNow(), CheckpointNow(folder)]
+    trainer = fit([ask, during, *ours], model=MODEL)
+    during.thread.join(10)
+    told = next(receipt for receipt in ask.receipts if receipt.name == "pause")
+    assert told.applied is not None
+    assert told.applied.step == 11
+    return trainer, during.receipts, told
+
+
+def test_everything_else_works_meanwhile_and_the_training_never_knows(tmp_path: Path) -> None:
+    trainer, receipts, told = paused(
+        patch({"lr": {"hold": 0.01}}),
+        VALIDATE,
+        checkpoint(name="meanwhile"),
+        patch({"lr": {"hold": None}}),
+        RESUME,
+        folder=tmp_path,
+    )
+    assert [receipt.status for receipt in receipts] == ["applied"] * 5
+    assert {receipt.applied.step for receipt in receipts if receipt.applied} == {11}
+    assert "val_loss" in receipts[1].result["metrics"]
+    assert receipts[4].result["pause"]["paused_seconds"] == pytest.approx(
+        told.result["paused_seconds"], abs=0.3
+    )
+    assert told.result["ended_by"] == "resume"
+    assert told.result["reason"] == "lunch"
+    untouched = fit(model=MODEL)
+    assert same(weights(trainer), weights(untouched))
+    assert receipts[2].result["exact"] is True
+    ours = [Pause(), LROverride(), CheckpointNow(tmp_path)]
+    resumed = fit(ours, model=MODEL, resume=tmp_path / "meanwhile.ckpt")
+    assert resumed.global_step == 24
+
+
+@pytest.mark.parametrize("after", ["batch", "epoch"])
+def test_a_stop_ends_the_pause(after: str, tmp_path: Path) -> None:
+    stop = patch({"stop": {"should_stop": True, "after": after}})
+    trainer, receipts, told = paused(stop, folder=tmp_path)
+    assert trainer.global_step == (11 if after == "batch" else 16)
+    assert told.result["ended_by"] == "stop"
+    assert receipts[0].status == "applied"
+
+
+def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_at_once(start: Start) -> None:
+    """Two ranks whose collectives time out after 5 seconds stand still for 9."""
+    training = start("--ranks", "2", "--timeout", "5")
+    client = training.connect()
+    applied = client.set({"pause.paused": True, "pause.reason": "lunch"}, wait=30)
+    training.wait_until(lambda: client.run()["phase"] == "paused")
+    run = client.run()
+    assert run["pause_reason"] == "lunch"
+    assert run["paused_since"].endswith("Z")
+    assert applied.applied is not None
+    step = applied.applied.step
+    assert step is not None
+    time.sleep(4)
+    held = client.set({"lr.hold": 0.125}, wait=5)
+    assert client.call("checkpoint", wait=30).status == "applied"
+    time.sleep(5)
+    run = client.run()
+    assert (run["step"], run["stalled"]) == (step, False)
+    assert run["seconds_since_progress"] < 2
+    resumed = client.set({"pause.paused": False}, wait=5)
+    assert resumed.result["pause"]["paused_seconds"] > 8
+    training.wait_until(lambda: client.run()["step"] > step and client.run()["phase"] == "training")
+    assert client.run()["paused_since"] is None
+    client.set({"pause.paused": True}, wait=30)
+    training.wait_until(lambda: client.run()["phase"] == "paused")
+    asked = time.monotonic()
+    training.process.send_signal(signal.SIGTERM)
+    training.end()
+    assert time.monotonic() - asked < 25  # most of it is Lightning's own leaving
+    assert "Received SIGTERM" in training.log()
+    assert training.record(0) == training.record(1)
+    assert held.applied is not None
+    assert {step: used for step, used, *_ in training.record(0)}[held.applied.step + 1] == [0.125]
+
+
+def test_a_pause_is_in_no_checkpoint() -> None:
+    control = Pause()
+    control.state.paused = True
+    assert control.state_dict() == {}
