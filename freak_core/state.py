@@ -52,6 +52,11 @@ class State:
         self.initial = merge.document(self.model)
         self._public = merge.public(self.model)
 
+    def reset_to(self, start: BaseModel) -> None:
+        """Let a reset go back to the values of ``start``, an object of the model's class."""
+        with self.lock:
+            self.initial = merge.document(start)
+
     @contextmanager
     def locked(self) -> Iterator[BaseModel]:
         """Hold changes off while the program reads several values that belong together."""

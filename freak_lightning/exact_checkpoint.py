@@ -58,11 +58,16 @@ class ExactCheckpoint:
         finally:
             self._states = None
         failure = self._agree_on(failure)
+        saved: dict[str, Any] = {"path": str(path), "exact": not reasons}
+        if reasons:
+            saved["why_not_exact"] = reasons
+        if path.exists():
+            saved["replaced"] = True
         if trainer.is_global_zero:
             _finish(partial, path, whole=failure is None)
         if failure is not None:
             raise failure
-        return {"path": str(path), "exact": not reasons, **({"why_not_exact": reasons} if reasons else {})}
+        return saved
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the generators' states to a checkpoint of ours; others stay as they are."""

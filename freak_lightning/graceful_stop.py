@@ -4,6 +4,7 @@ import os
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
 from pydantic import Field
 
 from freak_core import Failed, Freak, Refused
@@ -46,6 +47,7 @@ class GracefulStop(ControlCallback):
         super().__init__(freak=freak, sync=sync)
         self.dirpath = dirpath
         self._stopped = False
+        self._wanted = False
         self._least: tuple[int | None, int | None] | None = None
 
     def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
@@ -53,7 +55,10 @@ class GracefulStop(ControlCallback):
         if not self.state.should_stop:
             if self._stopped:
                 trainer.should_stop = self._stopped = False
+            if self._wanted:
+                self._forget_wish()
             return {"stops": None}
+        self._wanted = True
         self._stopped = False
         told: dict[str, Any] = {"stops": f"after this {self.state.after}"}
         held = None if self.state.force else _held_back(trainer)
@@ -76,8 +81,15 @@ class GracefulStop(ControlCallback):
             trainer.should_stop = True
         else:
             self.state.should_stop = self._stopped = False  # to be asked for again
+        rank_zero_info(_said(point, told, failure))
         if self.session is not None:
             self.session.record("stop", point, told, failure)
+
+    def _forget_wish(self) -> None:
+        """Put how and why to stop back, so that the next stop starts from the defaults."""
+        self._wanted = False
+        for name, value in Stop():
+            setattr(self.state, name, value)
 
     def _due(self, point: Point) -> bool:
         match self.state.after:
@@ -120,8 +132,16 @@ class GracefulStop(ControlCallback):
         if self._least is not None:
             trainer.fit_loop.min_epochs, trainer.fit_loop.epoch_loop.min_steps = self._least
             self._least = None
-        self._stopped = False
+        self._stopped = self._wanted = False
         self.__dict__.pop("_state", None)
+
+
+def _said(point: Point, told: dict[str, Any], failure: Refused | None) -> str:
+    if failure is not None:
+        return f"Freak: {failure.detail}"
+    why = f" ({told['reason']})" if told["reason"] else ""
+    saved = f"; checkpoint {told['checkpoint']['path']}" if "checkpoint" in told else ""
+    return f"Freak: stopped after {told['stopped_after']} at step {point.step}{why}{saved}"
 
 
 def _held_back(trainer: Trainer) -> str | None:

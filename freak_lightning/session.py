@@ -1,7 +1,6 @@
 """The session: a replicated log of requests that every rank applies in the same order at the same step."""
 
 import functools
-import json
 import logging
 import os
 import time
@@ -23,15 +22,15 @@ from freak_core import (
     Refused,
     Store,
     Write,
-    refusal,
 )
+from freak_lightning.agreed_failure import agreed_failure
 from freak_lightning.agreement import Cadence, agreement_for
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import ExactCheckpoint
 from freak_lightning.heartbeat import Heartbeat
 from freak_lightning.not_yet import NotYet
 from freak_lightning.point import Point
-from freak_lightning.state_root import actions_of, only_one, root_of, sections_of
+from freak_lightning.state_root import actions_of, only_one, root_of, sections_of, start_of
 
 logger = logging.getLogger("freak")
 
@@ -83,6 +82,7 @@ class ControlSession:
             self.close_group()
             raise ConfigurationError(error)
         self.store = self.freak.store if self.freak else Store(root, "sync", actions=actions)
+        self.store.reset_to(start_of(self._sections, root))
         for control in self.controls:
             control.session = self
 
@@ -105,9 +105,10 @@ class ControlSession:
 
     def start(self) -> None:
         """Apply what a checkpoint brought along, then whatever waits."""
-        for control in self.controls:
-            if control.state_dict():
-                control.apply(self.trainer, self.pl_module)
+        restored = {name: control for name, control in self._sections.items() if control.state_dict()}
+        for name, control in restored.items():
+            self._apply_quietly(control)
+            self.record("restore", self._point(), {name: control.state.model_dump(mode="json")})
         if self.freak is not None:
             self.freak.phase("training")
         self._agree(self._point())
@@ -201,7 +202,8 @@ class ControlSession:
             return
         if failure is not None and attempt.changes:
             self.store.revert(memento)
-            self._apply_quietly(attempt.changes)
+            for name in _touched(attempt.changes):
+                self._apply_quietly(self._sections[name])
         if self.freak is not None:
             applied = Applied(step=point.step, epoch=point.epoch, ranks=self.trainer.world_size)
             shown = () if failure else attempt.changes
@@ -235,15 +237,7 @@ class ControlSession:
 
         Every rank must call it.
         """
-        outcomes = self._agreement.gather(None if failure is None else _to_text(failure))
-        failed = [rank for rank, outcome in enumerate(outcomes) if outcome is not None]
-        if not failed:
-            return None
-        refused = _from_text(str(outcomes[failed[0]]))
-        if len(set(outcomes)) > 1:
-            which = "all ranks" if len(failed) == len(outcomes) else f"rank {', '.join(map(str, failed))}"
-            refused.detail += f" (on {which} of {len(outcomes)})"
-        return refused
+        return agreed_failure(self._agreement, failure)
 
     def save(
         self, dirpath: str | os.PathLike[str] | None, name: str, *, weights_only: bool = False
@@ -260,16 +254,15 @@ class ControlSession:
     # -- inside ----------------------------------------------------------------------------------
 
     def _apply(self, changes: Sequence[Any]) -> Any:
-        touched = dict.fromkeys(change.path.split("/")[1] for change in changes)
-        results = {name: self._sections[name].apply(self.trainer, self.pl_module) for name in touched}
+        results = {n: self._sections[n].apply(self.trainer, self.pl_module) for n in _touched(changes)}
         told = {name: result for name, result in results.items() if result is not None}
         return told or None
 
-    def _apply_quietly(self, changes: Sequence[Any]) -> None:
+    def _apply_quietly(self, control: ControlCallback) -> None:
         try:
-            self._apply(changes)
+            control.apply(self.trainer, self.pl_module)
         except Exception:
-            logger.exception("a control could not go back to its former state")
+            logger.exception("%s could not go back to its former state", type(control).__name__)
 
     def _visit(self, point: Point) -> None:
         for control in self.controls:
@@ -279,11 +272,11 @@ class ControlSession:
     def _point(self, **facts: bool) -> Point:
         return Point(step=self.trainer.global_step, epoch=self.trainer.current_epoch, **facts)
 
-    def close(self) -> None:
-        """End the server and let go of the trainer; more than once is fine."""
+    def close(self, error: BaseException | None = None) -> None:
+        """End the server and let go of the trainer; ``error`` is what ended the fit; twice is fine."""
         freak, self.freak = self.freak, None
         if freak is not None:
-            freak.stop()
+            freak.stop(error)
         for control in self.controls:
             control.session = None
 
@@ -292,12 +285,6 @@ class ControlSession:
         self._agreement.close()
 
 
-def _to_text(refused: Refused) -> str:
-    return json.dumps(refused.problem())
-
-
-def _from_text(text: str) -> Refused:
-    try:
-        return refusal(json.loads(text))
-    except ValueError:
-        return Failed(text)
+def _touched(changes: Sequence[Any]) -> list[str]:
+    """Return the sections in which something changed, each once."""
+    return list(dict.fromkeys(change.path.split("/")[1] for change in changes))

@@ -103,7 +103,7 @@ class SessionDriver(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the session; ranks may be anywhere, so no collective."""
         if self._session is not None:
-            self._session.close()
+            self._session.close(exception)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """End the session and leave the trainer as it was."""

@@ -47,7 +47,7 @@ class ServerLoad:
     """Two trainings, one with its server in a process and one in a thread, take turns."""
 
     def __init__(self, quick: bool) -> None:
-        self._blocks, self._seconds = (5, 0.3) if quick else (20, 0.3)
+        self._blocks, self._seconds = (5, 0.3) if quick else (16, 0.3)
         self._trainings: dict[str, Worker] = {}
         self._served: dict[str, Any] = {}
         self._chance = random.Random(1)  # noqa: S311

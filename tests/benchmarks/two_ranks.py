@@ -25,7 +25,7 @@ class TwoRanks:
     """One DDP fit whose ranks agree in one way after the other."""
 
     def __init__(self, quick: bool) -> None:
-        self._rounds = 12 if quick else 120
+        self._rounds = 12 if quick else 100
 
     def run(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

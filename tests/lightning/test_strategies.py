@@ -1,4 +1,4 @@
-"""Stop, a held rate, a validation and a checkpoint reach both ranks under every strategy that runs on a CPU."""
+"""Stop, a held rate, a validation, a checkpoint reach both ranks under every strategy of a CPU."""
 
 import json
 import os
