@@ -42,6 +42,9 @@ class AskOnZero(Ask):
             super().on_train_end(trainer, *args)
             told = [receipt.model_dump(mode="json") for receipt in self.receipts]
             (self.out / "receipts.json").write_text(json.dumps(told))
+            assert self.control.session is not None
+            state = self.control.session.store.snapshot().model_dump(mode="json")
+            (self.out / "state.json").write_text(json.dumps(state))
 
 
 class Rates(Callback):
@@ -112,3 +115,5 @@ def test_requests_reach_both_ranks_of_a_sharded_model_and_a_resume_knows_them(tm
     check(tmp_path)
     for rank in (0, 1):
         assert json.loads((tmp_path / "resumed" / f"rank-{rank}.json").read_text()) == [0.25, 0.25]
+    served = json.loads((tmp_path / "resumed" / "state.json").read_text())
+    assert served["lr"]["hold"] == 0.25
