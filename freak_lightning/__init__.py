@@ -3,6 +3,7 @@
 from freak_lightning.checkpoint_now import CheckpointNow
 from freak_lightning.control_callback import ControlCallback, Section, action
 from freak_lightning.graceful_stop import GracefulStop
+from freak_lightning.live_metrics import LiveMetrics
 from freak_lightning.lr_override import LROverride
 from freak_lightning.not_yet import NotYet
 from freak_lightning.optimizer_override import OptimizerOverride
@@ -19,6 +20,7 @@ __all__ = [
     "ControlSession",
     "GracefulStop",
     "LROverride",
+    "LiveMetrics",
     "NotYet",
     "OptimizerOverride",
     "Pause",

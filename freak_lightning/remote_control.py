@@ -7,6 +7,7 @@ from freak_lightning.agreement import Sync
 from freak_lightning.checkpoint_now import CheckpointNow
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.graceful_stop import GracefulStop
+from freak_lightning.live_metrics import LiveMetrics
 from freak_lightning.lr_override import LROverride
 from freak_lightning.optimizer_override import OptimizerOverride
 from freak_lightning.pause import Pause
@@ -43,4 +44,5 @@ def remote_control(
         TrainerOverride(),
         ValidateNow(),
         CheckpointNow(dirpath),
+        LiveMetrics(),
     ]

@@ -25,7 +25,7 @@ class Latency:
     """Asks for changes at random times."""
 
     def __init__(self, quick: bool) -> None:
-        self._changes, self._trips = (60, 60) if quick else (400, 300)
+        self._changes, self._trips = (60, 60) if quick else (400, 200)
         self._chance = random.Random(4)  # noqa: S311
 
     def run(self) -> None:
@@ -54,7 +54,7 @@ class Latency:
         asked = []
         with Client(served["url"], served["token"]) as client:
             for value in range(1, self._changes + 1):
-                time.sleep(self._chance.uniform(0.03, 0.08))
+                time.sleep(self._chance.uniform(0.05, 0.1))
                 sent = time.monotonic()
                 client.set({"probe.value": value}, wait=30)
                 asked.append((value, sent, time.monotonic()))
@@ -85,7 +85,7 @@ class Latency:
             served = worker.hear()
             for doing in ("sleeping", "training"):
                 if doing == "training":
-                    worker.tell(self._trips * 0.035 + 1.0)
+                    worker.tell(self._trips * 0.075 + 1.0)
                 trips = self._round_trips(served)
                 if doing == "training":
                     worker.hear()
@@ -112,7 +112,7 @@ class Latency:
                 response.read()
                 took[kind].append(time.perf_counter() - started)
                 assert response.status == 200, response.status
-            time.sleep(0.03)  # below the write limit
+            time.sleep(0.055)  # below the write limit
         connection.close()
         return took
 

@@ -14,6 +14,7 @@ from freak_lightning import (
     CheckpointNow,
     ControlCallback,
     GracefulStop,
+    LiveMetrics,
     LROverride,
     OptimizerOverride,
     Pause,
@@ -60,6 +61,7 @@ class TunableKnobs(Tunable):
 
 
 BUILT_IN = [
+    LiveMetrics,
     GracefulStop,
     Pause,
     LROverride,
