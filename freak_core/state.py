@@ -97,7 +97,12 @@ class State:
         with self.lock:
             if write.if_match is not None and write.if_match != self.revision:
                 raise Conflict(f"the state was changed meanwhile: it is at revision {self.revision}")
-            changes = merge.commit(self.model, merge.propose(self.model, [write.operation()], self.initial))
+            return self.commit(merge.propose(self.model, [write.operation()], self.initial))
+
+    def commit(self, candidate: merge.Candidate) -> list[merge.Change]:
+        """Write a candidate that was validated against this very state, and return what changed."""
+        with self.lock:
+            changes = merge.commit(self.model, candidate)
             if changes:
                 self.revision += 1
                 self._unshown = True

@@ -77,7 +77,7 @@ class Store(State):
                 revision=self.revision,
             )
             try:
-                foreseen = self._check(write)
+                candidate = self._check(write)
             except Refused as refused:
                 if not write.dry_run:
                     receipt = self._write(receipt, status="rejected", error=refused.problem())
@@ -85,7 +85,8 @@ class Store(State):
                     self._keys.remember(write, receipt.id)
                 raise
             if write.dry_run:
-                return receipt.model_copy(update={"status": "valid", "changes": _listed(foreseen)})
+                foreseen = _listed(self._preview(write, candidate))
+                return receipt.model_copy(update={"status": "valid", "changes": foreseen})
             entry = Entry(receipt.id, write)
             receipt = self._write(receipt)
             self._keys.remember(write, receipt.id)
@@ -93,7 +94,10 @@ class Store(State):
                 self._pending.append(entry)
                 return receipt
             self._underway[entry.receipt_id] = write
-        return self.carry_out(entry)
+            changes = self.commit(candidate) if candidate is not None else []
+        if candidate is None:
+            return self.carry_out(entry)
+        return self.complete(receipt.id, Applied(), changes) or receipt
 
     def steps_until_due(self, step: int) -> int | None:
         """Return how many steps after ``step`` the next write that waits for a step is due, if one does."""
@@ -220,8 +224,8 @@ class Store(State):
         self.closed = "this is a forked child of the program"
         self._pending = []
 
-    def _check(self, write: Write) -> list[merge.Change]:
-        """Refuse a write that cannot be applied; return what a dry run would change."""
+    def _check(self, write: Write) -> merge.Candidate | None:
+        """Refuse a write that cannot be applied; return the state after it, unless it is an action."""
         if self.closed is not None:
             raise RunOver(self.closed)
         if write.if_match is not None and write.if_match != self.revision:
@@ -230,8 +234,7 @@ class Store(State):
             )
         if write.scheduled and self.apply_when == "now":
             raise Rejected("this program applies requests at once and tells no steps: leave at_step out")
-        waiting = [e.write for e in self._pending if write.scheduled or not e.write.scheduled]
-        if write.if_match is not None and (waiting or self._underway):
+        if write.if_match is not None and (self._before(write) or self._underway):
             raise Conflict(
                 "other requests are about to change the state: read it again once they are applied"
             )
@@ -241,15 +244,24 @@ class Store(State):
                 known = ", ".join(sorted(self.actions)) or "none"
                 raise NotFound(f"there is no action {write.name!r}; there are: {known}")
             action.validate(write.body)
-            return []
-        before_it = [each.operation() for each in waiting if each.kind != "action"]
-        candidate = merge.propose(self.model, [*before_it, write.operation()], self.initial)
-        if not write.dry_run:
-            return []
-        if not before_it:
-            return merge.preview(self.model, candidate)
+            return None
+        before_it = self._operations_before(write)
+        return merge.propose(self.model, [*before_it, write.operation()], self.initial)
+
+    def _preview(self, write: Write, candidate: merge.Candidate | None) -> list[merge.Change]:
+        """Return what a write would change, seen from the state that those before it will leave."""
+        before_it = self._operations_before(write)
+        if candidate is None or not before_it:
+            return [] if candidate is None else merge.preview(self.model, candidate)
         before = merge.propose(self.model, before_it, self.initial).model
         return merge.preview(before, merge.propose(before, [write.operation()], self.initial))
+
+    def _before(self, write: Write) -> list[Write]:
+        """Return the writes that will be applied before this one, as far as one can know."""
+        return [e.write for e in self._pending if write.scheduled or not e.write.scheduled]
+
+    def _operations_before(self, write: Write) -> list[merge.Operation]:
+        return [each.operation() for each in self._before(write) if each.kind != "action"]
 
     def _known(self, receipt_id: str) -> Receipt:
         receipt = self.receipts.get(receipt_id)

@@ -1,21 +1,12 @@
 """Agreement: rank zero decides, and every rank gets the same decision at the same point."""
 
 import json
-import time
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
 from lightning.pytorch import Trainer
-
-Sync = int | Literal["epoch", "auto"]
-
-_BUDGET = 0.005
-"""The share of step time that agreeing may cost with ``sync="auto"``."""
-
-_LONGEST = 1000
-"""Control points are at most this many optimizer steps apart with ``sync="auto"``."""
 
 
 class Agreement(Protocol):
@@ -138,52 +129,6 @@ def agreement_for(trainer: Trainer) -> Agreement:
     if dist.is_available() and dist.is_initialized():
         return OverGloo()
     return OverStrategy(trainer)
-
-
-class Cadence:
-    """When the next control point is, in optimizer steps; equal on all ranks, since rank zero's is shared.
-
-    Args:
-        sync: every so many steps; ``"epoch"`` for the last step of an epoch only; ``"auto"`` for as often
-            as keeps the cost of agreeing under 0.5% of the time of a step.
-    """
-
-    def __init__(self, sync: Sync) -> None:
-        self._sync = sync
-        self._left = 1
-        self._step_time = 0.0
-        self._cost = 0.0
-        self._seen: float | None = None
-
-    def due(self, last_batch: bool) -> bool:
-        """Count one optimizer step and say whether the ranks shall agree now."""
-        self._clock()
-        self._left -= 1
-        return self._left <= 0 or last_batch
-
-    def proposal(self) -> int:
-        """Return, on rank zero, how many steps on the next point shall be."""
-        if self._sync == "epoch":
-            return 2**40
-        if isinstance(self._sync, int):
-            return self._sync
-        if not self._step_time:
-            return 1
-        return max(1, min(_LONGEST, round(self._cost / (_BUDGET * self._step_time))))
-
-    def agreed(self, next_in: int, took: float | None = None) -> None:
-        """Note the next point, and what agreeing without a payload has cost in seconds, if measured."""
-        self._left = next_in
-        self._seen = None
-        if took is not None:
-            self._cost = took if not self._cost else 0.9 * self._cost + 0.1 * took
-
-    def _clock(self) -> None:
-        now = time.perf_counter()
-        if self._seen is not None:
-            took = now - self._seen
-            self._step_time = took if not self._step_time else 0.9 * self._step_time + 0.1 * took
-        self._seen = now
 
 
 def _to_bytes(value: Any) -> bytes:

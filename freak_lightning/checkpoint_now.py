@@ -7,7 +7,7 @@ from lightning.pytorch import LightningModule, Trainer
 from pydantic import Field
 
 from freak_core import Freak
-from freak_lightning.agreement import Sync
+from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback, action
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._=-]{0,99}$")]

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from freak_core import ConfigurationError, Freak
-from freak_lightning.agreement import Sync
+from freak_lightning.cadence import Sync
 from freak_lightning.point import Point
 
 if TYPE_CHECKING:
@@ -104,6 +104,13 @@ class ControlCallback(Callback):
         Raises:
             Exception: the request fails on all ranks and the section is as before; training goes on.
         """
+
+    def waits(self) -> bool:
+        """Whether ``on_control_point`` has anything to do; must be equal on all ranks.
+
+        By default yes, where it is overridden: the point is then worked out after every step.
+        """
+        return type(self).on_control_point is not ControlCallback.on_control_point
 
     def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
         """Do what is due at this point, requests or none; called on every rank at every point."""

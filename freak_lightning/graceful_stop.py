@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from pydantic import Field
 
 from freak_core import Failed, Freak, Refused
-from freak_lightning.agreement import Sync
+from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback, Section
 from freak_lightning.point import Point
 
@@ -65,6 +65,10 @@ class GracefulStop(ControlCallback):
         if held:
             told["held_back_by"] = held
         return told
+
+    def waits(self) -> bool:
+        """Whether a stop was asked for and has not come yet."""
+        return bool(self.state.should_stop) and not self._stopped
 
     def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
         """Save and stop, when it is time."""

@@ -44,6 +44,10 @@ class Pause(ControlCallback):
             return {"pauses": "after this step"} if self._since is None else None
         return {"paused_seconds": self._seconds()} if self._since is not None else None
 
+    def waits(self) -> bool:
+        """Whether a pause was asked for."""
+        return bool(self.state.paused)
+
     def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
         """Stand still, if that was asked for and a checkpoint saved meanwhile is exact."""
         session = self.session

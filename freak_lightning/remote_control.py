@@ -3,7 +3,7 @@
 import os
 
 from freak_core import Freak
-from freak_lightning.agreement import Sync
+from freak_lightning.cadence import Sync
 from freak_lightning.checkpoint_now import CheckpointNow
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.graceful_stop import GracefulStop

@@ -24,7 +24,8 @@ from freak_core import (
     Write,
 )
 from freak_lightning.agreed_failure import agreed_failure
-from freak_lightning.agreement import Cadence, agreement_for
+from freak_lightning.agreement import agreement_for
+from freak_lightning.cadence import Cadence
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import ExactCheckpoint
 from freak_lightning.heartbeat import Heartbeat
@@ -71,6 +72,7 @@ class ControlSession:
         self._agreement = agreement_for(trainer)
         self._cadence = Cadence(sync if sync is not None else "auto")
         self._deferred: list[Entry] = []
+        self._due = False
         self.point = self._point()
         self.checkpoints = ExactCheckpoint(trainer, [*controls], self._agreement, self.agree_on)
         self.freak: Freak | None = None
@@ -113,13 +115,16 @@ class ControlSession:
             self.freak.phase("training")
         self._agree(self._point())
 
+    def idle(self, *, last_batch: bool) -> bool:
+        """Count an optimizer step, and say whether there is nothing to do after it, on any rank."""
+        alone = self.trainer.world_size == 1
+        self._due = self.store.pending if alone else self._cadence.due(last_batch)
+        return not (self._due or self._deferred or any(control.waits() for control in self.controls))
+
     def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
         """Act after an optimizer step, and after its validation where one was due."""
         point = self._point(exact=True, last_batch=last_batch, after_validation=after_validation)
-        if self.trainer.world_size == 1:
-            if self.store.pending or self._deferred:
-                self._agree(point)
-        elif self._deferred or self._cadence.due(last_batch):
+        if self._due or self._deferred:
             self._agree(point)
         self._visit(point)
 
@@ -166,7 +171,8 @@ class ControlSession:
         offer = self._offer()
         started = time.perf_counter()
         entries, next_in = self._agreement.share(offer, self._next_in())
-        self._cadence.agreed(next_in, time.perf_counter() - started)
+        took = time.perf_counter() - started
+        self._cadence.agreed(next_in, None if entries else took)
         self._carry_out_all(entries, point)
 
     def _next_in(self) -> int:

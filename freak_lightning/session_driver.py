@@ -79,6 +79,8 @@ class SessionDriver(Callback):
         self._session.progress()
         if not is_optimizer_boundary(trainer):
             return
+        if self._session.idle(last_batch=trainer.is_last_batch):
+            return  # whether a validation is due is not worth asking
         self._due_after_validation = validation_due(trainer)
         if not self._due_after_validation:
             self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=False)

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import BaseModel
 
 from freak_core import ConfigurationError, Freak, Rejected, Store
-from freak_lightning.agreement import Sync
+from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback, snake_case
 
 
