@@ -24,7 +24,7 @@ from freak_core.errors import (
     refusal,
 )
 from freak_core.freak import Freak
-from freak_core.receipts import Applied, ChangedValue, Receipt
+from freak_core.receipts import Applied, ChangedValue, Receipt, plain
 from freak_core.store import Store
 from freak_core.write import Entry, Write
 
@@ -58,6 +58,7 @@ __all__ = [
     "UnsupportedMedia",
     "Write",
     "control",
+    "plain",
     "refusal",
 ]
 

@@ -4,7 +4,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import to_jsonable_python
@@ -36,9 +36,12 @@ class Action:
         return json_schema(self._arguments)
 
     def shown(self, body: JSON) -> JSON:
-        """Return the arguments as readers may see them: secrets masked."""
-        arguments: JSON = self._validated(body).model_dump(mode="json", exclude_unset=True, fallback=repr)
-        return arguments
+        """Return the arguments as readers may see them: secrets masked; None where that cannot be told."""
+        try:
+            dumped = self._validated(body).model_dump(mode="json", exclude_unset=True, fallback=repr)
+        except Exception:  # noqa: BLE001 - serializers are user code
+            return None
+        return cast(JSON, dumped)
 
     def validate(self, body: JSON) -> dict[str, Any]:
         """Return the arguments as Python values.

@@ -5,6 +5,7 @@ import errno
 import ipaddress
 import re
 import socket
+from collections.abc import Sequence
 
 from freak_core.errors import ConfigurationError, PortTaken
 
@@ -87,3 +88,21 @@ def checked_port(port: int | str | None) -> int | None:
     if not re.fullmatch("[0-9]{1,5}", str(port)) or int(port) > 65535:
         raise ConfigurationError(f"port {port!r} is not a number from 0 to 65535")
     return int(port)
+
+
+def checked_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
+    """Return the names under which a server may be reached.
+
+    Raises:
+        ConfigurationError: it is one text instead of a list.
+    """
+    if isinstance(hosts, str):
+        raise ConfigurationError(f"allowed_hosts={hosts!r} is no list; write allowed_hosts=[{hosts!r}]")
+    return tuple(hosts)
+
+
+def reachable(host: str, allowed_hosts: Sequence[str]) -> str:
+    """Return the name to put into a URL for a server that listens on ``host``."""
+    if host in ("0.0.0.0", "::") and allowed_hosts:  # noqa: S104 - all addresses have no name of their own
+        return allowed_hosts[0]
+    return f"[{host}]" if ":" in host else host

@@ -30,6 +30,11 @@ def view(model: BaseModel) -> View:
     return public(model), _hidden(model)
 
 
+def hides(model: BaseModel) -> bool:
+    """Whether a state has anything that readers cannot see."""
+    return bool(_hidden(model))
+
+
 def _hidden(value: Any) -> dict[Path, JSON]:
     """Return what readers cannot see, by path: secrets and excluded fields. In lists: under the list."""
     if isinstance(value, SECRETS):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from freak_core.freak import Freak
-from freak_core.store import Apply
+from freak_core.write import Apply
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -119,11 +119,13 @@ class Feed:
         return done.wait(timeout)
 
     def close(self, timeout: float) -> None:
-        """Pass on what is left and end the thread, within ``timeout`` seconds."""
+        """Pass on what is left, end the thread, within ``timeout`` seconds, and close the journal."""
         if self._thread.is_alive():
             self._put({"type": "close"})
             self._thread.join(timeout)
         self._closed = True
+        if self._journal is not None:
+            self._journal.close()
 
     def _run(self) -> None:
         while not self._closed:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from pydantic import BaseModel
 
-from freak_core import runs
+from freak_core import address, runs
 from freak_core.actions import Action
-from freak_core.address import DEFAULT_PORT, bind, checked_port, checked_prefix, is_loopback
 from freak_core.ending import ending
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
@@ -25,8 +24,9 @@ from freak_core.journal import Journal
 from freak_core.receipts import Applied, Receipt, now
 from freak_core.responder import Responder
 from freak_core.serving import Serving, checked_log_level
-from freak_core.store import Apply, Store, checked_apply
+from freak_core.store import Store
 from freak_core.token import checked_token, new_token
+from freak_core.write import Apply, checked_apply
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -78,17 +78,17 @@ class Freak:
         allowed_hosts: Sequence[str] = (),
     ) -> None:
         self.app = app
-        self.prefix = checked_prefix(prefix)
+        self.prefix = address.checked_prefix(prefix)
         self.host = os.environ.get("FREAK_HOST") or host
-        self.port = self._port_asked_for = checked_port(os.environ.get("FREAK_PORT") or port)
+        self.port = self._port_asked_for = address.checked_port(os.environ.get("FREAK_PORT") or port)
         self.docs_url = docs_url
         self.uvicorn_log_level = checked_log_level(uvicorn_log_level)
         self.name = name or Path(sys.argv[0] or "python").stem or "python"
         self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
         self.read_token = new_token()
-        self.allowed_hosts = tuple(allowed_hosts)
+        self.allowed_hosts = address.checked_hosts(allowed_hosts)
         self.disabled = os.environ.get("FREAK_DISABLED", "0") not in ("", "0")
-        if not is_loopback(self.host) and not self.allowed_hosts and app is None:
+        if not address.is_loopback(self.host) and not self.allowed_hosts and app is None:
             reach = f"host {self.host!r} can be reached from other machines"
             raise ConfigurationError(f"{reach}; say under which names in allowed_hosts=[...]")
         self._journal_asked_for = journal
@@ -98,7 +98,6 @@ class Freak:
         self._on_change: list[Callable[[Receipt], None]] = []
         self._store: Store | None = None
         self._feed: Feed | None = None
-        self._journal: Journal | None = None
         self._serving: Serving | None = None
         self._mirror: EmbeddedMirror | None = None
         self._run_file: Path | None = None
@@ -128,8 +127,8 @@ class Freak:
         self._store = store
         if self.disabled:
             return self
-        self._journal = Journal(self.journal_path)
-        self._feed = Feed(self._journal, on_idle=functools.partial(store.refresh, wait=False))
+        journal = Journal(self.journal_path)
+        self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
         self._responder = Responder(store, self._feed, self)
         self._serving = Serving(self._feed, self._responder, self.app)
@@ -138,11 +137,11 @@ class Freak:
             if serve if serve is not None else self.app is None:
                 self.serve()
         except BaseException:
-            self._store = self._feed = self._journal = self._serving = None
+            self._store = self._feed = self._serving = None
             raise
         with contextlib.suppress(OSError):
             runs.made_folder()
-        self._journal.open({"run": self.id, "name": self.name, "started_at": now()})
+        journal.open({"run": self.id, "name": self.name, "started_at": now()})
         self._feed.start()
         forget_in_children(self)
         atexit.register(self.stop)
@@ -151,14 +150,11 @@ class Freak:
     def serve(self) -> None:
         """Start the server process; for a state that was put under control with ``serve=False``.
 
-        Your own app is served in a thread of this process, as Freak 0.0.2 did.
-
-        Raises:
-            PortTaken: the port asked for is in use.
+        Your own app is served in a thread of this process, as Freak 0.0.2 did. Raises ``PortTaken``.
         """
         if self._serving is None or self._serving.started:
             return
-        listener = bind(self.host, self._port_asked_for)
+        listener = address.bind(self.host, self._port_asked_for)
         self.port = listener.getsockname()[1]
         self._serving.start(listener, self.uvicorn_log_level)
         with contextlib.suppress(OSError):
@@ -173,8 +169,8 @@ class Freak:
         """
         if self._store is not None:
             self._store.close("the run is over")
-        feed, serving, journal = self._feed, self._serving, self._journal
-        self._feed = self._serving = self._journal = None
+        feed, serving = self._feed, self._serving
+        self._feed = self._serving = None
         if feed is None or serving is None:
             return
         atexit.unregister(self.stop)
@@ -182,11 +178,10 @@ class Freak:
         feed.flush(0.3)
         feed.event("run", ending(error))
         serving.stop()
-        if self._run_file is not None:
-            self._run_file.unlink(missing_ok=True)
-            self._run_file = None
-        if journal is not None:
-            journal.close()
+        run_file, self._run_file = self._run_file, None
+        with contextlib.suppress(OSError):
+            if run_file is not None:
+                run_file.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -202,8 +197,8 @@ class Freak:
     @property
     def url(self) -> str:
         """Where the server listens, without the token; where it will, before it is started."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port or DEFAULT_PORT}{self.prefix}"
+        host = address.reachable(self.host, self.allowed_hosts)
+        return f"http://{host}:{self.port or address.DEFAULT_PORT}{self.prefix}"
 
     @property
     def link(self) -> str:

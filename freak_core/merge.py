@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from freak_core.changes import Change, changes, view
+from freak_core.changes import Change, changes, hides, view
 from freak_core.document import document, public
 from freak_core.draft import Draft, Operation
 from freak_core.paths import Path
@@ -22,7 +22,7 @@ from freak_core.plan import planned
 from freak_core.strict_json import JSON
 from freak_core.validation import outcome, reason, rejected
 
-__all__ = ["Candidate", "Change", "Operation", "commit", "document", "preview", "propose", "public"]
+__all__ = ["Candidate", "Change", "Operation", "commit", "document", "hides", "preview", "propose", "public"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_jsonable_python
 
 Kind = Literal["patch", "put", "reset", "action"]
 Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "valid"]
@@ -16,6 +17,11 @@ SETTLED: frozenset[Status] = frozenset({"applied", "failed", "rejected", "cancel
 def now() -> str:
     """Return the time as RFC 3339 in UTC, with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(result: Any) -> Any:
+    """Return something that JSON can hold, for a receipt; what it cannot hold as text."""
+    return to_jsonable_python(result, fallback=repr, inf_nan_mode="null", serialize_unknown=True)
 
 
 class ChangedValue(BaseModel):
@@ -46,7 +52,7 @@ class Receipt(BaseModel):
 
     ``seq`` counts the receipts of a run from 1; ``revision`` is the revision of the state after the
     request, or the one it was validated against while it is only accepted; ``asked`` is the body of a
-    request that was applied, withheld where a secret was changed; ``error`` is a problem
+    request that was applied, withheld where the state has secrets; ``error`` is a problem
     document (RFC 9457); ``journal`` is ``"degraded"`` where the receipt could not be written to disk.
     """
 

@@ -28,6 +28,7 @@ class Served(Protocol):
     token: str
     read_token: str
     prefix: str
+    host: str
     journal_path: Path
     allowed_hosts: tuple[str, ...]
     uvicorn_log_level: str
@@ -52,6 +53,7 @@ class Responder:
                 "token": served.token,
                 "read_token": served.read_token,
                 "prefix": served.prefix,
+                "host": served.host,
                 "allowed_hosts": served.allowed_hosts,
                 "log_level": served.uvicorn_log_level,
                 "schema": json_schema(type(store.model)),

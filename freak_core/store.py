@@ -4,32 +4,19 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from freak_core import merge
 from freak_core.actions import Action
 from freak_core.annotation import MASK
-from freak_core.errors import ConfigurationError, Conflict, Failed, NotFound, Refused, Rejected, RunOver
+from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver
 from freak_core.paths import to_pointer
-from freak_core.receipts import Applied, ChangedValue, Receipt, ReceiptHistory
+from freak_core.receipts import Applied, ChangedValue, Receipt, ReceiptHistory, plain
 from freak_core.state import State
 from freak_core.strict_json import JSON, dumps
-from freak_core.write import Entry, KeysSeen, Write
+from freak_core.write import Apply, Entry, KeysSeen, Write
 
 logger = logging.getLogger("freak")
-
-Apply = Literal["now", "sync"]
-
-
-def checked_apply(apply: str) -> Apply:
-    """Return when to apply requests.
-
-    Raises:
-        ConfigurationError: it is neither ``"now"`` nor ``"sync"``.
-    """
-    if apply not in ("now", "sync"):
-        raise ConfigurationError(f"apply={apply!r} is neither 'now' nor 'sync'")
-    return "now" if apply == "now" else "sync"
 
 
 @dataclass(slots=True)
@@ -94,8 +81,8 @@ class Store(State):
                 self._pending.append(entry)
                 return receipt
             self._underway[entry.receipt_id] = write
-            changes = self.commit(candidate) if candidate is not None else []
-        if candidate is None:
+            changes = None if candidate is None else self.commit(candidate)
+        if changes is None:
             return self.carry_out(entry)
         return self.complete(receipt.id, Applied(), changes) or receipt
 
@@ -160,7 +147,7 @@ class Store(State):
                 receipt,
                 status="applied",
                 applied=applied,
-                result=result,
+                result=plain(result),
                 revision=self.revision,
                 changes=_listed(changes),
                 asked=self._asked(write, changes),
@@ -194,13 +181,21 @@ class Store(State):
             id=entry.receipt_id, kind=write.kind, status="failed"
         )
 
+    def admit(self, write: Write, *, by: str) -> str:
+        """Accept a write that needs no validation, such as one of a journal; return its receipt's id."""
+        with self.lock:
+            path = to_pointer(write.path)
+            receipt = self._write(Receipt(kind=write.kind, name=write.name, path=path, by=by))
+            self._underway[receipt.id] = write
+            return receipt.id
+
     def record(self, name: str, applied: Applied, result: Any, *, error: Refused | None = None) -> Receipt:
         """Write a receipt for something that the program did by itself, as a consequence of a state."""
         with self.lock:
-            receipt = Receipt(kind="action", name=name, revision=self.revision)
+            receipt = Receipt(kind="action", name=name, revision=self.revision, by="freak")
             if error is not None:
-                return self._write(receipt, status="failed", error=error.problem(), result=result)
-            return self._write(receipt, status="applied", applied=applied, result=result)
+                return self._write(receipt, status="failed", error=error.problem(), result=plain(result))
+            return self._write(receipt, status="applied", applied=applied, result=plain(result))
 
     def close(self, reason: str) -> None:
         """Take no more writes; those that have not ended fail with ``reason``."""
@@ -280,13 +275,14 @@ class Store(State):
         return receipt
 
     def _asked(self, write: Write | None, changes: Sequence[merge.Change]) -> JSON:
-        """Return the body of a request for its receipt, without secrets."""
+        """Return the body of a request for its receipt, unless the state has secrets at all."""
         if write is None:
             return None
         if write.kind == "action":
             return self.actions[str(write.name)].shown(write.body)
+        # A secret may be sent as it is already, which changes nothing: the state decides, not the changes.
         secret = any(MASK in dumps([change.old, change.new]) for change in changes)
-        return None if secret else write.body
+        return None if secret or merge.hides(self.model) else write.body
 
     def _tell(self, receipt: Receipt) -> None:
         for function in self.on_change:

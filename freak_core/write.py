@@ -5,10 +5,24 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from freak_core.errors import Rejected
+from freak_core.errors import ConfigurationError, Rejected
 from freak_core.merge import Operation
-from freak_core.paths import Path
+from freak_core.paths import Path, from_pointer
 from freak_core.strict_json import JSON
+
+Apply = Literal["now", "sync"]
+"""When writes are applied: as they arrive, or when the program takes them."""
+
+
+def checked_apply(apply: str) -> Apply:
+    """Return when to apply requests.
+
+    Raises:
+        ConfigurationError: it is neither ``"now"`` nor ``"sync"``.
+    """
+    if apply not in ("now", "sync"):
+        raise ConfigurationError(f"apply={apply!r} is neither 'now' nor 'sync'")
+    return "now" if apply == "now" else "sync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,11 @@ class Write:
     def to_json(self) -> dict[str, Any]:
         """Return what another rank needs to apply this write."""
         return {"kind": self.kind, "path": self.path, "body": self.body, "name": self.name}
+
+    @classmethod
+    def from_receipt(cls, receipt: dict[str, Any]) -> "Write":
+        """Return the write that led to a receipt, to be done again."""
+        return cls(receipt["kind"], from_pointer(receipt["path"]), receipt["asked"], receipt["name"])
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Write":

@@ -9,6 +9,7 @@ from freak_lightning.not_yet import NotYet
 from freak_lightning.optimizer_override import OptimizerOverride
 from freak_lightning.pause import Pause
 from freak_lightning.remote_control import remote_control
+from freak_lightning.replay import Replay
 from freak_lightning.session import ControlSession
 from freak_lightning.trainer_override import TrainerOverride
 from freak_lightning.tunable import Tunable
@@ -24,6 +25,7 @@ __all__ = [
     "NotYet",
     "OptimizerOverride",
     "Pause",
+    "Replay",
     "Section",
     "TrainerOverride",
     "Tunable",

@@ -79,8 +79,8 @@ class OverGloo:
     GPU. JSON travels, never pickle.
     """
 
-    def __init__(self) -> None:
-        self._group = dist.new_group(backend="gloo", timeout=timedelta(minutes=30))
+    def __init__(self, timeout: timedelta) -> None:
+        self._group = dist.new_group(backend="gloo", timeout=timeout)
         self._rank = dist.get_rank()
         self._world_size = dist.get_world_size()
 
@@ -127,7 +127,9 @@ def agreement_for(trainer: Trainer) -> Agreement:
     if trainer.world_size == 1:
         return Alone()
     if dist.is_available() and dist.is_initialized():
-        return OverGloo()
+        # The user may have raised the strategy's timeout, for rank zero's slow work between two steps.
+        timeout = getattr(trainer.strategy, "_timeout", None) or timedelta(minutes=30)
+        return OverGloo(max(timeout, timedelta(minutes=30)))
     return OverStrategy(trainer)
 
 

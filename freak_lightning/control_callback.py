@@ -132,15 +132,15 @@ class ControlCallback(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the section, if it differs from the start, so that overrides survive a resume."""
-        state = self.state.model_dump(mode="json")
-        return {} if state == self.initial_state().model_dump(mode="json") else {"state": state}
+        state = _saved(self.state)
+        return {} if state == _saved(self.initial_state()) else {"state": state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the section from a checkpoint; one that no longer fits is left out with a warning."""
         if "state" not in state_dict:
             return
         try:
-            loaded = type(self.state).model_validate(state_dict["state"])
+            loaded = type(self.state).model_validate(state_dict["state"], by_name=True)
         except ValidationError as error:
             rank_zero_warn(f"{type(self).__name__} cannot take its state from the checkpoint: {error}")
             return
@@ -152,6 +152,12 @@ class ControlCallback(Callback):
         """Leave out a section in which nothing has changed: its class may have been made at run time."""
         left_out = "" if self.state_dict() else "_state"
         return {name: value for name, value in self.__dict__.items() if name != left_out}
+
+
+def _saved(state: BaseModel) -> dict[str, Any]:
+    """Return a section for a checkpoint; secrets are left out and come back as they were at the start."""
+    dumped = state.model_dump(mode="json", fallback=repr)
+    return {name: value for name, value in dumped.items() if "**********" not in str(value)}
 
 
 def snake_case(name: str) -> str:

@@ -1,6 +1,7 @@
 """The exact checkpoint: written by all ranks or by none, with what Lightning leaves out."""
 
 import contextlib
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from freak_core import Failed, Refused
 from freak_lightning.agreement import Agreement
 from freak_lightning.exact_point import epoch_done, save_checkpoint, why_not_exact
 from freak_lightning.rng_states import KEY, collect_rng_states, restore_rng_states
+
+logger = logging.getLogger("freak")
 
 AgreeOn = Callable[[Refused | None], Refused | None]
 
@@ -35,7 +38,7 @@ class ExactCheckpoint:
     def save(
         self, dirpath: str | os.PathLike[str] | None, name: str, *, weights_only: bool = False
     ) -> dict[str, Any]:
-        """Save on all ranks; return path, size in bytes, and whether resuming is exact, or why not.
+        """Save on all ranks; return the path, and whether resuming is exact, or why not.
 
         The file appears under its name when it is whole.
 
@@ -43,31 +46,38 @@ class ExactCheckpoint:
             Failed: a rank could not write; all ranks raise, and nothing is left behind.
         """
         trainer = self._trainer
-        folder = Path(dirpath) if dirpath is not None else Path(trainer.default_root_dir) / "checkpoints"
-        path = folder.absolute() / f"{name}.ckpt"
-        partial = path.with_name(f".{path.name}.part")
-        self._states = None if weights_only else self._agreement.everyones(collect_rng_states())
-        reasons = ["weights only"]
-        failure: Refused | None = None
-        try:
-            if not weights_only:
-                reasons = why_not_exact(trainer, self._ours, rng_saved=self._states is not None)
-            save_checkpoint(trainer, partial, weights_only)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the training must go on
-            failure = Failed(f"the checkpoint could not be saved: {type(error).__name__}: {error}")
-        finally:
-            self._states = None
+        path = _path(trainer, dirpath, name)
+        partial = path if _writes_later(trainer) else path.with_name(f".{path.name}.part")
+        replaced = path.exists()
+        self._states = None if weights_only else self._everyones_states()
+        reasons = ["weights only"] if weights_only else self._why_not_exact()
+        failure = self._agree_on(_failure_of(lambda: save_checkpoint(trainer, partial, weights_only)))
+        self._states = None
+        if trainer.is_global_zero and partial != path:
+            whole = failure is None
+            failure = _failure_of(lambda: _finish(partial, path, whole=whole)) or failure
         failure = self._agree_on(failure)
-        saved: dict[str, Any] = {"path": str(path), "exact": not reasons}
-        if reasons:
-            saved["why_not_exact"] = reasons
-        if path.exists():
-            saved["replaced"] = True
-        if trainer.is_global_zero:
-            _finish(partial, path, whole=failure is None)
         if failure is not None:
             raise failure
-        return saved
+        saved: dict[str, Any] = {"path": str(path), "exact": not reasons}
+        saved |= {"why_not_exact": reasons} if reasons else {}
+        saved |= {"replaced": True} if replaced else {}
+        return saved | ({"written": "later"} if partial == path else {})
+
+    def _everyones_states(self) -> list[str] | None:
+        try:
+            mine = collect_rng_states()
+        except Exception:  # a rank that cannot tell must still take part
+            logger.exception("the random number generators' states cannot be read")
+            mine = ""
+        states = self._agreement.everyones(mine)
+        return states if states and all(states) else None
+
+    def _why_not_exact(self) -> list[str]:
+        try:
+            return why_not_exact(self._trainer, self._ours, rng_saved=self._states is not None)
+        except Exception as error:  # noqa: BLE001 - Lightning's inside may differ; the checkpoint is what counts
+            return [f"not known: {type(error).__name__}: {error}"]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the generators' states to a checkpoint of ours; others stay as they are."""
@@ -89,6 +99,26 @@ def restore_from(saved: dict[str, Any] | None, trainer: Trainer) -> None:
     restore_rng_states(saved["ranks"][trainer.global_rank])
     if saved["next_is_epoch"] and trainer.fit_loop._data_fetcher is not None:
         iter(trainer.fit_loop._data_fetcher)
+
+
+def _path(trainer: Trainer, dirpath: str | os.PathLike[str] | None, name: str) -> Path:
+    folder = str(dirpath if dirpath is not None else Path(trainer.default_root_dir) / "checkpoints")
+    if ":/" in str(dirpath or trainer.default_root_dir):
+        raise Failed(f"{folder!r} is no folder of this machine; give the control a dirpath that is")
+    return Path(folder).absolute() / f"{name}.ckpt"
+
+
+def _writes_later(trainer: Trainer) -> bool:
+    """Whether checkpoints are written by a thread, which gives no moment to rename them."""
+    return any(kind.__name__ == "AsyncCheckpointIO" for kind in type(trainer.strategy.checkpoint_io).__mro__)
+
+
+def _failure_of(act: Callable[[], None]) -> Refused | None:
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the training must go on
+        return Failed(f"the checkpoint could not be saved: {type(error).__name__}: {error}")
+    return None
 
 
 def _finish(partial: Path, path: Path, *, whole: bool) -> None:

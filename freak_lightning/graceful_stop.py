@@ -7,7 +7,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 from pydantic import Field
 
-from freak_core import Failed, Freak, Refused
+from freak_core import Failed, Freak, Refused, Rejected
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback, Section
 from freak_lightning.point import Point
@@ -57,7 +57,10 @@ class GracefulStop(ControlCallback):
                 trainer.should_stop = self._stopped = False
             if self._wanted:
                 self._forget_wish()
+            self._put_minimum_back(trainer)
             return {"stops": None}
+        if self.state.after == "validation" and not trainer.enable_validation:
+            raise Rejected("this training has no validation to stop after; use 'epoch' or 'batch'")
         self._wanted = True
         self._stopped = False
         told: dict[str, Any] = {"stops": f"after this {self.state.after}"}
@@ -85,6 +88,7 @@ class GracefulStop(ControlCallback):
             trainer.should_stop = True
         else:
             self.state.should_stop = self._stopped = False  # to be asked for again
+            self._put_minimum_back(trainer)
         rank_zero_info(_said(point, told, failure))
         if self.session is not None:
             self.session.record("stop", point, told, failure)
@@ -114,6 +118,11 @@ class GracefulStop(ControlCallback):
             return Failed(f"training goes on, since {failure.detail}")
         return None
 
+    def _put_minimum_back(self, trainer: Trainer) -> None:
+        if self._least is not None:
+            trainer.fit_loop.min_epochs, trainer.fit_loop.epoch_loop.min_steps = self._least
+            self._least = None
+
     def _lift_minimum(self, trainer: Trainer) -> None:
         loop = trainer.fit_loop
         if self._least is None:
@@ -133,9 +142,9 @@ class GracefulStop(ControlCallback):
         self._reset(trainer)
 
     def _reset(self, trainer: Trainer) -> None:
-        if self._least is not None:
-            trainer.fit_loop.min_epochs, trainer.fit_loop.epoch_loop.min_steps = self._least
-            self._least = None
+        self._put_minimum_back(trainer)
+        if self._stopped:
+            trainer.should_stop = False  # older Lightnings would not train in a second fit
         self._stopped = self._wanted = False
         self.__dict__.pop("_state", None)
 

@@ -17,3 +17,10 @@ class Point:
     last_batch: bool = False
     after_validation: bool = False
     epoch_end: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Which of the points of one step this is: ``step``, ``epoch_end``, or ``between`` epochs."""
+        if self.epoch_end:
+            return "epoch_end"
+        return "step" if self.exact else "between"

@@ -11,6 +11,7 @@ from freak_lightning.live_metrics import LiveMetrics
 from freak_lightning.lr_override import LROverride
 from freak_lightning.optimizer_override import OptimizerOverride
 from freak_lightning.pause import Pause
+from freak_lightning.replay import Replay
 from freak_lightning.trainer_override import TrainerOverride
 from freak_lightning.validate_now import ValidateNow
 
@@ -22,6 +23,7 @@ def remote_control(
     dirpath: str | os.PathLike[str] | None = None,
     minimum: float = 0.0,
     maximum: float | None = None,
+    replay: str | os.PathLike[str] | None = None,
 ) -> list[ControlCallback]:
     """Return every control that needs nothing from you: ``Trainer(callbacks=[*remote_control(), ...])``.
 
@@ -32,6 +34,7 @@ def remote_control(
             none.
         minimum: lowest learning rate to hold.
         maximum: highest learning rate to hold.
+        replay: a journal whose requests are repeated at the same steps, in place of live ones.
 
     Raises:
         ConfigurationError: an argument cannot work; the message says what to change.
@@ -45,4 +48,5 @@ def remote_control(
         ValidateNow(),
         CheckpointNow(dirpath),
         LiveMetrics(),
+        *([] if replay is None else [Replay(replay)]),
     ]

@@ -3,14 +3,12 @@
 import functools
 import logging
 import os
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
 
 from freak_core import (
     Action,
@@ -25,25 +23,17 @@ from freak_core import (
 )
 from freak_lightning.agreed_failure import agreed_failure
 from freak_lightning.agreement import agreement_for
-from freak_lightning.cadence import Cadence
+from freak_lightning.attempt import attempted
+from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import ExactCheckpoint
 from freak_lightning.heartbeat import Heartbeat
-from freak_lightning.not_yet import NotYet
+from freak_lightning.live_requests import LiveRequests, Shared
 from freak_lightning.point import Point
+from freak_lightning.replay import Replay, ReplayedRequests, facts_of
 from freak_lightning.state_root import actions_of, only_one, root_of, sections_of, start_of
 
 logger = logging.getLogger("freak")
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """How one request went on this rank."""
-
-    changes: list[Any] = field(default_factory=list)
-    result: Any = None
-    failure: Refused | None = None
-    not_yet: bool = False
 
 
 class ControlSession:
@@ -70,7 +60,6 @@ class ControlSession:
         sync = only_one("sync", [control.sync for control in self.controls])
         freak = only_one("freak", [control.freak for control in self.controls])
         self._agreement = agreement_for(trainer)
-        self._cadence = Cadence(sync if sync is not None else "auto")
         self._deferred: list[Entry] = []
         self._due = False
         self.point = self._point()
@@ -85,6 +74,7 @@ class ControlSession:
             raise ConfigurationError(error)
         self.store = self.freak.store if self.freak else Store(root, "sync", actions=actions)
         self.store.reset_to(start_of(self._sections, root))
+        self._requests = self._requests_from(sync if sync is not None else "auto")
         for control in self.controls:
             control.session = self
 
@@ -95,43 +85,65 @@ class ControlSession:
             for name, action in actions.items():
                 freak.action(name=name)(action.function)
             self.freak = freak.control(root, apply="sync")
-            facts = {"world_size": self.trainer.world_size, "max_epochs": self.trainer.max_epochs}
-            self.freak.phase("starting", **facts)
+            self.freak.phase("starting", **facts_of(self.trainer))
         except ConfigurationError as error:
             return str(error)
         except Exception:
             logger.exception("Freak cannot serve; training goes on without remote control")
         return None
 
-    # -- at control points -----------------------------------------------------------------------
+    def _requests_from(self, sync: Sync) -> LiveRequests | ReplayedRequests:
+        replay = only_one("replay", [c for c in self.controls if isinstance(c, Replay)])
+        if replay is None:
+            return LiveRequests(self.trainer, self.store, self._agreement, sync)
+        try:
+            return ReplayedRequests(self.trainer, self.store, replay.read(self.trainer))
+        except ConfigurationError:
+            self.close()
+            self.close_group()
+            raise
 
     def start(self) -> None:
         """Apply what a checkpoint brought along, then whatever waits."""
-        restored = {name: control for name, control in self._sections.items() if control.state_dict()}
-        for name, control in restored.items():
-            self._apply_quietly(control)
-            self.record("restore", self._point(), {name: control.state.model_dump(mode="json")})
+        for name, control in self._sections.items():
+            if control.state_dict():
+                self._restore(name, control)
         if self.freak is not None:
             self.freak.phase("training")
-        self._agree(self._point())
+        self._carry_out_all(self._requests.at(self._point()), self._point())
+
+    def _restore(self, name: str, control: ControlCallback) -> None:
+        """Apply a section that a checkpoint brought along, on all ranks or on none."""
+        failure: Refused | None = None
+        told = {name: control.state.model_dump(mode="json", fallback=repr)}
+        try:
+            control.apply(self.trainer, self.pl_module)
+        except Exception as error:
+            logger.exception("%s cannot go on as the checkpoint says", type(control).__name__)
+            failure = Failed(f"{type(error).__name__}: {error}")
+        failure = self.agree_on(failure)
+        if failure is not None:
+            for field_name, value in control.initial_state():
+                setattr(control.state, field_name, value)
+            self._apply_quietly(control)
+        self.record("restore", self._point(), told, failure)
 
     def idle(self, *, last_batch: bool) -> bool:
         """Count an optimizer step, and say whether there is nothing to do after it, on any rank."""
-        alone = self.trainer.world_size == 1
-        self._due = self.store.pending if alone else self._cadence.due(last_batch)
+        self._due = self._requests.due(last_batch=last_batch)
         return not (self._due or self._deferred or any(control.waits() for control in self.controls))
 
     def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
         """Act after an optimizer step, and after its validation where one was due."""
         point = self._point(exact=True, last_batch=last_batch, after_validation=after_validation)
         if self._due or self._deferred:
-            self._agree(point)
+            self._carry_out_all(self._requests.at(point), point)
         self._visit(point)
 
     def at_epoch_end(self) -> None:
         """Act at the end of an epoch, through the strategy: the cadence that every strategy guarantees."""
         point = self._point(epoch_end=True)
-        self._carry_out_all(self.trainer.strategy.broadcast(self._offer(), src=0), point)
+        self._carry_out_all(self._requests.at_epoch_end(point), point)
         self._visit(point)
 
     def at_train_end(self) -> None:
@@ -139,6 +151,8 @@ class ControlSession:
         deferred, self._deferred = self._deferred, []
         for entry in deferred:
             self._carry_out(entry, self._point())
+        if self._requests.left_over():
+            rank_zero_warn(f"{self._requests.left_over()} requests of the journal were never reached")
 
     @property
     def deferred(self) -> bool:
@@ -151,13 +165,11 @@ class ControlSession:
         Every rank must call it.
         """
         beat = functools.partial(self._beat, point)
-        reason = Heartbeat(self.trainer, self._agreement, beat).until(reason_to_go)
-        self._cadence.agreed(1)
-        return reason
+        return Heartbeat(self.trainer, self._agreement, beat).until(reason_to_go)
 
     def _beat(self, point: Point) -> None:
         self.progress()
-        entries, _ = self._agreement.share(self._offer(), 1)
+        entries = self._requests.at_beat()
         if entries:
             self._carry_out_all(entries, point)
             self._visit(point)
@@ -167,32 +179,13 @@ class ControlSession:
         if self.freak is not None:
             self.freak.publish(step=self.trainer.global_step, epoch=self.trainer.current_epoch)
 
-    def _agree(self, point: Point) -> None:
-        offer = self._offer()
-        started = time.perf_counter()
-        entries, next_in = self._agreement.share(offer, self._next_in())
-        took = time.perf_counter() - started
-        self._cadence.agreed(next_in, None if entries else took)
-        self._carry_out_all(entries, point)
-
-    def _next_in(self) -> int:
-        """Return, on rank zero, how many steps on the next point shall be: sooner for what is scheduled."""
-        usual = self._cadence.proposal()
-        scheduled = self.store.steps_until_due(self.trainer.global_step)
-        return usual if scheduled is None else max(1, min(usual, scheduled))
-
-    def _offer(self) -> list[dict[str, Any]] | None:
-        """Return what rank zero decides to do now, for all."""
-        if not self.trainer.is_global_zero:
-            return None
-        due = self.store.take(self.trainer.global_step, self.trainer.current_epoch)
-        return [{"id": e.receipt_id, **e.write.to_json()} for e in due] or None
-
-    def _carry_out_all(self, shared: list[dict[str, Any]] | None, point: Point) -> None:
-        entries = [Entry(one["id"], Write.from_json(one)) for one in shared or ()]
+    def _carry_out_all(self, shared: Shared, point: Point) -> None:
+        entries = [Entry(one["id"], Write.from_json(one)) for one in shared]
         deferred, self._deferred = self._deferred, []
+        held = False  # what came after a request that must wait waits too
         for entry in deferred + entries:
-            if entry.write.kind == "action" and not point.exact:
+            held = held or (entry.write.kind == "action" and not point.exact)
+            if held:
                 self._deferred.append(entry)
             else:
                 self._carry_out(entry, point)
@@ -201,42 +194,19 @@ class ControlSession:
         """Apply one request on this rank, agree with the others on how that went, write the receipt."""
         self.point = point
         memento = self.store.memento()
-        attempt = self._attempt(entry.write)
+        attempt = attempted(entry.write, self.store, self._sections, self.trainer, self.pl_module)
         failure = self.agree_on(attempt.failure)
         if attempt.not_yet and failure is None:
             self._deferred.append(entry)
             return
         if failure is not None and attempt.changes:
-            self.store.revert(memento)
-            for name in _touched(attempt.changes):
+            self._revert_quietly(memento)
+            for name in attempt.touched:
                 self._apply_quietly(self._sections[name])
         if self.freak is not None:
-            applied = Applied(step=point.step, epoch=point.epoch, ranks=self.trainer.world_size)
+            applied = self._applied(point)
             shown = () if failure else attempt.changes
             self.store.complete(entry.receipt_id, applied, shown, result=attempt.result, error=failure)
-
-    def _attempt(self, write: Write) -> _Attempt:
-        attempt = _Attempt()
-        try:
-            if write.kind == "action":
-                attempt.result = self._call(write)
-            else:
-                attempt.changes = self.store.apply(write)
-                attempt.result = self._apply(attempt.changes)
-        except NotYet:
-            attempt.not_yet = True
-        except Refused as refused:
-            attempt.failure = refused
-        except Exception as error:
-            logger.exception("a request failed on rank %d; it is taken back on all", self.trainer.global_rank)
-            attempt.failure = Failed(f"{type(error).__name__}: {error}")
-        return attempt
-
-    def _call(self, write: Write) -> Any:
-        # Not Action.call, which makes one kind of failure of everything that an action raises.
-        action = self.store.actions[str(write.name)]
-        result = action.function(**action.validate(write.body))
-        return to_jsonable_python(result, fallback=repr, inf_nan_mode="null")
 
     def agree_on(self, failure: Refused | None) -> Refused | None:
         """Return this rank's failure or, where it has none, the first other rank's; None if all went well.
@@ -254,15 +224,16 @@ class ControlSession:
     def record(self, name: str, point: Point, result: Any, failure: Refused | None = None) -> None:
         """Write a receipt, on rank zero, for something a control did by itself."""
         if self.freak is not None:
-            applied = Applied(step=point.step, epoch=point.epoch, ranks=self.trainer.world_size)
+            applied = self._applied(point)
             self.store.record(name, applied, result, error=failure)
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _apply(self, changes: Sequence[Any]) -> Any:
-        results = {n: self._sections[n].apply(self.trainer, self.pl_module) for n in _touched(changes)}
-        told = {name: result for name, result in results.items() if result is not None}
-        return told or None
+    def _revert_quietly(self, memento: Any) -> None:
+        try:
+            self.store.revert(memento)
+        except Refused:
+            logger.exception("the state could not be put back")
 
     def _apply_quietly(self, control: ControlCallback) -> None:
         try:
@@ -272,8 +243,14 @@ class ControlSession:
 
     def _visit(self, point: Point) -> None:
         for control in self.controls:
-            if type(control).on_control_point is not ControlCallback.on_control_point:
+            try:
                 control.on_control_point(self.trainer, self.pl_module, point)
+            except Exception:
+                logger.exception("%s failed at a control point; training goes on", type(control).__name__)
+
+    def _applied(self, point: Point) -> Applied:
+        ranks = self.trainer.world_size
+        return Applied(step=point.step, epoch=point.epoch, point=point.kind, ranks=ranks)
 
     def _point(self, **facts: bool) -> Point:
         return Point(step=self.trainer.global_step, epoch=self.trainer.current_epoch, **facts)
@@ -289,8 +266,3 @@ class ControlSession:
     def close_group(self) -> None:
         """Let go of the agreement."""
         self._agreement.close()
-
-
-def _touched(changes: Sequence[Any]) -> list[str]:
-    """Return the sections in which something changed, each once."""
-    return list(dict.fromkeys(change.path.split("/")[1] for change in changes))

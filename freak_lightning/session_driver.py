@@ -30,6 +30,8 @@ class SessionDriver(Callback):
     def __init__(self) -> None:
         self._session: ControlSession | None = None
         self._due_after_validation = False
+        self._validated = False
+        self._validates = False
         self._rng_states: dict[str, Any] | None = None
 
     @classmethod
@@ -52,6 +54,9 @@ class SessionDriver(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """First control point, on what a resume has left to do."""
         restore_loader_position(trainer)
+        # A rank whose validation loader is empty gets no on_validation_end: then no rank may wait for it.
+        here = not trainer.fit_loop.epoch_loop.val_loop.skip
+        self._validates = trainer.strategy.reduce_boolean_decision(here, all=True)
         if self._session is not None:
             self._session.start()
         states, self._rng_states = self._rng_states, None
@@ -70,6 +75,12 @@ class SessionDriver(Callback):
         """Keep what was added until training starts."""
         self._rng_states = checkpoint.get(KEY)
 
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Forget a validation that was due and did not come."""
+        self._due_after_validation = False
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -81,15 +92,19 @@ class SessionDriver(Callback):
             return
         if self._session.idle(last_batch=trainer.is_last_batch):
             return  # whether a validation is due is not worth asking
-        self._due_after_validation = validation_due(trainer)
+        self._due_after_validation = self._validates and validation_due(trainer)
         if not self._due_after_validation:
-            self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=False)
+            after_validation, self._validated = self._validated, False
+            self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=after_validation)
             self._due_after_validation = self._session.deferred  # an action has asked for a validation
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Control point after a validation within training."""
-        if self._session is not None and self._due_after_validation and not trainer.sanity_checking:
-            self._due_after_validation = False
+        if self._session is None or trainer.sanity_checking:
+            return
+        self._validated = True  # by the clock, on which ranks do not agree: the next step is the point
+        if self._due_after_validation:
+            self._due_after_validation = self._validated = False
             self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=True)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

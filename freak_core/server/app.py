@@ -41,7 +41,7 @@ def mount_routes(app: FastAPI, mirror: Mirror, access: Access, prefix: str) -> N
 def create_app(mirror: Mirror, hello: Message) -> FastAPI:
     """Return the whole application for a server process of our own."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    hosts = (*LOOPBACK, *(host.lower() for host in hello["allowed_hosts"]))
+    hosts = (*LOOPBACK, hello["host"].lower(), *(host.lower() for host in hello["allowed_hosts"]))
     access = Access(hello["token"], hello["read_token"], hosts)
     mount_routes(app, mirror, access, hello["prefix"])
     _mount_public(app, hello["prefix"])

@@ -118,7 +118,7 @@ def test_the_same_callbacks_serve_a_second_fit(tmp_path: Path) -> None:
     trainer.fit(TinyModel(), resumable_loader(), plain_loader(2))
     assert trainer.global_step == 4
     assert len(trainer.callbacks) == len(callbacks)  # type: ignore[attr-defined]
-    assert trainer.should_stop is True
+    assert trainer.should_stop is False
     callbacks[0].asked = []  # type: ignore[attr-defined]
     again = tiny_trainer(callbacks)
     again.fit(TinyModel(), resumable_loader(), plain_loader(2))

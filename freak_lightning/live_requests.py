@@ -1,0 +1,71 @@
+"""Live requests: what clients ask rank zero for, in the order that rank zero decides."""
+
+import json
+import time
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from freak_core import Store
+from freak_lightning.agreement import Agreement
+from freak_lightning.cadence import Cadence, Sync
+from freak_lightning.point import Point
+
+Shared = list[dict[str, Any]]
+"""Requests on their way to every rank: ``Write.to_json()`` with the ``id`` of the receipt."""
+
+
+class LiveRequests:
+    """Takes requests from rank zero's store and brings them to every rank.
+
+    All ranks must call every method at the same points.
+    """
+
+    def __init__(self, trainer: Trainer, store: Store, agreement: Agreement, sync: Sync) -> None:
+        self._trainer = trainer
+        self._store = store
+        self._agreement = agreement
+        self._cadence = Cadence(sync)
+
+    def due(self, *, last_batch: bool) -> bool:
+        """Count one optimizer step and say whether to look for requests after it."""
+        if self._trainer.world_size == 1:
+            return self._store.pending
+        return self._cadence.due(last_batch)
+
+    def at(self, point: Point) -> Shared:
+        """Return what to do at this point."""
+        offer = self._offer()
+        started = time.perf_counter()
+        shared, next_in = self._agreement.share(offer, self._next_in(point.step))
+        took = time.perf_counter() - started
+        self._cadence.agreed(next_in, None if shared else took)
+        return shared or []
+
+    def at_epoch_end(self, point: Point) -> Shared:
+        """Return what to do at the end of an epoch, by the collective that every strategy has."""
+        text: str = self._trainer.strategy.broadcast(json.dumps(self._offer()), src=0)
+        return json.loads(text) or []
+
+    def at_beat(self) -> Shared:
+        """Return what to do while training stands still; the next step looks again."""
+        shared, _ = self._agreement.share(self._offer(), 1)
+        self._cadence.agreed(1)
+        return shared or []
+
+    def left_over(self) -> int:
+        """Return how many requests were never reached; those of clients fail with the end of the run."""
+        return 0
+
+    def _next_in(self, step: int) -> int:
+        """Return, on rank zero, how many steps on the next point shall be: sooner for what is scheduled."""
+        usual = self._cadence.proposal()
+        scheduled = self._store.steps_until_due(step)
+        return usual if scheduled is None else max(1, min(usual, scheduled))
+
+    def _offer(self) -> Shared | None:
+        """Return what rank zero decides to do now, for all."""
+        if not self._trainer.is_global_zero:
+            return None
+        due = self._store.take(self._trainer.global_step, self._trainer.current_epoch)
+        return [{"id": entry.receipt_id, **entry.write.to_json()} for entry in due] or None
