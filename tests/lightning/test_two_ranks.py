@@ -25,8 +25,8 @@ def random_request(client: Client, chance: random.Random) -> Receipt:
             return client.set({"lr.scale": chance.uniform(0.1, 2.0), "lr.hold": None})
         case 3:
             return client.set({"lr.hold": None, "lr.scale": None})
-        case _:  # this training has no validation, so the stop never comes
-            return client.set({"stop.should_stop": chance.random() < 0.5, "stop.after": "validation"})
+        case _:  # min_epochs hold the stop back for good
+            return client.set({"stop.should_stop": chance.random() < 0.5, "stop.after": "epoch"})
 
 
 def check_steps(record: list[Any], receipts: list[Receipt]) -> None:
@@ -44,7 +44,7 @@ def check_steps(record: list[Any], receipts: list[Receipt]) -> None:
 
 
 def test_two_ranks_see_the_same_over_200_randomly_timed_requests(start: Start) -> None:
-    training = start("--ranks", "2", "--sync", "3")
+    training = start("--ranks", "2", "--sync", "3", "--min-epochs", "100000")
     client = training.connect()
     chance = random.Random(4)  # noqa: S311 - the same every time
     receipts = []
@@ -52,7 +52,7 @@ def test_two_ranks_see_the_same_over_200_randomly_timed_requests(start: Start) -
         receipts.append(random_request(client, chance))
         time.sleep(chance.expovariate(40))
     receipts = [client.wait(receipt) for receipt in receipts]
-    client.set({"stop.should_stop": True, "stop.after": "batch"}, wait=30)
+    client.set({"stop.should_stop": True, "stop.after": "batch", "stop.force": True}, wait=30)
     assert training.end() == 0, training.log()
     zero, one = training.record(0), training.record(1)
     assert zero == one

@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=10_000)
+    parser.add_argument("--min-epochs", type=int, default=None)
     parser.add_argument("--batches", type=int, default=50)
     parser.add_argument("--sync", default="1")
     parser.add_argument("--step-seconds", type=float, default=0.002)
@@ -110,7 +111,8 @@ def main() -> None:
         [*controls, Record(options.out, stop, options.step_seconds), Impatience(options.timeout)],
         devices=options.ranks,
         strategy="ddp" if options.ranks > 1 else "auto",
-        max_epochs=options.epochs,
+        max_epochs=max(options.epochs, options.min_epochs or 0),
+        min_epochs=options.min_epochs,
         limit_val_batches=0,
         use_distributed_sampler=False,
         default_root_dir=options.out,
