@@ -131,7 +131,12 @@ class ControlSession:
     def idle(self, *, last_batch: bool) -> bool:
         """Count an optimizer step, and say whether there is nothing to do after it, on any rank."""
         self._due = self._requests.due(last_batch=last_batch)
-        return not (self._due or self._deferred or any(control.waits() for control in self.controls))
+        return not (self._due or self._deferred or self.waiting)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a control has something to do at a point to come; equal on all ranks."""
+        return any(control.waits() for control in self.controls)
 
     def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
         """Act after an optimizer step, and after its validation where one was due."""

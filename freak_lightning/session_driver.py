@@ -102,7 +102,8 @@ class SessionDriver(Callback):
         """Control point after a validation within training."""
         if self._session is None or trainer.sanity_checking:
             return
-        self._validated = True  # by the clock, on which ranks do not agree: the next step is the point
+        # By the clock, on which ranks do not agree: the next step is the point for whoever waits now.
+        self._validated = self._session.waiting
         if self._due_after_validation:
             self._due_after_validation = self._validated = False
             self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=True)

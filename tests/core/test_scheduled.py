@@ -49,7 +49,16 @@ def test_the_store_says_how_far_away_the_next_one_is() -> None:
     assert store.steps_until_due(20) == 0
 
 
-def test_a_receipt_says_what_was_asked_for_but_no_secret() -> None:
-    store = Store(Settings())
-    assert store.submit(Write("patch", body={"lr": 0.5})).asked == {"lr": 0.5}
-    assert store.submit(Write("patch", body={"key": "new"})).asked is None
+class Open(BaseModel):
+    lr: float = 0.1
+
+
+def test_a_receipt_says_what_was_asked_for() -> None:
+    assert Store(Open()).submit(Write("patch", body={"lr": 0.5})).asked == {"lr": 0.5}
+
+
+@pytest.mark.parametrize("key", ["another", "hidden"])
+def test_a_secret_is_in_no_receipt_even_where_it_changes_nothing(key: str) -> None:
+    receipt = Store(Settings()).submit(Write("patch", body={"lr": 0.5, "key": key}))
+    assert receipt.status == "applied"
+    assert f'"{key}"' not in receipt.model_dump_json()

@@ -143,6 +143,46 @@ def test_what_fails_in_apply_is_taken_back_and_training_goes_on() -> None:
     assert "unlucky" in receipt.error["detail"]
 
 
+@pytest.mark.parametrize("told", [torch.tensor(1.0), object(), float("nan"), {"n": {1, 2}}])
+def test_whatever_apply_returns_never_ends_the_training(told: Any) -> None:
+    class Telling(Temperature):
+        def apply(self, trainer: Trainer, pl_module: LightningModule) -> Any:
+            return told
+
+    control = Telling()
+    ask = Ask(control, (0, 2, patch({"telling": {"value": 0.7}})))
+    assert fit([ask, control]).global_step == 24
+    assert ask.receipt().status == "applied"
+    assert ask.receipt().model_dump_json()
+
+
+def test_a_control_that_fails_at_its_point_does_not_end_the_training() -> None:
+    class Broken(Temperature):
+        def on_control_point(self, *_: Any) -> None:
+            raise RuntimeError("on purpose")
+
+    assert fit([Broken()]).global_step == 24
+
+
+def test_a_section_with_aliases_and_secrets_survives_a_checkpoint(tmp_path: Path) -> None:
+    from pydantic import SecretStr
+
+    class Keyed(ControlCallback):
+        class State(Section):
+            lambda_: float = Field(1.0, alias="lambda")
+            key: SecretStr = SecretStr("hidden")
+
+    control = Keyed()
+    ask = Ask(control, (0, 2, patch({"keyed": {"lambda": 0.5}})))
+    trainer = fit([ask, control])
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    assert b"hidden" not in (tmp_path / "last.ckpt").read_bytes()
+    again = Keyed()
+    fit([again], resume=tmp_path / "last.ckpt", max_epochs=4)
+    assert again.state.lambda_ == 0.5
+    assert again.state.key.get_secret_value() == "hidden"
+
+
 def test_an_action_of_ones_own_runs_at_the_step_of_its_receipt() -> None:
     from freak_core import Write
 

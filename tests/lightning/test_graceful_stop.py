@@ -79,6 +79,21 @@ def test_force_overrides_min_epochs_and_leaves_them_as_they_were(tmp_path: Path)
     assert "held_back_by" not in ask.receipt().result["stop"]
 
 
+def test_a_stop_after_a_validation_that_never_comes_is_refused(tmp_path: Path) -> None:
+    ask, callbacks = asking(tmp_path, (0, 3, stop(after="validation")))
+    assert fit(callbacks, limit_val_batches=0).global_step == 24
+    assert ask.receipt().status == "failed"
+    assert ask.receipt().error is not None
+    assert "no validation" in ask.receipt().error["detail"]  # type: ignore[index]
+
+
+def test_a_validation_by_the_clock_ends_a_stop_that_waits_for_it(tmp_path: Path) -> None:
+    ask, callbacks = asking(tmp_path, (0, 3, stop(after="validation")))
+    trainer = fit(callbacks, val_check_interval="00:00:00:00", check_val_every_n_epoch=None)
+    assert trainer.global_step < 24
+    assert told(ask).status == "applied"
+
+
 def test_a_stop_can_be_cancelled(tmp_path: Path) -> None:
     cancel = patch({"stop": {"should_stop": False}})
     _, callbacks = asking(tmp_path, (0, 2, stop(after="epoch")), (0, 5, cancel))
