@@ -34,7 +34,13 @@ EVIL = [
 
 
 def every_route() -> list[tuple[str, str]]:
-    hello = {"allowed_hosts": [], "token": "t" * 16, "read_token": "r" * 16, "prefix": ""}
+    hello = {
+        "host": "127.0.0.1",
+        "allowed_hosts": [],
+        "token": "t" * 16,
+        "read_token": "r" * 16,
+        "prefix": "",
+    }
     app: FastAPI = create_app(Mirror(lambda _: None), hello)
     found = {(method, route.path) for route in iter_route_contexts(app.routes) for method in route.methods}
     return sorted(found)
