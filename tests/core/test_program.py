@@ -45,6 +45,7 @@ PUBLIC = [
     "UnsupportedMedia",
     "Write",
     "control",
+    "plain",
     "refusal",
 ]
 
