@@ -25,8 +25,7 @@ def main() -> int:
     with subprocess.Popen(command) as training:
         try:
             with find(name, training) as client:
-                steer(client)
-                follow_to_the_end(client)
+                follow_to_the_end(client, after=steer(client))
             status = training.wait(timeout=DEADLINE)
         finally:
             training.kill()
@@ -45,8 +44,8 @@ def find(name: str, training: "subprocess.Popen[bytes]") -> Client:
     raise SystemExit("the training did not start")
 
 
-def steer(client: Client) -> None:
-    """Do what a researcher does, and print the receipts."""
+def steer(client: Client) -> int:
+    """Do what a researcher does, print the receipts, and return the number of the last one."""
     print(f"join in with a browser:   {client.link}")
     wait_for_step(client, 20)
     print(f"state:                    {client.get()}")
@@ -59,7 +58,9 @@ def steer(client: Client) -> None:
     show("release", client.set({"lr.scale": None}, wait=30))
     show("checkpoint now", client.call("checkpoint", wait=30))
     stop = {"stop.should_stop": True, "stop.after": "epoch", "stop.reason": "the demo is over"}
-    show("stop after the epoch", client.set(stop, wait=30))
+    last = client.set(stop, wait=30)
+    show("stop after the epoch", last)
+    return last.seq
 
 
 def wait_for_step(client: Client, step: int) -> None:
@@ -69,12 +70,11 @@ def wait_for_step(client: Client, step: int) -> None:
         time.sleep(0.1)
 
 
-def follow_to_the_end(client: Client) -> None:
+def follow_to_the_end(client: Client, after: int) -> None:
     """Print what the run itself reports until it ends."""
     run = client.run()
-    shown = max(receipt.seq for receipt in client.receipts(limit=1000))
     for event in client.events("receipt", last_id=f"{run['id']}-0"):
-        if event.type == "receipt" and event.data["seq"] > shown:
+        if event.type == "receipt" and event.data["seq"] > after:
             receipt = Receipt.model_validate(event.data)
             show("the run reports", receipt)
             if receipt.name == "stop" and receipt.status == "applied":

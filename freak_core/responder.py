@@ -42,11 +42,17 @@ class Responder:
         self._feed = feed
         self._served = served
         self._started_at = now()
+        # Here, not in hello(): looking it up imports modules, and a child forked while another thread is
+        # importing would find their locks held for ever.
+        self._versions = {"python": platform.python_version(), "freak": _version()}
 
     def hello(self) -> Message:
         """Return the first message to a server: who we are and how things stand."""
         served, store = self._served, self._store
-        with store.lock:
+        # Without the lock where a program holds it for long: reads must be answered all the same, and what is
+        # shown here is replaced whole, never changed in place.
+        locked = store.lock.acquire(timeout=0.2)
+        try:
             return {
                 "type": "hello",
                 "boot": served.id,
@@ -59,10 +65,13 @@ class Responder:
                 "schema": json_schema(type(store.model)),
                 "actions": self._actions(),
                 "revision": store.revision,
-                "value": store.public(),
+                "value": store.shown,
                 "receipts": [r.model_dump(mode="json") for r in store.receipts.since(0)],
                 "run": self._run(),
             }
+        finally:
+            if locked:
+                store.lock.release()
 
     def read(self) -> tuple[int, JSON]:
         """Return revision and value of the state at this moment."""
@@ -123,7 +132,7 @@ class Responder:
             "started_at": self._started_at,
             "journal_path": str(self._served.journal_path),
             "apply": self._store.apply_when,
-            "versions": {"python": platform.python_version(), "freak": _version()},
+            "versions": self._versions,
         }
 
 

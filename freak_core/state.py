@@ -73,6 +73,11 @@ class State:
         with self.lock:
             return self._public
 
+    @property
+    def shown(self) -> dict[str, JSON]:
+        """What readers were last shown, read without the lock."""
+        return self._public
+
     def refresh(self, *, wait: bool = True) -> None:
         """Notice what the program itself has changed, and count it as a revision."""
         if not self.lock.acquire(blocking=wait):
