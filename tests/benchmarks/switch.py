@@ -5,7 +5,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from freak_lightning import ControlCallback, LROverride
-from freak_lightning.agreement import Cadence
+from freak_lightning.cadence import Cadence
 from freak_lightning.session_driver import SessionDriver
 
 
@@ -42,4 +42,4 @@ class Switch:
         for overlay in self._overlays:
             overlay.attach()
         if cadence is not None:
-            self.session._cadence = cadence
+            self.session._requests._cadence = cadence
