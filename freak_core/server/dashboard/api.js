@@ -1,0 +1,48 @@
+// Requests to the server. All URLs are relative, so that any prefix or tunnel works.
+
+import { authorization } from "./token.js";
+
+/** Fetch a route; the caller reads the response. Rejects where the server can't be reached. */
+export const call = (route, options = {}) =>
+  fetch(route, { ...options, headers: { ...authorization(), ...options.headers } });
+
+/** Return the JSON of a route; throws an Error with `status` where the server refuses. */
+export async function get(route) {
+  const response = await call(route);
+  if (response.ok) return response.json();
+  const problem = await response.json().catch(() => ({}));
+  throw Object.assign(new Error(problem.detail ?? response.statusText), { status: response.status, problem });
+}
+
+/**
+ * Send a write and return `{ok, status, receipt, problem}`: what became of it. Never throws: a server that can't be
+ * reached is `{ok: false, status: 0}`. A lost answer is safe to repeat with the same `key`.
+ */
+export async function send(method, route, body, { note, ifMatch, dryRun, wait, key } = {}) {
+  const headers = {};
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (note) headers["Freak-Note"] = encodeURIComponent(note);
+  if (ifMatch) headers["If-Match"] = ifMatch;
+  if (key) headers["Idempotency-Key"] = key;
+  const options = new URLSearchParams();
+  if (dryRun) options.set("dry_run", "true");
+  if (wait) options.set("wait", wait);
+  const query = options.size ? `?${options}` : "";
+  try {
+    const response = await call(route + query, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    const answer = await response.json();
+    return response.ok
+      ? { ok: true, status: response.status, receipt: answer, problem: null }
+      : { ok: false, status: response.status, receipt: answer.receipt ?? null, problem: answer };
+  } catch {
+    return { ok: false, status: 0, receipt: null, problem: { title: "not reached", detail: "the server does not answer", errors: [] } };
+  }
+}
+
+/** Return the pieces of a JSON Pointer. */
+export const pieces = (pointer) =>
+  pointer.split("/").slice(1).map((piece) => piece.replaceAll("~1", "/").replaceAll("~0", "~"));
+
+/** Return the JSON Pointer of some pieces. */
+export const pointer = (keys) =>
+  keys.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");

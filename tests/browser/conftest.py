@@ -1,0 +1,95 @@
+"""Fixtures: Debian's Chromium, and pages in it that may talk to one origin only and log no error."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from freak_core import Freak
+from tests.core.conftest import closing, home, served
+
+__all__ = ["closing", "home", "served"]
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Debian's Chromium, headless; `make setup` installs it."""
+    path = shutil.which("chromium")
+    assert path, "chromium is missing: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile: no token, nothing cached."""
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(20_000)
+        yield context
+
+
+@pytest.fixture
+def open_page(context: BrowserContext) -> Iterator[Open]:
+    """Return a function that opens a link; at the end nothing may have left its origin or logged an error.
+
+    ``expected`` names errors of the console that the test provokes, by a piece of their text.
+    """
+    foreign: list[str] = []
+    errors: list[str] = []
+
+    def open_page(link: str, expected: tuple[str, ...] = ()) -> Page:
+        page = context.new_page()
+        origin = urlsplit(link).netloc
+
+        def console(message: ConsoleMessage) -> None:
+            if message.type == "error" and not any(piece in message.text for piece in expected):
+                errors.append(f"{message.text} at {message.location}")
+
+        page.on("console", console)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                urlsplit(request.url).netloc == origin
+                or urlsplit(request.url).scheme in ("data", "blob")
+                or foreign.append(request.url)
+            ),
+        )
+        page.goto(link)
+        return page
+
+    yield open_page
+    assert foreign == []
+    assert errors == []
+
+
+@pytest.fixture
+def dashboard(served: Callable[..., Freak], open_page: Open) -> Callable[..., Page]:
+    """Return a function that puts a state under control and opens its dashboard."""
+
+    def dashboard(state: object = None, **options: object) -> Page:
+        freak = served(state, **options)
+        assert freak.link is not None
+        return open_page(freak.link)
+
+    return dashboard
+
+
+VENDOR = Path(__file__).parents[2] / "freak_core" / "server" / "dashboard" / "vendor"
