@@ -41,10 +41,10 @@ def change(
     return {each.path: (each.old, each.new) for each in changes}
 
 
-def in_order(changes: list[Change]) -> list[tuple[str, str, str]]:
-    """Return changes for comparison; equal sets may list their items in different orders."""
+def in_order(changes: list[Change]) -> list[Change]:
+    """Return changes for comparison: equal sets may list their items in different orders."""
     return [
-        (each.path, *(repr(sorted(v, key=repr) if isinstance(v, list) else v) for v in (each.old, each.new)))
+        Change(each.path, sorted(each.old), sorted(each.new)) if each.path == "/tags" else each
         for each in changes
     ]
 
