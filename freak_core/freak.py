@@ -158,7 +158,7 @@ class Freak:
         self.port = listener.getsockname()[1]
         self._serving.start(listener, self.uvicorn_log_level)
         with contextlib.suppress(OSError):
-            run = runs.new_run(self.id, self.name, self.url, self.token, self.journal_path)
+            run = runs.new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
             self._run_file = runs.publish(run)
         runs.announce(self.name, self.url, self.link, self._run_file)
 

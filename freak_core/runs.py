@@ -22,6 +22,7 @@ class Run(BaseModel):
     name: str
     url: str
     token: str
+    read_token: str | None = None
     host: str
     pid: int
     pid_started: float | None = None
@@ -62,7 +63,9 @@ def process_started(pid: int) -> float | None:
         return None
 
 
-def new_run(run_id: str, name: str, url: str, token: str, journal: Path | None) -> Run:
+def new_run(
+    run_id: str, name: str, url: str, token: str, journal: Path | None, read_token: str | None = None
+) -> Run:
     """Describe the run of this very process."""
     pid = os.getpid()
     return Run(
@@ -70,6 +73,7 @@ def new_run(run_id: str, name: str, url: str, token: str, journal: Path | None) 
         name=name,
         url=url,
         token=token,
+        read_token=read_token,
         host=socket.gethostname(),
         pid=pid,
         pid_started=process_started(pid),
