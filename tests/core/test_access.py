@@ -40,6 +40,7 @@ def every_route() -> list[tuple[str, str]]:
         "token": "t" * 16,
         "read_token": "r" * 16,
         "prefix": "",
+        "docs_url": "/docs",
     }
     app: FastAPI = create_app(Mirror(lambda _: None), hello)
     found = {(method, route.path) for route in iter_route_contexts(app.routes) for method in route.methods}
