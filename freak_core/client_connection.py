@@ -47,9 +47,11 @@ class Address:
             path, _, prefix = address.removeprefix("unix://").partition(":")
             return cls(address, token, f"http://localhost{prefix}/", path)
         try:
-            httpx.URL(address)
+            parsed = httpx.URL(address)
         except httpx.InvalidURL as error:
             raise ConfigurationError(f"{address!r} is no URL: {error}") from error
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise ConfigurationError(f"{address!r} is no URL of a server: http://host:port or unix:///path")
         return cls(address, token, f"{address}/")
 
     @property
