@@ -66,12 +66,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
     try:
-        return repr(float(value))
+        number = float(value)
     except OverflowError:
-        return "+Inf" if value > 0 else "-Inf"
+        number = math.inf if value > 0 else -math.inf
+    return repr(number).replace("nan", "NaN").replace("inf", "Inf")
 
 
 def _labels(labels: Mapping[str, str]) -> str:

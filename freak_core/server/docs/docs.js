@@ -3,9 +3,10 @@
 const $ = (id) => document.getElementById(id);
 const root = new URL(document.documentElement.dataset.root || ".", location.href);
 
+const KEY = `freak-token ${root.pathname}`; // the dashboard's
 const fragment = new URLSearchParams(location.hash.slice(1)).get("token");
 if (fragment) {
-  sessionStorage.setItem("freak-token", fragment);
+  sessionStorage.setItem(KEY, fragment);
   history.replaceState(null, "", location.pathname + location.search);
 }
 
@@ -16,7 +17,7 @@ function element(tag, text = "", ...children) {
 }
 
 function call(route, options = {}) {
-  const token = sessionStorage.getItem("freak-token") ?? "";
+  const token = sessionStorage.getItem(KEY) ?? "";
   const headers = { Authorization: `Bearer ${token}`, ...options.headers };
   return fetch(new URL(route.replace(/^\//, ""), root), { ...options, headers });
 }
@@ -128,7 +129,7 @@ async function load() {
 
 $("access").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem("freak-token", $("token").value.trim());
+  sessionStorage.setItem(KEY, $("token").value.trim());
   load();
 });
 load();
