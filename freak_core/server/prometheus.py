@@ -10,7 +10,7 @@ from freak_core.notebook import leaves
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Sample = tuple[Mapping[str, str], Any]
 
-_GAUGES = (
+GAUGES = (
     ("freak_step", "step", "Steps the program has done."),
     ("freak_epoch", "epoch", "Epoch the program is in."),
     ("freak_steps_per_second", "steps_per_second", "Pace of the program."),
@@ -43,7 +43,7 @@ def exposition(
     lines += _family(
         "freak_start_time_seconds", "gauge", "When the run began.", [({}, _seconds(run.get("started_at")))]
     )
-    for name, fact, about in _GAUGES:
+    for name, fact, about in GAUGES:
         lines += _family(name, "gauge", about, [({}, run.get(fact))])
     statuses = {"applied": 0, "rejected": 0, "failed": 0, "cancelled": 0, **ended}
     requests = [({"status": status}, number) for status, number in statuses.items()]

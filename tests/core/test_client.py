@@ -1,5 +1,6 @@
 """Steering a run from Python."""
 
+import inspect
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 from freak_core import (
     AccessDenied,
+    AsyncClient,
     Client,
     Conflict,
     Failed,
@@ -222,6 +224,13 @@ def test_events_end_with_the_run(freak: Freak, client: Any) -> None:
 def test_an_unknown_event_type_is_refused(shared_client: Client) -> None:
     with pytest.raises(Malformed, match="gossip"):
         next(shared_client.events("gossip"))
+
+
+def test_the_twins_take_the_same_arguments() -> None:
+    for name, method in vars(Client).items():
+        if not name.startswith("_") and callable(method):
+            other = inspect.signature(getattr(AsyncClient, name))
+            assert inspect.signature(method).parameters == other.parameters, name
 
 
 # -- finding -------------------------------------------------------------------------------------

@@ -169,9 +169,18 @@ def test_a_run_that_ends_before_is_not_waited_for(served: Serve, twin: Twin) -> 
         stopping.join()
 
 
-def test_a_receipt_is_waited_for_without_asking_all_the_time(served: Serve, twin: Twin) -> None:
+def test_the_server_is_asked_to_wait_and_not_again_and_again(twin: Twin) -> None:
+    run = json.dumps({"step": 5, "phase": "training"}).encode()
+    with Canned((200, {}, run)) as server, twin(server.url, "t") as client:
+        assert client.wait_for(step=5, timeout=600)["step"] == 5
+        assert server.asked == ["GET /run?wait=30.0&step=5"]
+    with Canned((200, {}, RECEIPT)) as server, twin(server.url, "t") as client:
+        assert client.wait("a/b", timeout=600).status == "applied"
+        assert server.asked == ["GET /receipts/a%2Fb?wait=30.0"]
+
+
+def test_a_receipt_is_waited_for_until_it_ends(served: Serve, twin: Twin) -> None:
     freak = served(apply="sync")
-    assert freak.port is not None
     with twin(freak.link) as client:
         waiting = client.set({"epochs": 20})
         syncing = threading.Timer(0.3, freak.sync, kwargs={"step": 4})
