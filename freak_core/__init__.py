@@ -29,12 +29,14 @@ from freak_core.store import Store
 from freak_core.write import Entry, Write
 
 if TYPE_CHECKING:
+    from freak_core.async_client import AsyncClient
     from freak_core.client import Client
 
 __all__ = [
     "AccessDenied",
     "Action",
     "Applied",
+    "AsyncClient",
     "ChangedValue",
     "Client",
     "ConfigurationError",
@@ -64,9 +66,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the client, and httpx with it, only where somebody asks for it: a trainer never does."""
+    """Import the clients, and httpx with them, only where somebody asks for one: a trainer never does."""
     if name == "Client":
         from freak_core.client import Client
 
         return Client
+    if name == "AsyncClient":
+        from freak_core.async_client import AsyncClient
+
+        return AsyncClient
     raise AttributeError(f"module 'freak_core' has no attribute {name!r}")

@@ -1,37 +1,38 @@
 """The client: read and steer a run from Python, over HTTP."""
 
-import os
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
-from urllib.parse import quote
 
-import httpx
-from httpx_sse import SSEError
-
-from freak_core.client_events import Event, EventStream
-from freak_core.client_request import NOTHING, merge_patch, refusal_of, state_route, write_options
-from freak_core.errors import NotFound, TooManyRequests, Unreachable
+from freak_core import client_calls as calls
+from freak_core.client_connection import Address, Blocking, completed
+from freak_core.client_conversation import Conversation, Event, found
+from freak_core.client_request import Options
+from freak_core.errors import Refused
+from freak_core.notebook import State, run_page, sorry
 from freak_core.receipts import Receipt
-from freak_core.runs import find_run
 
 
 class Client:
-    """Reads and steers one run.
+    """Reads and steers one run. It works in plain code and in a notebook; ``AsyncClient`` is its twin.
 
     Args:
-        url: where the server listens; a link with ``#token=`` brings the token along.
+        url: where the server listens, or ``unix:///path/to/socket``; a link brings its token along.
         token: the bearer token, where the URL has none; else ``FREAK_TOKEN`` from the environment.
         timeout: seconds to wait for an answer, on top of what a call says it waits.
+
+    Every call raises what the server says, as the class of the same meaning; see ``freak_core.errors``. Where
+    the connection breaks, or the server has too much to do, it asks again before it raises ``Unreachable`` or
+    ``TooManyRequests``; a write is still carried out once only.
+
+    Raises:
+        ConfigurationError: ``url`` is none.
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 15.0) -> None:
-        address, _, fragment = (url if "://" in url else f"http://{url}").partition("#token=")
-        self.url = address.rstrip("/")
-        self._timeout = timeout
-        self._token = token or fragment or os.environ.get("FREAK_TOKEN", "")
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        self._http = httpx.Client(base_url=self.url + "/", headers=headers, timeout=timeout, trust_env=False)
+        self._address = Address.parse(url, token)
+        self._connection = Blocking(self._address, timeout)
+        self._conversation = Conversation(self._connection, timeout)
+        self.read_token: str | None = None
 
     @classmethod
     def find(cls, run: str | None = None, *, wait: float = 0.0, timeout: float = 15.0) -> Self:
@@ -45,41 +46,44 @@ class Client:
         Raises:
             NotFound: there is no such run, or more than one.
         """
-        deadline = time.monotonic() + wait
-        while True:
-            try:
-                found = find_run(run)
-            except NotFound:
-                if time.monotonic() >= deadline:
-                    raise
-                time.sleep(0.2)
-            else:
-                return cls(found.url, found.token, timeout=timeout)
+        there = completed(found(run, wait, Blocking.pause))
+        client = cls(there.url, there.token, timeout=timeout)
+        client.read_token = there.read_token
+        return client
+
+    @property
+    def url(self) -> str:
+        """Where the server is, without the token."""
+        return self._address.url
 
     @property
     def link(self) -> str:
         """The link to open in a browser. It holds the token; give it only to people you trust."""
-        return f"{self.url}/#token={self._token}"
+        return self._address.link
 
     def get(self, path: str = "") -> Any:
         """Return the value at a path, ``"model.hidden.0"`` or ``"/model/hidden/0"``; without one, all."""
-        return self._json("GET", state_route(path))
+        return completed(self._conversation.ask(calls.get(path)))
+
+    def state(self) -> State:
+        """Return the whole state, as a dict that a notebook shows as a table."""
+        return completed(self._conversation.ask(calls.state()))
 
     def revision(self) -> str:
         """Return the ETag of the state, to be given as ``if_match``."""
-        return self._send("GET", "state").headers["ETag"]
+        return completed(self._conversation.ask(calls.revision()))
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the state."""
-        return dict(self._json("GET", "schema"))
+        return completed(self._conversation.ask(calls.document("schema")))
 
     def actions(self) -> dict[str, Any]:
         """Return the actions with the JSON schemas of their arguments."""
-        return dict(self._json("GET", "actions"))
+        return completed(self._conversation.ask(calls.document("actions")))
 
     def run(self) -> dict[str, Any]:
         """Return name, phase, step, pace and health of the run."""
-        return dict(self._json("GET", "run"))
+        return completed(self._conversation.ask(calls.run()))
 
     def series(self, *names: str, since: int = -1, max_points: int = 1000) -> dict[str, list[Any]]:
         """Return the history of metrics by name, as lists of [step, seconds since the epoch, value].
@@ -89,15 +93,11 @@ class Client:
             since: only points after this step.
             max_points: at most so many of each; the lowest and highest are kept.
         """
-        params: dict[str, Any] = {"since": since, "max_points": max_points}
-        if names:
-            params["names"] = ",".join(names)
-        return dict(self._json("GET", "series", params=params))
+        return completed(self._conversation.ask(calls.series(names, since, max_points)))
 
-    def receipts(self, since: int = 0, limit: int = 100) -> list[Receipt]:
-        """Return receipts numbered above ``since``, oldest first."""
-        found = self._json("GET", "receipts", params={"since": since, "limit": limit})
-        return [Receipt.model_validate(receipt) for receipt in found]
+    def receipts(self, since: int = 0, limit: int = 100, *, last: int | None = None) -> list[Receipt]:
+        """Return receipts numbered above ``since``, oldest first; with ``last``, the newest ones."""
+        return completed(self._conversation.ask(calls.receipts(since, limit, last)))
 
     def receipt(self, receipt_id: str) -> Receipt:
         """Return one receipt.
@@ -105,7 +105,7 @@ class Client:
         Raises:
             NotFound: there is none with this id among the newest.
         """
-        return Receipt.model_validate(self._json("GET", f"receipts/{quote(receipt_id, safe='')}"))
+        return completed(self._conversation.ask(calls.receipt(receipt_id)))
 
     def set(
         self,
@@ -134,12 +134,10 @@ class Client:
         Raises:
             Rejected: a value is not valid; nothing was changed.
             Conflict: the state has changed since ``if_match``.
+            Failed: the program raised while it was applied, within ``wait``; nothing was changed.
             Refused: any other refusal; see ``freak_core.errors``.
         """
-        return self._write(
-            "PATCH",
-            "state",
-            merge_patch(values),
+        asked = Options(
             wait=wait,
             note=note,
             if_match=if_match,
@@ -148,6 +146,7 @@ class Client:
             at_step=at_step,
             at_epoch=at_epoch,
         )
+        return completed(self._conversation.ask(calls.patch(values, asked)))
 
     def put(
         self,
@@ -159,10 +158,20 @@ class Client:
         if_match: str | None = None,
         dry_run: bool = False,
         key: str | None = None,
+        at_step: int | None = None,
+        at_epoch: int | None = None,
     ) -> Receipt:
         """Replace the value at a path; arguments and errors as in ``set``."""
-        asked: dict[str, Any] = {"wait": wait, "note": note, "key": key}
-        return self._write("PUT", state_route(path), value, if_match=if_match, dry_run=dry_run, **asked)
+        asked = Options(
+            wait=wait,
+            note=note,
+            if_match=if_match,
+            dry_run=dry_run,
+            key=key,
+            at_step=at_step,
+            at_epoch=at_epoch,
+        )
+        return completed(self._conversation.ask(calls.put(path, value, asked)))
 
     def reset(
         self,
@@ -173,10 +182,20 @@ class Client:
         if_match: str | None = None,
         dry_run: bool = False,
         key: str | None = None,
+        at_step: int | None = None,
+        at_epoch: int | None = None,
     ) -> Receipt:
         """Put the state, or the value at a path, back to what it was at the start; as in ``set``."""
-        asked: dict[str, Any] = {"wait": wait, "note": note, "key": key}
-        return self._write("DELETE", state_route(path), if_match=if_match, dry_run=dry_run, **asked)
+        asked = Options(
+            wait=wait,
+            note=note,
+            if_match=if_match,
+            dry_run=dry_run,
+            key=key,
+            at_step=at_step,
+            at_epoch=at_epoch,
+        )
+        return completed(self._conversation.ask(calls.reset(path, asked)))
 
     def call(
         self,
@@ -195,10 +214,8 @@ class Client:
             NotFound: there is no such action.
             Failed: it raised in the program.
         """
-        route = f"actions/{quote(action, safe='')}"
-        return self._write(
-            "POST", route, arguments, wait=wait, note=note, key=key, at_step=at_step, at_epoch=at_epoch
-        )
+        asked = Options(wait=wait, note=note, key=key, at_step=at_step, at_epoch=at_epoch)
+        return completed(self._conversation.ask(calls.action(action, arguments, asked)))
 
     def cancel(self, receipt_id: str) -> Receipt:
         """Withdraw a request that waits.
@@ -206,72 +223,57 @@ class Client:
         Raises:
             RunOver: it is on its way or done.
         """
-        return self._write("DELETE", f"receipts/{quote(receipt_id, safe='')}")
+        return completed(self._conversation.ask(calls.cancel(receipt_id)))
 
-    def wait(self, receipt: Receipt, timeout: float = 60.0) -> Receipt:
-        """Return the receipt once its request has ended.
+    def wait(self, receipt: Receipt | str, timeout: float = 60.0) -> Receipt:
+        """Return a receipt, given itself or its id, once its request has ended; its status says how.
 
         Raises:
             TimeoutError: it has not ended within ``timeout`` seconds; it may still.
         """
-        deadline = time.monotonic() + timeout
-        while not receipt.settled:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"request {receipt.id} is still {receipt.status} after {timeout} s")
-            time.sleep(0.05)
-            receipt = self.receipt(receipt.id)
-        return receipt
+        return completed(self._conversation.wait(receipt, timeout))
 
-    def events(self, *types: str, last_id: str | None = None) -> Iterator[Event]:
-        """Yield what happens from now on, until the run ends; reconnects without loss or duplicates.
+    def wait_for(
+        self,
+        *,
+        step: int | None = None,
+        epoch: int | None = None,
+        phase: str | None = None,
+        timeout: float = 60.0,
+    ) -> dict[str, Any]:
+        """Return the facts of the run once it is at this step and epoch, or past them, and in this phase.
+
+        Raises:
+            RunOver: it has ended before.
+            TimeoutError: it has not come that far within ``timeout`` seconds.
+        """
+        return completed(self._conversation.wait_for(step, epoch, phase, timeout))
+
+    def events(self, *types: str, last_id: str | None = None, reconnect: float = 10.0) -> Iterator[Event]:
+        """Yield what happens from now on, until the run ends; without loss or duplicates after a break.
 
         Args:
             types: event types to yield; all of them if you name none.
             last_id: the id of the last event you have seen; ``"<run id>-0"`` for all that is remembered.
+            reconnect: seconds without any server, in the middle, before it gives up.
+
+        Raises:
+            Unreachable: there is no server.
         """
-        stream = EventStream(self._http, types, last_id)
-        while not stream.ended:
-            try:
-                yield from stream
-            except (httpx.HTTPError, SSEError):
-                time.sleep(0.2)
-                self.run()  # raises Unreachable when the server is gone for good
-
-    def _write(self, method: str, route: str, body: Any = NOTHING, **asked: Any) -> Receipt:
-        options = write_options(body, **asked)
-        options["timeout"] = self._timeout + asked.get("wait", 0.0)
-        for _ in range(100):
-            try:
-                return Receipt.model_validate(self._json(method, route, **options))
-            except TooManyRequests as refused:
-                time.sleep(refused.retry_after or 0.1)
-        raise TooManyRequests("the server was too busy for a long time")
-
-    def _json(self, method: str, route: str, **options: Any) -> Any:
-        return self._send(method, route, **options).json()
-
-    def _send(self, method: str, route: str, **options: Any) -> httpx.Response:
-        response = self._patiently(method, route, **options)
-        if response.status_code >= 400:
-            raise refusal_of(response)
-        return response
-
-    def _patiently(self, method: str, route: str, **options: Any) -> httpx.Response:
-        """Send a request, again where the connection broke: reads are harmless, writes carry a key."""
-        for pause in (0.1, 0.5, 2.0, None):
-            try:
-                return self._http.request(method, route, **options)
-            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
-                if pause is None:
-                    raise Unreachable(f"{self.url} breaks off the connection: {error}") from error
-                time.sleep(pause)
-            except httpx.HTTPError as error:
-                raise Unreachable(f"no answer from {self.url}: {error or type(error).__name__}") from error
-        raise AssertionError("unreachable")
+        stream = self._conversation.events(types, last_id, reconnect)
+        try:
+            while True:
+                try:
+                    event = completed(anext(stream))
+                except StopAsyncIteration:
+                    return
+                yield event
+        finally:
+            completed(stream.aclose())
 
     def close(self) -> None:
         """Close the connection."""
-        self._http.close()
+        completed(self._connection.close())
 
     def __enter__(self) -> Self:
         return self
@@ -281,3 +283,9 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self.url!r})"
+
+    def _repr_html_(self) -> str:
+        try:
+            return run_page(self.run(), self.state(), self.url)
+        except Refused as refused:
+            return sorry(repr(self), refused)

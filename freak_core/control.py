@@ -20,7 +20,7 @@ def control(
     prefix: str | None = None,
     host: str = "127.0.0.1",
     port: int | None = None,
-    docs_url: str = "/docs",
+    docs_url: str | None = "/docs",
     uvicorn_log_level: str = "error",
     *,
     name: str | None = None,
@@ -28,6 +28,7 @@ def control(
     apply: Apply = "now",
     journal: str | os.PathLike[str] | None = None,
     allowed_hosts: Sequence[str] = (),
+    uds: str | os.PathLike[str] | None = None,
 ) -> Freak:
     """Put ``state`` under remote control, in one line; see ``Freak`` for the arguments.
 
@@ -49,5 +50,6 @@ def control(
         apply=apply,
         journal=journal,
         allowed_hosts=allowed_hosts,
+        uds=uds,
     )
     return freak.control(state, serve=serve)

@@ -24,9 +24,10 @@ from freak_core.journal import Journal
 from freak_core.receipts import Applied, Receipt, now
 from freak_core.responder import Responder
 from freak_core.runs import RunFile, home, made_folder, new_run
-from freak_core.serving import Serving, checked_log_level
+from freak_core.serving import Serving, check_reach, checked_docs_url, checked_log_level, served_at
 from freak_core.store import Store
 from freak_core.token import checked_token, new_token
+from freak_core.unix_socket import bind_socket, checked_socket
 from freak_core.write import Apply, checked_apply
 
 if TYPE_CHECKING:
@@ -47,17 +48,18 @@ class Freak:
         prefix: path before every route, such as ``"/freak"``.
         host: address to listen on. One that other machines can reach needs ``allowed_hosts``.
         port: port to listen on; without one 4444 or the next free one.
-        docs_url: kept from Freak 0.0.2; your own app's docs list the routes.
+        docs_url: where the server documents its routes; ``None`` for nowhere.
         uvicorn_log_level: how much the HTTP server logs.
         name: what the run is called in links and lists; the script's name if you give none.
         token: the bearer token, at least 16 characters; a new random one if you give none.
         apply: ``"now"`` changes the object as a request arrives; ``"sync"`` keeps requests until the
             program calls ``sync()``.
         journal: where the receipts are kept; a file in Freak's folder if you give none.
+        uds: path of a Unix socket to listen on instead of a port; its folder must be yours alone.
         allowed_hosts: names under which browsers may reach the server, besides loopback.
 
-    ``FREAK_HOST``, ``FREAK_PORT``, ``FREAK_TOKEN``, ``FREAK_HOME`` and ``FREAK_DISABLED`` in the environment
-    win over these.
+    In the environment, ``FREAK_HOST``, ``FREAK_PORT``, ``FREAK_UDS``, ``FREAK_TOKEN``, ``FREAK_HOME`` and
+    ``FREAK_DISABLED`` win over these.
 
     Raises:
         ConfigurationError: an argument cannot work; the message says what to change.
@@ -69,7 +71,7 @@ class Freak:
         prefix: str | None = None,
         host: str = "127.0.0.1",
         port: int | None = None,
-        docs_url: str = "/docs",
+        docs_url: str | None = "/docs",
         uvicorn_log_level: str = "error",
         *,
         name: str | None = None,
@@ -77,21 +79,22 @@ class Freak:
         apply: Apply = "now",
         journal: str | os.PathLike[str] | None = None,
         allowed_hosts: Sequence[str] = (),
+        uds: str | os.PathLike[str] | None = None,
     ) -> None:
         self.app = app
         self.prefix = address.checked_prefix(prefix)
         self.host = os.environ.get("FREAK_HOST") or host
         self.port = self._port_asked_for = address.checked_port(os.environ.get("FREAK_PORT") or port)
-        self.docs_url = docs_url
+        self.docs_url = checked_docs_url(docs_url)
         self.uvicorn_log_level = checked_log_level(uvicorn_log_level)
         self.name = name or Path(sys.argv[0] or "python").stem or "python"
         self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
         self.read_token = new_token()
         self.allowed_hosts = address.checked_hosts(allowed_hosts)
         self.disabled = os.environ.get("FREAK_DISABLED", "0") not in ("", "0")
-        if not address.is_loopback(self.host) and not self.allowed_hosts and app is None:
-            reach = f"host {self.host!r} can be reached from other machines"
-            raise ConfigurationError(f"{reach}; say under which names in allowed_hosts=[...]")
+        self.uds = checked_socket(os.environ.get("FREAK_UDS") or uds)
+        if app is None and self.uds is None:
+            check_reach(self.host, self.allowed_hosts)
         self._journal_asked_for = journal
         self._name_run()
         self._apply = checked_apply(apply)
@@ -154,8 +157,8 @@ class Freak:
         """
         if self._serving is None or self._serving.started:
             return
-        listener = address.bind(self.host, self._port_asked_for)
-        self.port = listener.getsockname()[1]
+        listener = bind_socket(self.uds) if self.uds else address.bind(self.host, self._port_asked_for)
+        self.port = None if self.uds else listener.getsockname()[1]
         self._serving.start(listener, self.uvicorn_log_level)
         run = new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
         self._run_file = RunFile(run)
@@ -177,9 +180,8 @@ class Freak:
         feed.flush(0.3)
         feed.event("run", ending(error))
         serving.stop()
-        run_file, self._run_file = self._run_file, None
-        if run_file is not None:
-            run_file.remove()
+        if self._run_file is not None:
+            self._run_file.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -194,14 +196,16 @@ class Freak:
 
     @property
     def url(self) -> str:
-        """Where the server listens, without the token; where it will, before it is started."""
-        host = address.reachable(self.host, self.allowed_hosts)
-        return f"http://{host}:{self.port or address.DEFAULT_PORT}{self.prefix}"
+        """Where the server listens, or will, without the token.
+
+        Of an app that you serve, only the prefix, unless you say at which ``host`` and ``port`` you do.
+        """
+        return served_at(self)
 
     @property
     def link(self) -> str:
         """The link to open in a browser. It holds the token; give it only to people you trust."""
-        return f"{self.url}/#token={self.token}"
+        return f"{self.url}{'/' if self.uds is None else ''}#token={self.token}"
 
     @property
     def server_pid(self) -> int | None:

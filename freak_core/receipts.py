@@ -83,7 +83,13 @@ class Receipt(BaseModel):
     def __str__(self) -> str:
         return self.line()
 
-    def line(self) -> str:
+    def _repr_html_(self) -> str:
+        from freak_core.notebook import receipt_page
+
+        rows = [(change.path, change.old, change.new) for change in self.changes]
+        return receipt_page(self.line(changes=False), rows)
+
+    def line(self, *, changes: bool = True) -> str:
         """Return the receipt as one readable line."""
         what = f"{self.kind} {self.name or self.path or '/'}"
         parts = [f"#{self.seq} {what}: {self.status}"]
@@ -91,7 +97,8 @@ class Receipt(BaseModel):
             parts.append(f"at step {self.applied.step}")
         if self.applied:
             parts.append(f"ranks: {self.applied.ranks}")
-        parts += [f"{change.path} {change.old!r} → {change.new!r}" for change in self.changes]
+        if changes:
+            parts += [f"{change.path} {change.old!r} → {change.new!r}" for change in self.changes]
         if self.result is not None:
             parts.append(f"result {self.result}")
         if self.error:

@@ -32,6 +32,7 @@ class Served(Protocol):
     journal_path: Path
     allowed_hosts: tuple[str, ...]
     uvicorn_log_level: str
+    docs_url: str
 
 
 class Responder:
@@ -61,6 +62,7 @@ class Responder:
                 "prefix": served.prefix,
                 "host": served.host,
                 "allowed_hosts": served.allowed_hosts,
+                "docs_url": served.docs_url,
                 "log_level": served.uvicorn_log_level,
                 "schema": json_schema(type(store.model)),
                 "actions": self._actions(),

@@ -1,12 +1,18 @@
 """Serving: how a state under control is reached, by a server process or through the user's own app."""
 
+import contextlib
+import re
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
+from freak_core.address import DEFAULT_PORT, is_loopback, reachable
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
 from freak_core.link import Link
 from freak_core.responder import Responder
+from freak_core.unix_socket import socket_url
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -34,6 +40,7 @@ class Serving:
         self._link: Link | None = None
         self._http: HttpServer | None = None
         self._mirror: EmbeddedMirror | None = None
+        self._socket_file: Path | None = None
 
     @property
     def started(self) -> bool:
@@ -58,6 +65,7 @@ class Serving:
 
     def start(self, listener: socket.socket, log_level: str) -> None:
         """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one."""
+        self._socket_file = Path(listener.getsockname()) if listener.family == socket.AF_UNIX else None
         try:
             if self._app is not None:
                 from freak_core.server.http import HttpServer
@@ -82,12 +90,59 @@ class Serving:
             self._mirror.end()
         if self._http is not None:
             self._http.stop(1.0)
+        if self._socket_file is not None:
+            with contextlib.suppress(OSError):
+                self._socket_file.unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Let go of the server in a forked child, where it is not ours."""
         if self._link is not None:
             self._link.forget()
-        self._link = self._http = None
+        self._link = self._http = self._socket_file = None
+
+
+class Reached(Protocol):
+    """What tells where a program is served."""
+
+    app: "FastAPI | None"
+    uds: Path | None
+    host: str
+    port: int | None
+    prefix: str
+    allowed_hosts: tuple[str, ...]
+
+
+def served_at(reached: Reached) -> str:
+    """Return the URL of a program; only the prefix where the user serves it nobody knows where."""
+    if reached.uds is not None:
+        return socket_url(reached.uds, reached.prefix)
+    if reached.app is not None and reached.port is None:
+        return reached.prefix
+    host = reachable(reached.host, reached.allowed_hosts)
+    return f"http://{host}:{reached.port or DEFAULT_PORT}{reached.prefix}"
+
+
+def check_reach(host: str, allowed_hosts: Sequence[str]) -> None:
+    """Refuse to be reachable from other machines under names that nobody has told.
+
+    Raises:
+        ConfigurationError: ``host`` is such an address, and there are no ``allowed_hosts``.
+    """
+    if not is_loopback(host) and not allowed_hosts:
+        reach = f"host {host!r} can be reached from other machines"
+        raise ConfigurationError(f"{reach}; say under which names in allowed_hosts=[...]")
+
+
+def checked_docs_url(docs_url: str | None) -> str:
+    """Return where the documentation of the routes is served; nowhere without it.
+
+    Raises:
+        ConfigurationError: it is no path of letters, digits, ``-``, ``_`` and ``.``.
+    """
+    docs_url = (docs_url or "").rstrip("/")
+    if docs_url and not re.fullmatch(r"(/[\w.-]+)+", docs_url, re.ASCII):
+        raise ConfigurationError(f"docs_url {docs_url!r} is no path such as '/docs'")
+    return docs_url
 
 
 def checked_log_level(level: str) -> str:

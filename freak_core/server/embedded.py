@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from fastapi import FastAPI
 
 from freak_core.server.access import Access
-from freak_core.server.app import mount_routes
+from freak_core.server.app import mount_pages, mount_routes
 from freak_core.server.mirror import Mirror
 from freak_core.wire import Message
 
@@ -53,4 +53,6 @@ def mount(app: FastAPI, program: Program) -> EmbeddedMirror:
     hello = program.hello()
     access = Access(hello["token"], hello["read_token"], hosts=hello["allowed_hosts"] or None)
     mount_routes(app, mirror, access, hello["prefix"])
+    if hello["prefix"]:  # without one, these pages would be in the place of the app's own
+        mount_pages(app, access, hello["prefix"], hello["docs_url"])
     return mirror

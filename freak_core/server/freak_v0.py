@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from freak_core import paths, strict_json
 from freak_core.errors import Malformed, Rejected
 from freak_core.server.limits import json_body
+from freak_core.server.problems import Route
 from freak_core.server.routes import Kind, Routes
 
 APPLIED_WITHIN = 60.0
@@ -22,7 +23,7 @@ class FreakV0:
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
-        self.router = APIRouter()
+        self.router = APIRouter(route_class=Route, deprecated=True)
         add = self.router.add_api_route
         add("/get", self.get, methods=["GET"], name="read the whole state (0.0.2)")
         add("/get/{path:path}", self.get, methods=["GET"], name="read a value (0.0.2)")

@@ -4,19 +4,18 @@ import asyncio
 import contextlib
 import secrets
 import threading
-import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from freak_core.errors import NotFound, Unreachable, refusal
+from freak_core.errors import Unreachable, refusal
+from freak_core.server.ledger import PENDING, Ledger
+from freak_core.server.pace import Pace
 from freak_core.server.series import Point, Series
-from freak_core.wire import Message
+from freak_core.wire import ENDED, Message, arrived
 
 ANSWER_WITHIN = 10.0
 """Seconds the program has to answer a write before the client is told that it does not."""
-
-_UNSETTLED = "accepted"
 
 
 class Mirror:
@@ -39,7 +38,7 @@ class Mirror:
         self.revision = 0
         self.value: Any = None
         self.run: dict[str, Any] = {}
-        self.receipts: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self.receipts = Ledger()
         self.events: deque[Message] = deque(maxlen=2000)
         self.floor = 0
         self.ended = False
@@ -71,7 +70,7 @@ class Mirror:
     def _hello(self, message: Message) -> None:
         self.boot, self.prefix = message["boot"], message["prefix"]
         self.schema, self.actions, self.run = message["schema"], message["actions"], message["run"]
-        self.receipts = OrderedDict((receipt["id"], receipt) for receipt in message["receipts"])
+        self.receipts = Ledger(message["receipts"])
         self.revision, self.value = message["revision"], message["value"]
         self.events = deque(message["events"], maxlen=self.events.maxlen)
         self.floor = message["floor"]
@@ -90,9 +89,7 @@ class Mirror:
             case "state":
                 self.revision, self.value = data["revision"], data["value"]
             case "receipt":
-                self.receipts[data["id"]] = data
-                if len(self.receipts) > 1000:
-                    self.receipts.popitem(last=False)
+                self.receipts.note(data)
             case "run":
                 self.run = {**self.run, **data}
             case "metrics":
@@ -123,9 +120,27 @@ class Mirror:
             return self._position(), {"revision": self.revision, "value": self.value, "run": run}
 
     def run_info(self) -> dict[str, Any]:
-        """Return what is known of the run, with its pace."""
+        """Return what is known of the run, with its pace and how many requests wait."""
         with self._lock:
-            return {**self.run, "revision": self.revision, **self._pace.facts()}
+            pending = self.receipts.pending
+            return {**self.run, "revision": self.revision, "pending": pending, **self._pace.facts(self.run)}
+
+    async def arrived(
+        self, step: int | None, epoch: int | None, phase: str | None, within: float
+    ) -> dict[str, Any]:
+        """Return the facts of the run once it has come that far or has ended, or after ``within`` seconds."""
+
+        def there() -> bool:
+            return arrived(self.run, step, epoch, phase) or self.run.get("phase") in ENDED
+
+        async with self.news() as news:
+            await self._until(news, there, within)
+        return self.run_info()
+
+    def measured(self) -> tuple[dict[str, float | None], dict[str, int]]:
+        """Return the newest value of each metric, and how many requests have ended, by status."""
+        with self._lock:
+            return self.series.newest(), dict(self.receipts.ended)
 
     def points(self, names: list[str] | None, since: int, max_points: int) -> dict[str, list[Point]]:
         """Return the history of metrics by name (``Series.read``)."""
@@ -139,18 +154,12 @@ class Mirror:
             NotFound: no such receipt, or too old to be remembered.
         """
         with self._lock:
-            if receipt_id not in self.receipts:
-                raise NotFound(
-                    f"there is no receipt {receipt_id!r} among the newest; the journal has them all"
-                )
-            return self.receipts[receipt_id]
+            return self.receipts.get(receipt_id)
 
     def receipts_since(self, seq: int, limit: int) -> list[dict[str, Any]]:
         """Return the receipts numbered above ``seq``, oldest first."""
         with self._lock:
-            return sorted((r for r in self.receipts.values() if r["seq"] > seq), key=lambda r: r["seq"])[
-                :limit
-            ]
+            return self.receipts.since(seq)[:limit]
 
     def events_since(self, seq: int) -> list[Message] | None:
         """Return the events after ``seq``, or None where some of them are forgotten."""
@@ -215,10 +224,10 @@ class Mirror:
         """Return the receipt once the request has ended, or as it is after ``within`` seconds."""
 
         def latest() -> dict[str, Any]:
-            return self.receipts.get(receipt["id"], receipt)
+            return self.receipts.find(receipt["id"]) or receipt
 
         async with self.news() as news:
-            await self._until(news, lambda: latest()["status"] != _UNSETTLED, within)
+            await self._until(news, lambda: latest()["status"] != PENDING, within)
         return latest()
 
     async def _until(self, news: asyncio.Event, condition: Callable[[], bool], within: float) -> None:
@@ -227,31 +236,3 @@ class Mirror:
                 while not condition() and not self.ended:
                     await news.wait()
                     news.clear()
-
-
-class Pace:
-    """How fast the program goes, from the progress it tells."""
-
-    def __init__(self) -> None:
-        self._marks: deque[tuple[float, int]] = deque(maxlen=50)
-        self._last: float | None = None
-
-    def note(self, step: int | None) -> None:
-        """Note that the program has told its progress."""
-        self._last = time.monotonic()
-        if step is not None:
-            if self._marks and step < self._marks[-1][1]:
-                self._marks.clear()
-            self._marks.append((self._last, step))
-
-    def facts(self) -> dict[str, Any]:
-        """Return steps per second, seconds since the last progress, and whether that is suspiciously long."""
-        if self._last is None:
-            return {"steps_per_second": None, "seconds_since_progress": None, "stalled": False}
-        idle = time.monotonic() - self._last
-        rate = None
-        if len(self._marks) > 1 and self._marks[-1][0] > self._marks[0][0]:
-            (t0, s0), (t1, s1) = self._marks[0], self._marks[-1]
-            rate = (s1 - s0) / (t1 - t0)
-        patience = max(60.0, 20.0 / rate) if rate else 60.0
-        return {"steps_per_second": rate, "seconds_since_progress": idle, "stalled": idle > patience}

@@ -1,28 +1,37 @@
 """The routes: state, schema, actions, receipts, run and events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from freak_core import paths
-from freak_core.errors import Conflict, Malformed, RunOver, refusal
+from freak_core.errors import Malformed, RunOver, refusal
 from freak_core.server.events import Names, stream, wanted_types
 from freak_core.server.limits import WriteLimit, json_body, wait_seconds
 from freak_core.server.mirror import Mirror
+from freak_core.server.openapi import describe
+from freak_core.server.options import (
+    WRITE_PARAMETERS,
+    check_options,
+    count,
+    etag,
+    expected_revision,
+    flag,
+    key,
+    note,
+)
+from freak_core.server.problems import Route
+from freak_core.server.prometheus import CONTENT_TYPE, exposition
 
-OPTIONS = ("wait", "dry_run", "note", "at_step", "at_epoch", "value")
-"""Query parameters of a write; ``value`` is one of Freak 0.0.2's."""
-
+Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait at most")]
 Kind = Literal["patch", "put", "reset", "action", "cancel"]
 
 
-def etag(mirror: Mirror, revision: int | None = None) -> str:
-    """Return the ETag of the state, ``"<boot>-<revision>"`` in quotes; of the newest revision without one."""
-    return f'"{mirror.boot}-{mirror.revision if revision is None else revision}"'
+_JSON: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": {}}}}}
+_WRITE: dict[str, Any] = {"parameters": WRITE_PARAMETERS}
 
 
 class Routes:
@@ -31,23 +40,44 @@ class Routes:
     def __init__(self, mirror: Mirror) -> None:
         self.mirror = mirror
         self.limit = WriteLimit()
-        self.router = APIRouter()
-        add = self.router.add_api_route
+        self.router = APIRouter(route_class=Route)
         for path in ("/state", "/state/{path:path}"):
-            add(path, self.get_state, methods=["GET"], name="read the state")
-            add(path, self.patch_state, methods=["PATCH"], name="change some values")
-            add(path, self.reset_state, methods=["DELETE"], name="back to the initial values")
-        add("/state/{path:path}", self.put_state, methods=["PUT"], name="replace a value")
-        add("/schema", self.get_schema, methods=["GET"], name="JSON schema of the state")
-        add("/actions", self.get_actions, methods=["GET"], name="list the actions")
-        add("/actions/{name}", self.call_action, methods=["POST"], name="call an action")
-        add("/receipts", self.get_receipts, methods=["GET"], name="list receipts")
-        add("/receipts/{receipt_id}", self.get_receipt, methods=["GET"], name="read a receipt")
-        add("/receipts/{receipt_id}", self.cancel, methods=["DELETE"], name="cancel a waiting request")
-        add("/run", self.get_run, methods=["GET"], name="how the run is doing")
-        add("/series", self.get_series, methods=["GET"], name="history of the metrics")
-        events = self._events()
-        add("/events", events, methods=["GET"], response_class=EventSourceResponse, name="event stream")
+            self._read(path, self.get_state, "read the state")
+            self._write(path, self.patch_state, "PATCH", "change some values", _WRITE | _JSON)
+            self._write(path, self.reset_state, "DELETE", "back to the initial values", _WRITE)
+        self._write("/state/{path:path}", self.put_state, "PUT", "replace a value", _WRITE | _JSON)
+        self._read("/schema", self.get_schema, "JSON schema of the state")
+        self._read("/actions", self.get_actions, "list the actions")
+        self._write("/actions/{name}", self.call_action, "POST", "call an action", _WRITE | _JSON)
+        self._read("/receipts", self.get_receipts, "list receipts")
+        self._read("/receipts/{receipt_id}", self.get_receipt, "read a receipt")
+        self._write("/receipts/{receipt_id}", self.cancel, "DELETE", "cancel a waiting request")
+        self._read("/run", self.get_run, "how the run is doing")
+        self._read("/series", self.get_series, "history of the metrics")
+        self._read("/metrics", self.get_metrics, "the numbers of the run, for Prometheus")
+        self._read("/openapi.json", self.get_openapi, "description of all routes", listed=False)
+        self.router.add_api_route(
+            "/events",
+            self._events(),
+            methods=["GET"],
+            response_class=EventSourceResponse,
+            name="event stream",
+        )
+
+    def _read(self, path: str, endpoint: Callable[..., Any], name: str, *, listed: bool = True) -> None:
+        add = self.router.add_api_route
+        add(path, endpoint, methods=["GET"], name=name, include_in_schema=listed)
+        add(path, endpoint, methods=["HEAD"], name=f"{name}, headers only", include_in_schema=False)
+
+    def _write(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        method: str,
+        name: str,
+        described: dict[str, Any] | None = None,
+    ) -> None:
+        self.router.add_api_route(path, endpoint, methods=[method], name=name, openapi_extra=described)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -56,7 +86,7 @@ class Routes:
     ) -> Response:
         """Return the state, or the value at a path; ``ETag`` names the revision."""
         revision, value = await self.mirror.current()
-        tag = etag(self.mirror, revision)
+        tag = etag(self.mirror.boot, revision)
         if if_none_match is not None and (tag in if_none_match or if_none_match.strip() == "*"):
             return Response(status_code=304, headers={"ETag": tag})
         return JSONResponse(paths.get(value, paths.from_pointer(path)), headers={"ETag": tag})
@@ -80,13 +110,34 @@ class Routes:
             return JSONResponse(self.mirror.receipts_since(since, 1000)[-last:])
         return JSONResponse(self.mirror.receipts_since(since, limit))
 
-    async def get_receipt(self, receipt_id: str) -> JSONResponse:
-        """Return one receipt."""
-        return JSONResponse(self.mirror.receipt(receipt_id))
+    async def get_receipt(self, receipt_id: str, wait: Wait = 0.0) -> JSONResponse:
+        """Return one receipt; with ``wait``, once its request has ended."""
+        receipt = self.mirror.receipt(receipt_id)
+        return JSONResponse(await self.mirror.settled(receipt, wait) if wait else receipt)
 
-    async def get_run(self) -> JSONResponse:
-        """Return name, host, process ids, phase, step, pace and health of the run."""
+    async def get_run(
+        self,
+        wait: Wait = 0.0,
+        step: Annotated[int | None, Query(ge=0)] = None,
+        epoch: Annotated[int | None, Query(ge=0)] = None,
+        phase: str | None = None,
+    ) -> JSONResponse:
+        """Return phase, step, pace and health; with ``wait``, once it is as far as this, or has ended."""
+        if wait:
+            return JSONResponse(await self.mirror.arrived(step, epoch, phase, wait))
         return JSONResponse(self.mirror.run_info())
+
+    async def get_metrics(self) -> Response:
+        """Return step, pace, receipts, the newest metrics and every number of the state, for Prometheus."""
+        _, state = await self.mirror.current()
+        metrics, ended = self.mirror.measured()
+        text = exposition(self.mirror.run_info(), state, metrics, ended)
+        return Response(text, media_type=CONTENT_TYPE)
+
+    async def get_openapi(self) -> JSONResponse:
+        """Return the description of all routes, with one for each field and action of this program."""
+        mirror = self.mirror
+        return JSONResponse(describe(self.router.routes, mirror.run, mirror.schema, mirror.actions))
 
     async def get_series(
         self,
@@ -136,7 +187,7 @@ class Routes:
 
     async def cancel(self, request: Request, receipt_id: str) -> JSONResponse:
         """Cancel a request that waits."""
-        if _flag(request, "dry_run"):
+        if flag(request, "dry_run"):
             raise Malformed("a cancellation cannot be tried; leave dry_run out")
         self.mirror.receipt(receipt_id)
         return await self.write(request, "cancel", "", None, target=receipt_id)
@@ -146,13 +197,13 @@ class Routes:
     ) -> JSONResponse:
         """Hand a write to the program and answer with its receipt."""
         wait = wait_seconds(request.query_params.get("wait"))
-        dry_run = _flag(request, "dry_run")
+        dry_run = flag(request, "dry_run")
         receipt = await self.hand_over(
             request, kind, paths.from_pointer(path), body, target=target, wait=wait, dry_run=dry_run
         )
         if dry_run:
             return JSONResponse({**receipt, "dry_run": True})
-        headers = {"ETag": etag(self.mirror)}
+        headers = {"ETag": etag(self.mirror.boot, self.mirror.revision)}
         if receipt["status"] == "accepted":
             headers["Location"] = f"receipts/{receipt['id']}"
         return JSONResponse(receipt, 202 if receipt["status"] == "accepted" else 200, headers)
@@ -178,15 +229,15 @@ class Routes:
             "path": list(path),
             "body": body,
             "target": target,
-            "if_match": self._expected_revision(request),
+            "if_match": expected_revision(request, self.mirror.boot, self.mirror.revision),
             "dry_run": dry_run,
-            "at_step": _count(request, "at_step"),
-            "at_epoch": _count(request, "at_epoch"),
+            "at_step": count(request, "at_step"),
+            "at_epoch": count(request, "at_epoch"),
             "by": request.state.by,
-            "note": _note(request),
-            "key": None if dry_run else _key(request),
+            "note": note(request),
+            "key": None if dry_run else key(request),
         }
-        _check_options(request)
+        check_options(request)
         self.limit.take()
         receipt = await self.mirror.request(message)
         if wait and receipt["status"] == "accepted" and not dry_run:
@@ -196,55 +247,3 @@ class Routes:
         if receipt["status"] == "cancelled" and kind != "cancel":
             raise RunOver("the request was cancelled before it was applied", receipt=receipt)
         return receipt
-
-    def _expected_revision(self, request: Request) -> int | None:
-        expected = request.headers.get("if-match")
-        if expected is None or expected.strip() == "*":
-            return None
-        boot, _, revision = expected.strip().removeprefix("W/").strip('"').rpartition("-")
-        if not boot or not revision.isdecimal() or len(revision) > 15:
-            raise Malformed(
-                f"If-Match {expected!r} is no ETag of this server; it looks like {etag(self.mirror)}"
-            )
-        if boot != self.mirror.boot:
-            raise Conflict(
-                "the program was started anew since you read the state: read it again, then repeat"
-            )
-        return int(revision)
-
-
-def _check_options(request: Request) -> None:
-    """Refuse a misspelt option: a write that was meant as a dry run must not be carried out."""
-    for name in request.query_params:
-        if name not in OPTIONS:
-            raise Malformed(f"there is no option {name!r}{paths.did_you_mean(name, OPTIONS)}")
-
-
-def _count(request: Request, name: str) -> int | None:
-    value = request.query_params.get(name)
-    if value is None:
-        return None
-    if not (value.isascii() and value.isdecimal() and len(value) < 19):
-        raise Malformed(f"{name}={value!r} is not a number from 0 on")
-    return int(value)
-
-
-def _flag(request: Request, name: str) -> bool:
-    value = request.query_params.get(name, "false").lower()
-    if value not in ("true", "false", "1", "0", ""):
-        raise Malformed(f"{name}={value!r} is neither true nor false")
-    return value in ("true", "1", "")
-
-
-def _note(request: Request) -> str | None:
-    """Return why the client asks, from ``Freak-Note`` (percent-encoded where not ASCII) or ``?note=``."""
-    header = request.headers.get("freak-note")
-    note = unquote(header.encode("latin-1")) if header is not None else request.query_params.get("note")
-    return note[:1000] if note else None
-
-
-def _key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and len(key) > 200:
-        raise Malformed(f"the Idempotency-Key has {len(key)} characters; the limit is 200")
-    return key or None

@@ -29,6 +29,10 @@ class Series:
         """Return the names of all metrics."""
         return sorted(self._points)
 
+    def newest(self) -> dict[str, float | None]:
+        """Return the newest value of every metric."""
+        return {name: points[-1][2] for name, points in self._points.items()}
+
     def read(self, names: Iterable[str] | None, since: int, max_points: int) -> dict[str, list[Point]]:
         """Return points after step ``since`` by name, at most about ``max_points`` of each."""
         wanted = self._points if names is None else {n: self._points[n] for n in names if n in self._points}

@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from freak_core import Freak
 from tests.core.steered import Steered
+from tests.core.twins import TWINS, Twin
 
 Serve = Callable[..., Freak]
 Connect = Callable[..., httpx.Client]
@@ -37,7 +38,7 @@ def connection(freak: Freak, token: str | None = None, **headers: str) -> httpx.
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Freak's folder, empty; no setting of Freak comes from the environment."""
-    for name in ("FREAK_HOST", "FREAK_PORT", "FREAK_TOKEN", "FREAK_DISABLED"):
+    for name in ("FREAK_HOST", "FREAK_PORT", "FREAK_UDS", "FREAK_TOKEN", "FREAK_DISABLED"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FREAK_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
@@ -99,3 +100,10 @@ def shared(shared_freak: Freak) -> Iterator[httpx.Client]:
     with connection(shared_freak) as http:
         http.delete("state")
         yield http
+
+
+@pytest.fixture(params=TWINS)
+def twin(request: pytest.FixtureRequest) -> Iterator[Twin]:
+    """Makes clients: of the kind that waits, and then of the kind that awaits."""
+    with Twin(request.param) as twin:
+        yield twin

@@ -1,5 +1,6 @@
 """Steering a run from Python."""
 
+import inspect
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 from freak_core import (
     AccessDenied,
+    AsyncClient,
     Client,
     Conflict,
     Failed,
@@ -30,15 +32,16 @@ from freak_core import (
 )
 from freak_core.runs import list_runs, new_run, publish
 from tests.core.conftest import Serve
+from tests.core.twins import Twin
 
 
 @pytest.fixture
-def client(freak: Freak) -> Iterator[Client]:
-    with Client(freak.link) as client:
+def client(freak: Freak, twin: Twin) -> Iterator[Any]:
+    with twin(freak.link) as client:
         yield client
 
 
-def test_a_run_is_read_and_steered_by_paths_of_dots(freak: Freak, client: Client) -> None:
+def test_a_run_is_read_and_steered_by_paths_of_dots(freak: Freak, client: Any) -> None:
     assert client.get("head.lr") == 0.1
     receipt = client.set({"head.lr": 0.3, "epochs": 20}, wait=30, note="loss spiked: 損失")
     assert isinstance(receipt, Receipt)
@@ -82,7 +85,7 @@ def test_an_empty_first_key_is_not_the_whole_state(shared_client: Client) -> Non
             shared_client.reset(path)
 
 
-def test_a_path_inside_another_is_refused(client: Client) -> None:
+def test_a_path_inside_another_is_refused(client: Any) -> None:
     values: dict[str, Any] = {"head": {"dropout": 0.5}, "head.lr": 1.0}
     with pytest.raises(Malformed, match="head"):
         client.set(values)
@@ -91,7 +94,7 @@ def test_a_path_inside_another_is_refused(client: Client) -> None:
         client.set({"": {}})
 
 
-def test_the_servers_refusals_are_raised_again(client: Client, freak: Freak) -> None:
+def test_the_servers_refusals_are_raised_again(client: Any, freak: Freak, twin: Twin) -> None:
     with pytest.raises(Rejected) as rejected:
         client.set({"epochs": 0, "head.lr": "x"})
     assert {error["path"] for error in rejected.value.errors} == {"/epochs", "/head/lr"}
@@ -111,20 +114,20 @@ def test_the_servers_refusals_are_raised_again(client: Client, freak: Freak) -> 
     client.set({"epochs": 20}, if_match=revision)
     with pytest.raises(Conflict):
         client.set({"epochs": 30}, if_match=revision)
-    with Client(freak.url, "not the token, no") as stranger, pytest.raises(Unauthorized):
+    with twin(freak.url, "not the token, no") as stranger, pytest.raises(Unauthorized):
         stranger.get()
-    with Client(freak.url) as nobody, pytest.raises(Unauthorized):
+    with twin(freak.url) as nobody, pytest.raises(Unauthorized):
         nobody.get()
-    with Client(freak.url, freak.read_token) as reader:
+    with twin(freak.url, freak.read_token) as reader:
         assert reader.get("epochs") == 20
         with pytest.raises(AccessDenied):
             reader.set({"epochs": 30})
 
 
-def test_a_dead_port_is_unreachable() -> None:
+def test_a_dead_port_is_unreachable(twin: Twin) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        with Client(f"http://127.0.0.1:{held.getsockname()[1]}", "t") as client:
+        with twin(f"http://127.0.0.1:{held.getsockname()[1]}", "t") as client:
             with pytest.raises(Unreachable):
                 client.get()
             with pytest.raises(Unreachable):
@@ -133,21 +136,21 @@ def test_a_dead_port_is_unreachable() -> None:
                 next(client.events())
 
 
-def test_a_dry_run_changes_nothing(client: Client) -> None:
+def test_a_dry_run_changes_nothing(client: Any) -> None:
     foreseen = client.set({"epochs": 20}, dry_run=True)
     assert [(c.path, c.old, c.new) for c in foreseen.changes] == [("/epochs", 10, 20)]
     assert client.get("epochs") == 10
     assert client.receipts() == []
 
 
-def test_a_repeated_key_changes_nothing_twice(client: Client) -> None:
+def test_a_repeated_key_changes_nothing_twice(client: Any) -> None:
     first = client.set({"epochs": 20}, key="mine")
     client.set({"epochs": 30})
     assert client.set({"epochs": 20}, key="mine").id == first.id
     assert client.get("epochs") == 30
 
 
-def test_actions_are_called_with_keywords(freak: Freak, client: Client) -> None:
+def test_actions_are_called_with_keywords(freak: Freak, client: Any) -> None:
     @freak.action
     def add(one: int, other: int = 1) -> int:
         return one + other
@@ -167,15 +170,16 @@ def test_actions_are_called_with_keywords(freak: Freak, client: Client) -> None:
     assert client.run()["id"] == freak.id
 
 
-def test_a_waiting_request_is_waited_for_or_cancelled(served: Serve) -> None:
+def test_a_waiting_request_is_waited_for_or_cancelled(served: Serve, twin: Twin) -> None:
     freak = served(apply="sync")
-    with Client(freak.link) as client:
+    with twin(freak.link) as client:
         first = client.set({"epochs": 20})
         assert not first.settled
         with pytest.raises(TimeoutError, match="accepted"):
             client.wait(first, timeout=0.1)
         freak.sync(step=3)
-        first = client.wait(first)
+        first = client.wait(first.id)
+        assert client.wait(first) is first
         assert first.applied is not None
         assert first.applied.step == 3
         with pytest.raises(RunOver):
@@ -185,12 +189,12 @@ def test_a_waiting_request_is_waited_for_or_cancelled(served: Serve) -> None:
         assert freak.sync() == []
 
 
-def test_writes_go_through_however_many_there_are(freak: Freak, client: Client) -> None:
+def test_writes_go_through_however_many_there_are(freak: Freak, client: Any) -> None:
     receipts = [client.set({"epochs": 1 + index}) for index in range(40)]
     assert [receipt.revision for receipt in receipts] == list(range(1, 41))
 
 
-def test_a_restart_of_the_server_is_not_noticed(freak: Freak, client: Client) -> None:
+def test_a_restart_of_the_server_is_not_noticed(freak: Freak, client: Any) -> None:
     events = client.events("state")
     seen = []
     reader = threading.Thread(target=lambda: seen.extend(next(events) for _ in range(6)))
@@ -203,13 +207,13 @@ def test_a_restart_of_the_server_is_not_noticed(freak: Freak, client: Client) ->
     while reader.is_alive():  # it may have connected after some of them
         client.set({"epochs": client.get("epochs") + 1})
         reader.join(0.2)
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     revisions = [event.data["revision"] for event in seen]
     assert revisions == list(range(revisions[0], revisions[0] + 6))
     assert all(receipt.status == "applied" for receipt in client.receipts())
 
 
-def test_events_end_with_the_run(freak: Freak, client: Client) -> None:
+def test_events_end_with_the_run(freak: Freak, client: Any) -> None:
     events = client.events("receipt", last_id=f"{freak.id}-0")
     client.set({"epochs": 20})
     assert [next(events).data["status"] for _ in range(2)] == ["accepted", "applied"]
@@ -222,15 +226,30 @@ def test_an_unknown_event_type_is_refused(shared_client: Client) -> None:
         next(shared_client.events("gossip"))
 
 
+def test_the_twins_take_the_same_arguments() -> None:
+    for name, method in vars(Client).items():
+        if not name.startswith("_") and callable(method):
+            other = inspect.signature(getattr(AsyncClient, name))
+            assert inspect.signature(method).parameters == other.parameters, name
+
+
 # -- finding -------------------------------------------------------------------------------------
 
 
-def test_the_only_run_is_found_without_a_name(served: Serve) -> None:
+def test_the_only_run_is_found_without_a_name(served: Serve, twin: Twin) -> None:
     freak = served(name="solo")
     for wanted in (None, "solo", freak.id, freak.id[:4]):
-        with Client.find(wanted) as client:
+        with twin.find(wanted) as client:
             assert client.get("epochs") == 10
-            assert client.link == freak.link
+            assert (client.link, client.url) == (freak.link, freak.url)
+            assert client.read_token == freak.read_token
+
+
+def test_a_run_that_is_still_to_come_is_waited_for(served: Serve, twin: Twin) -> None:
+    starting = threading.Timer(0.5, served, kwargs={"name": "late"})
+    starting.start()
+    twin.find("late", wait=60).close()
+    starting.join()
 
 
 def test_a_choice_between_runs_is_listed(served: Serve) -> None:

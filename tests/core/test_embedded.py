@@ -1,5 +1,6 @@
 """The routes inside the user's own app."""
 
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, asynccontextmanager
@@ -10,7 +11,17 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from starlette.exceptions import StarletteDeprecationWarning
 
-from freak_core import Client, ConfigurationError, Freak, PortTaken, Rejected, control
+from freak_core import (
+    Client,
+    ConfigurationError,
+    Freak,
+    PortTaken,
+    Rejected,
+    RunOver,
+    Unreachable,
+    control,
+)
+from freak_core.server.http import HttpServer
 from tests.core.conftest import connection
 from tests.core.steered import Steered
 
@@ -103,6 +114,86 @@ def test_refusals_are_problem_documents(freak: Freak, http: TestClient) -> None:
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["receipt"]["status"] == "rejected"
     assert http.patch("/freak/state", content=b"{", headers={"Content-Type": "text/json"}).status_code == 415
+
+
+def test_every_refusal_of_ours_is_a_problem_document(http: TestClient, freak: Freak) -> None:
+    for route, status in {
+        "series?max_points=x": 422,
+        "run?wait=61": 422,
+        "get_from_path": 422,
+        "receipts/none": 404,
+        "dashboard/none.js": 404,
+        "state?wait=1": 200,
+    }.items():
+        answer = http.get(f"/freak/{route}")
+        assert answer.status_code == status, route
+        if status != 200:
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert answer.json()["detail"]
+
+
+def test_the_pages_are_under_the_prefix_and_only_ours_are_fenced(http: TestClient, app: FastAPI) -> None:
+    with TestClient(app) as anyone:
+        assert anyone.get("/freak/healthz").json() == {"status": "ok"}
+        for page in ("", "docs", "docs/docs.js", "dashboard/style.css"):
+            answer = anyone.get(f"/freak/{page}")
+            assert answer.status_code == 200, page
+            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+            assert anyone.get(f"/freak/{page}", headers={"Origin": "null"}).status_code == 403
+        for route in ("state", "metrics", "openapi.json"):
+            assert anyone.get(f"/freak/{route}").status_code == 401
+    for route in ("state", "metrics", "state/nowhere"):
+        assert http.get(f"/freak/{route}").headers["X-Content-Type-Options"] == "nosniff"
+    assert "X-Content-Type-Options" not in http.get("/own").headers
+    assert "/freak/state/head/lr" not in http.get("/openapi.json").json()["paths"]
+    assert "/state/head/lr" in http.get("/freak/openapi.json").json()["paths"]
+
+
+def test_without_a_prefix_the_apps_own_pages_stay(home: object, closing: ExitStack) -> None:
+    app = FastAPI()
+    freak = closing.enter_context(control(Steered(), app))
+
+    @app.get("/")
+    async def own() -> str:
+        return "mine"
+
+    with TestClient(app, headers={"Authorization": f"Bearer {freak.token}"}) as http:
+        assert http.get("/").json() == "mine"
+        assert http.get("/healthz").status_code == 404
+        assert "Swagger" in http.get("/docs").text
+        assert http.get("/state/epochs").json() == 10
+
+
+def test_the_link_of_an_app_says_no_more_than_is_known(home: object, closing: ExitStack) -> None:
+    somewhere = closing.enter_context(control(Steered(), FastAPI(), prefix="/freak"))
+    assert (somewhere.url, somewhere.link) == ("/freak", f"/freak/#token={somewhere.token}")
+    told = closing.enter_context(control(Steered(), FastAPI(), prefix="/freak", host="localhost", port=8000))
+    assert told.link == f"http://localhost:8000/freak/#token={told.token}"
+    told.serve()
+    with Client(told.link) as client:
+        assert client.get("epochs") == 10
+        assert next(client.events(last_id="other-0")).type == "reset"
+
+
+def test_a_client_that_comes_after_the_end_is_told_so(home: object, app: FastAPI, closing: ExitStack) -> None:
+    """The user's server goes on when the run is over; nobody shall ask it for ever."""
+    freak = closing.enter_context(control(Steered(), app))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = HttpServer(app, listener, "error", users_own=True)
+    server.start()
+    closing.callback(server.stop, 2.0)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    client = closing.enter_context(Client(url, freak.token))
+    client.set({"epochs": 20})
+    freak.stop()
+    everything = list(client.events(last_id=f"{freak.id}-0"))
+    assert [event.type for event in everything] == ["receipt", "state", "receipt", "run"]
+    assert list(client.events(last_id=everything[-1].id)) == []
+    assert [event.type for event in client.events(last_id="another-0")] == ["reset"]
+    with pytest.raises(RunOver):
+        client.wait_for(step=10)
+    with pytest.raises(Unreachable, match="gone"):
+        client.set({"epochs": 30})
 
 
 def test_events_are_told_and_end_with_the_run(freak: Freak, http: TestClient) -> None:

@@ -22,6 +22,7 @@ PUBLIC = [
     "AccessDenied",
     "Action",
     "Applied",
+    "AsyncClient",
     "ChangedValue",
     "Client",
     "ConfigurationError",

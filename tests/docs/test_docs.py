@@ -13,8 +13,11 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from freak_core import Client, Freak, Receipt
+from freak_core import AsyncClient, Client, Freak, Receipt
 from freak_core.cli.app import app
+from freak_core.receipts import now
+from freak_core.server.prometheus import GAUGES, exposition
+from tests.core.steered import Steered
 from tests.lightning.conftest import Training
 
 ROOT = Path(__file__).parents[2]
@@ -145,6 +148,30 @@ def test_every_command_and_option_is_documented() -> None:
                 assert f"`{option}" in page, f"{command.name} {option}"
 
 
+def test_the_curl_lines_of_the_http_page_answer(environment: dict[str, str]) -> None:
+    script = next(text for name, text in SHELL if name.startswith("http.md") and "curl" in text)
+    with Freak(port=0, token=TOKEN).control(Steered()) as freak:
+        freak.publish(step=3)
+        shell = subprocess.run(
+            ["bash", "-euc", script],
+            env={**environment, "RUN": freak.url},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=True,
+        )
+    assert '"step":3' in shell.stdout
+    assert "\nfreak_step 3.0\n" in shell.stdout
+    assert f'etag: "{freak.id}-0"' in shell.stdout
+
+
+def test_the_metrics_page_lists_every_metric() -> None:
+    page = (ROOT / "docs" / "http.md").read_text()
+    text = exposition({fact: 1 for _, fact, _ in GAUGES} | {"started_at": now()}, {"a": 1}, {"b": 1.0}, {})
+    for name in re.findall(r"^# TYPE (\w+)", text, re.MULTILINE):
+        assert f"`{name}`" in page, name
+
+
 def test_the_remaining_shell_blocks_name_what_there_is() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     makefile = (ROOT / "Makefile").read_text()
@@ -182,8 +209,11 @@ def test_every_route_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_every_public_client_method_has_a_docstring() -> None:
-    public = [name for name in vars(Client) if not name.startswith("_")]
-    assert all(getattr(Client, name).__doc__ for name in public)
+    public = {name for name in vars(Client) if not name.startswith("_")}
+    assert public == {name for name in vars(AsyncClient) if not name.startswith("_")}
+    for name in public:
+        assert getattr(Client, name).__doc__
+        assert getattr(AsyncClient, name).__doc__
 
 
 def test_links_between_pages_lead_somewhere() -> None:

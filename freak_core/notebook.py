@@ -1,0 +1,58 @@
+"""How a notebook shows things: as tables of HTML. What comes from a run is escaped."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+from freak_core import paths
+
+
+class State(dict[str, Any]):
+    """A state as a dict, which a notebook shows as a table of paths and values."""
+
+    def _repr_html_(self) -> str:
+        return table(leaves(self))
+
+
+def leaves(value: Any, path: paths.Path = ()) -> Iterable[tuple[str, Any]]:
+    """Yield path, with dots, and value of everything in a JSON value that holds nothing else."""
+    if isinstance(value, Mapping | list) and value:
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in items:
+            yield from leaves(item, (*path, str(key)))
+    else:
+        yield paths.to_dots(path), value
+
+
+def table(rows: Iterable[tuple[Any, ...]], *, head: Iterable[str] = ()) -> str:
+    """Return a table; the first cell of each row is what the row is about."""
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    lines = [f"<tr>{titles}</tr>"] if titles else []
+    for name, *cells in rows:
+        data = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
+        lines.append(f"<tr><th style='text-align:left'>{escape(str(name))}</th>{data}</tr>")
+    return f"<table>{''.join(lines)}</table>"
+
+
+def run_page(run: Mapping[str, Any], state: Mapping[str, Any], url: str) -> str:
+    """Return what there is to say about a run, with a link that holds no token."""
+    where = ", ".join(
+        f"{name} {run[name]}" for name in ("phase", "epoch", "step") if run.get(name) is not None
+    )
+    stalled = " <b>stalled</b>" if run.get("stalled") else ""
+    address = escape(url, quote=True)
+    link = f" <a href='{address}/'>{address}</a>" if url.startswith("http") else f" {address}"
+    return (
+        f"<p><b>{escape(str(run.get('name')))}</b> {escape(where)}{stalled}{link}</p>{table(leaves(state))}"
+    )
+
+
+def receipt_page(line: str, rows: Iterable[tuple[Any, ...]]) -> str:
+    """Return a receipt: its line, and a table of old and new values."""
+    changed = table(rows, head=("path", "old", "new"))
+    return f"<p>{escape(line)}</p>{changed}"
+
+
+def sorry(who: str, why: object) -> str:
+    """Return what is shown in place of a run that does not answer."""
+    return f"<p><b>{escape(who)}</b> {escape(str(why))}</p>"

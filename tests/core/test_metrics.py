@@ -1,0 +1,179 @@
+"""The numbers of a run: for Prometheus, and how far and how fast it is."""
+
+import math
+import time
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
+
+from freak_core import Freak
+from freak_core.server.ledger import Ledger
+from freak_core.server.pace import Pace
+from freak_core.server.prometheus import exposition
+from tests.core.conftest import Connect, Serve
+from tests.core.steered import Steered
+
+
+def families(text: str) -> dict[str, Metric]:
+    return {family.name: family for family in text_string_to_metric_families(text)}
+
+
+def samples(text: str, name: str) -> dict[str, float]:
+    """Return the values of a family by the value of their only label."""
+    return {"".join(sample.labels.values()): sample.value for sample in families(text)[name].samples}
+
+
+def scraped(http: httpx.Client) -> str:
+    answer = http.get("metrics")
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return answer.text
+
+
+def test_prometheus_reads_the_run(served: Serve, connect: Connect) -> None:
+    freak = served(Steered(password=SecretStr("1234")), apply="sync", name='odd "name"\n')
+    http = connect(freak, freak.read_token)
+    owner = connect(freak)
+    freak.phase("training", total_steps=100)
+    owner.patch("state", json={"epochs": 0})
+    owner.patch("state", json={"epochs": 20})
+    freak.sync(step=5)
+    owner.patch("state?at_step=90", json={"epochs": 30})
+    freak.publish(step=5, epoch=2, loss=0.25)
+    freak.log({"loss": 0.5, "val/\\acc": float("nan")}, step=6)
+    while "nan" not in scraped(http).lower():
+        pass
+    text = scraped(http)
+    for family, value in {"step": 5, "epoch": 2, "revision": 1, "stalled": 0, "pending_requests": 1}.items():
+        assert samples(text, f"freak_{family}") == {"": value}
+    assert samples(text, "freak_receipts") == {"applied": 1, "rejected": 1, "failed": 0, "cancelled": 0}
+    assert families(text)["freak_receipts"].type == "counter"
+    metrics = samples(text, "freak_metric")
+    assert metrics.pop("loss") == 0.5
+    assert math.isnan(metrics.pop("val/\\acc"))
+    assert samples(text, "freak_state") == {
+        "epochs": 20, "head.lr": 0.1, "head.hidden.0": 32, "head.hidden.1": 16,
+        "weights.a/b": 1, "weights.c\\.d": 2, "weights.ü": 3,
+    }  # fmt: skip
+    info = families(text)["freak_run_info"].samples[0].labels
+    assert (info["name"], info["phase"], info["id"]) == ('odd "name"\n', "training", freak.id)
+    assert abs(samples(text, "freak_start_time_seconds")[""] - time.time()) < 600
+    assert "1234" not in text
+
+
+def test_numbers_of_every_kind_are_written_as_prometheus_reads_them() -> None:
+    state = {
+        "big": 10**400,
+        "low": -(10**400),
+        "on": True,
+        "off": False,
+        "text": "1",
+        "none": None,
+        "e": 1e-300,
+    }
+    text = exposition({}, state, {"a\nb": 1.0}, {"expired": 3})
+    found = samples(text, "freak_state")
+    assert found == {"big": math.inf, "low": -math.inf, "on": 1, "off": 0, "e": 1e-300}
+    assert samples(text, "freak_metric") == {"a\nb": 1.0}
+    assert samples(text, "freak_receipts")["expired"] == 3
+    assert "freak_step" not in families(text)
+
+
+def test_run_says_what_waits_and_how_long_it_will_take(served: Serve, connect: Connect) -> None:
+    freak = served(apply="sync")
+    http = connect(freak)
+    waiting = [http.patch("state", json={"epochs": epochs}).json()["id"] for epochs in (1, 2)]
+    run = http.get("run").json()
+    assert (run["pending"], run["eta_s"]) == (2, None)
+    http.delete(f"receipts/{waiting[0]}")
+    assert http.get("run").json()["pending"] == 1
+    freak.phase("training", total_steps=1000, epochs=3)
+    freak.publish(step=10)
+    http.get("run?wait=30&step=10")
+    freak.publish(step=20)
+    run = http.get("run?wait=30&step=20").json()
+    assert run["eta_s"] == pytest.approx(980 / run["steps_per_second"])
+    assert run["epochs"] == 3
+
+
+def test_a_wait_for_the_run_is_checked(shared: httpx.Client) -> None:
+    for query in ("wait=61", "wait=-1", "wait=nan", "wait=1&step=-1", "wait=1&epoch=x"):
+        answer = shared.get(f"run?{query}")
+        assert answer.status_code == 422
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json()["detail"]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("freak_core.server.pace.time", clock)
+    return clock
+
+
+def test_the_time_to_the_end_follows_the_pace(clock: Clock) -> None:
+    pace = Pace()
+    assert pace.facts({"eta_s": 7})["eta_s"] == 7
+    for step in (0, 10, 20):
+        pace.note(step)
+        clock.now += 2
+    clock.now -= 2
+
+    def eta(**run: Any) -> Any:
+        return pace.facts(run)["eta_s"]
+
+    assert eta(total_steps=100, step=20) == 16
+    assert eta(total_steps=10, step=20) == 0
+    assert eta(total_steps="many", step=20) is None
+    assert eta(step=20, eta_s=3) == 3
+    assert eta(total_steps=100, step=20, phase="finished") is None
+
+
+def test_a_run_stalls_but_not_once_it_has_ended(clock: Clock) -> None:
+    pace = Pace()
+    pace.note(1)
+    clock.now += 93
+    assert pace.facts({"phase": "training"})["stalled"]
+    assert not pace.facts({"phase": "finished"})["stalled"]
+
+
+def test_what_waits_is_never_forgotten() -> None:
+    def receipt(number: int, status: str) -> dict[str, Any]:
+        return {"id": str(number), "seq": number, "status": status}
+
+    ledger = Ledger([receipt(1, "accepted")], keep=3)
+    for number in range(2, 10):
+        ledger.note(receipt(number, "applied"))
+    assert [r["seq"] for r in ledger.since(0)] == [1, 8, 9]
+    assert (ledger.pending, ledger.ended["applied"]) == (1, 8)
+    ledger.note(receipt(1, "failed"))
+    ledger.note(receipt(1, "failed"))
+    assert (ledger.pending, ledger.ended["failed"]) == (0, 1)
+
+
+def test_a_new_server_counts_what_the_old_one_did(freak: Freak, http: httpx.Client) -> None:
+    import os
+    import signal
+
+    http.patch("state", json={"epochs": 20})
+    before = samples(scraped(http), "freak_receipts")
+    assert freak.server_pid is not None
+    os.kill(freak.server_pid, signal.SIGKILL)
+    after = None
+    while after is None:
+        try:
+            after = samples(scraped(http), "freak_receipts")
+        except httpx.TransportError:
+            continue
+    assert after == before
