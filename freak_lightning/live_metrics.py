@@ -4,11 +4,9 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.loggers import Logger
-
 from freak_core import Freak
 from freak_lightning.control_callback import ControlCallback
+from freak_lightning.namespace import LightningModule, Logger, Trainer
 
 
 class LiveMetrics(ControlCallback):

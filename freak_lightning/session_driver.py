@@ -15,11 +15,10 @@ seen all of them.
 
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import restore_from
 from freak_lightning.exact_point import is_optimizer_boundary, restore_loader_position, validation_due
+from freak_lightning.namespace import Callback, LightningModule, Trainer
 from freak_lightning.rng_states import KEY
 from freak_lightning.session import ControlSession
 from freak_lightning.unused_hooks import hide_unused_hooks, show_hooks

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
-
 from freak_core import Failed, Rejected
 from freak_lightning.control_callback import ControlCallback, action
+from freak_lightning.namespace import LightningModule, Trainer
 from freak_lightning.not_yet import NotYet
 from freak_lightning.rng_states import collect_rng_states, restore_rng_states
 
