@@ -1,35 +1,45 @@
 """The namespace: Lightning as ``lightning.pytorch``, as ``pytorch_lightning``, or as both.
 
 The two are distributions of the same code with different classes, and the ``Trainer`` of either may be the
-one that fits. Before 2.6 it takes only callbacks of its own kind. So ours derive from every kind that is
-installed; importing the second one costs little after the first.
+one that fits. From 2.6 on it takes callbacks of the other kind; before, only its own, so ours derive from
+every kind that may be asked for. No more than needed is imported: the second one takes over the first one's
+log.
 """
 
-from contextlib import suppress
+import sys
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
+
+_NAMESPACES = {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}
+"""Where the callbacks are, by distribution."""
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, LightningModule, Trainer
     from lightning.pytorch.loggers import Logger
     from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 else:
-    _installed = []
-    for _name in ("lightning.pytorch", "pytorch_lightning"):
-        with suppress(ModuleNotFoundError):
-            _installed.append(import_module(_name))
-    if not _installed:
-        raise ImportError("freak_lightning needs Lightning: pip install 'freak-control[lightning]'")
-    Callback = type("Callback", tuple(each.Callback for each in _installed), {"__module__": __name__})
-    Logger = type("Logger", tuple(each.loggers.Logger for each in _installed), {"__module__": __name__})
-    LightningModule, Trainer = _installed[0].LightningModule, _installed[0].Trainer
-    rank_zero_info, rank_zero_warn = (
-        getattr(_installed[0].utilities, name) for name in ("rank_zero_info", "rank_zero_warn")
-    )
+
+    def _version(distribution: str) -> tuple[int, ...]:
+        try:
+            return tuple(int(part) for part in metadata.version(distribution).split(".")[:2])
+        except metadata.PackageNotFoundError:
+            return ()
+
+    def _needed() -> list[str]:
+        installed = {place: _version(name) for name, place in _NAMESPACES.items() if _version(name)}
+        if not installed:
+            raise ImportError("freak_lightning needs Lightning: pip install 'freak-control[lightning]'")
+        needed = [place for place in installed if place in sys.modules or installed[place] < (2, 6)]
+        return needed or list(installed)[:1]
+
+    _modules = [import_module(place) for place in _needed()]
+    Callback = type("Callback", tuple(each.Callback for each in _modules), {"__module__": __name__})
+    Logger = type("Logger", tuple(each.loggers.Logger for each in _modules), {"__module__": __name__})
+    LightningModule, Trainer = _modules[0].LightningModule, _modules[0].Trainer
+    rank_zero_info = _modules[0].utilities.rank_zero_info
+    rank_zero_warn = _modules[0].utilities.rank_zero_warn
 
 __all__ = ["Callback", "LightningModule", "Logger", "Trainer", "rank_zero_info", "rank_zero_warn"]
-
-_NAMESPACES = ("lightning", "pytorch_lightning")
 
 
 def is_a(value: Any, name: str) -> bool:

@@ -14,7 +14,8 @@ KEY = "freak_rng_states"
 
 def collect_rng_states() -> str:
     """Return the states of this process's generators (Python, NumPy, torch, CUDA), as text."""
-    name, keys, *rest = np.random.get_state()
+    state: Any = np.random.get_state()
+    name, keys, *rest = state
     return json.dumps(
         {
             "python": random.getstate(),

@@ -10,6 +10,7 @@ from freak_core import Receipt
 from tests.lightning.asking import Ask, asking, patch
 from tests.lightning.tiny import (
     KNOWN_WARNINGS,
+    NEEDS_2_6,
     TinyModel,
     fit,
     plain_loader,

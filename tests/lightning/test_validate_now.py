@@ -11,7 +11,16 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from freak_core import Write
 from freak_lightning import CheckpointNow, ValidateNow
 from tests.lightning.asking import Ask, checkpoint
-from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, resumable_loader, same, tiny_trainer, weights
+from tests.lightning.tiny import (
+    KNOWN_WARNINGS,
+    NEEDS_2_6,
+    TinyModel,
+    fit,
+    resumable_loader,
+    same,
+    tiny_trainer,
+    weights,
+)
 
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
 
@@ -40,7 +49,9 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("mode", [pytest.param(m, marks=NEEDS_2_6) if m == "every-hour" else m for m in MODES])
+@pytest.mark.parametrize(
+    "mode", [pytest.param(m, marks=NEEDS_2_6) if m == "every-hour" else m for m in MODES]
+)
 def test_there_is_one_more_validation_and_nothing_else_changes(mode: str) -> None:
     settings = MODES[mode]
     control, asked, untouched = ValidateNow(), Validations(), Validations()
