@@ -20,7 +20,7 @@ from tests.lightning.tiny import (
     weights,
 )
 
-pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
+pytestmark = [*KNOWN_WARNINGS, pytest.mark.every_lightning, pytest.mark.usefixtures("home")]
 
 MODEL = partial(TinyModel, dropout=0.5)
 

@@ -20,7 +20,7 @@ from freak_lightning.live_metrics import LiveMetrics
 from tests.lightning.asking import Ask, asking, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
 
-pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
+pytestmark = [*KNOWN_WARNINGS, pytest.mark.every_lightning, pytest.mark.usefixtures("home")]
 
 
 class Look(Callback):
