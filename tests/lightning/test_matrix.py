@@ -6,25 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.lightning.matrix import (
-    EXAMPLE,
-    MODES,
-    STRATEGIES,
-    Cells,
-    Outcome,
-    cells_of,
-    documented,
-    run,
-    table,
-)
+from tests.lightning.matrix import EXAMPLE, MODES, STRATEGIES, run
+from tests.lightning.matrix_table import Cells, Outcome, cells_of, documented, table
 
-pytestmark = [pytest.mark.ranks, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ranks, pytest.mark.timeout(1000)]
 
-BY_HAND = {
-    "TrainerOverride": "gradient_clip_val=0.5 cannot be: with manual optimization that is up to training_step"
-}
-"""What is refused in manual mode."""
-
+BY_HAND = "gradient_clip_val=0.5 cannot be: with manual optimization that is up to training_step"
+"""What TrainerOverride refuses in manual mode."""
 
 EVERY_LIGHTNING = ("single device", "ddp")
 """The strategies under which other versions and namespaces are tried."""
@@ -76,5 +64,5 @@ def test_the_control_of_the_docs_that_is_tried_here_too_has_at_most_eight_lines(
 
 
 def test_the_table_in_the_docs_says_so(trainings: dict[str, Future[Path]]) -> None:
-    """``python -m tests.lightning.matrix`` writes it anew."""
+    """``python -m tests.lightning.matrix_table`` writes it anew."""
     assert table({key: told for s in STRATEGIES for key, told in cells(s, trainings).items()}) == documented()
