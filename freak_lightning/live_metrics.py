@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from freak_core import Freak, Receipt, Rejected
+from freak_core import Freak, Receipt, Rejected, Store
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.metric_tap import MetricTap, is_at_hand
@@ -55,18 +55,22 @@ class LiveMetrics(ControlCallback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Log the rates of this step, and what was asked for since the last."""
-        if not trainer.is_global_zero:
-            return
+        session = self.session
+        if session is None or session.freak is None:
+            return  # only global rank zero has a server, and logs
         step = trainer.fit_loop.epoch_loop._batches_that_stepped
-        self._log_receipts(trainer, step)
-        if trainer._logger_connector.should_update_logs and step != self._rates_logged_at:
+        if session.store.receipts.written != self._receipts_seen:
+            self._log_receipts(trainer, session.store, step)
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and (step + 1) % every == 0 and step != self._rates_logged_at:
             self._rates_logged_at = step
             self._log(self._chosen(trainer), self._rates(trainer), step)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log what was asked for last, such as the stop."""
-        if trainer.is_global_zero:
-            self._log_receipts(trainer, trainer.fit_loop.epoch_loop._batches_that_stepped)
+        if self.session is not None and self.session.freak is not None:
+            step = trainer.fit_loop.epoch_loop._batches_that_stepped
+            self._log_receipts(trainer, self.session.store, step)
 
     def _chosen(self, trainer: Trainer) -> list[Logger]:
         return trainer.loggers if self.loggers else [each for each in trainer.loggers if _is_ours(each)]
@@ -89,13 +93,10 @@ class LiveMetrics(ControlCallback):
                     break  # optimizers that cannot be watched have the schedule's
         return [[group.get("lr") for group in each.param_groups] for each in trainer.optimizers]
 
-    def _log_receipts(self, trainer: Trainer, step: int) -> None:
-        history = self.session.store.receipts if self.session is not None else None
-        if history is None or history.written == self._receipts_seen or not self.loggers:
-            return
-        self._receipts_seen = history.written
-        own = [each for each in trainer.loggers if not _is_ours(each)]
-        for receipt in history.since(0):
+    def _log_receipts(self, trainer: Trainer, store: Store, step: int) -> None:
+        self._receipts_seen = store.receipts.written
+        own = [each for each in trainer.loggers if not _is_ours(each)] if self.loggers else []
+        for receipt in store.receipts.since(0):
             if receipt.status == "applied" and receipt.id not in self._told:
                 self._told.add(receipt.id)
                 self._log(own, dict(_numbers(receipt)), step)
