@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LIGHTNINGS := lowest alone
 VENDORED := freak_core/server/dashboard/vendor
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench vendor clean
+.PHONY: help setup demo test lightnings lint bench vendor clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -30,6 +31,14 @@ test: $(READY) lint  ## lint, types and every test
 		test -z "$$missing" || { echo "the tests of browser and terminal need it: installing Debian's$$missing" >&2; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory lightnings
+
+lightnings: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## the tests that matter, with the lowest Lightning and with pytorch_lightning alone
+	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q -m every_lightning tests/lightning || exit; done
+
+$(VENV)-%/.ready: $(READY) tests/lightning/other_lightning.py
+	$(BIN)/python -m tests.lightning.other_lightning $(@D) $*
+	@touch $@
 
 lint: $(READY)  ## ruff, mypy --strict and the import rules
 	$(BIN)/ruff check .
@@ -45,4 +54,4 @@ vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
 		raise SystemExit(npm([*at, "ci"]) or npm([*at, "run", "build"]))'
 
 clean:  ## forget the virtual environment and the caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LIGHTNINGS:%=$(VENV)-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

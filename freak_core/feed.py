@@ -67,14 +67,21 @@ class Feed:
         """Tell an event that must arrive."""
         if kind == "run":
             self.facts = {**self.facts, **data}
+            pending = self._progress
+            if pending is not None:  # on what this says too, it is out of date
+                rest = {key: value for key, value in pending["data"].items() if key not in data}
+                self._progress = {**pending, "data": rest}
         self._put({"type": "event", "event": kind, "data": data})
 
     def measure(self, kind: EventType, data: dict[str, Any]) -> None:
         """Tell an event that may be dropped when there are too many."""
         message = {"type": "event", "event": kind, "data": data}
         if kind == "progress":
+            told = {key: value for key, value in data.items() if value is not None}
+            pending = self._progress
+            message["data"] = told if pending is None else {**pending["data"], **told}
             self._progress = message  # the newest supersedes all before it
-            self.facts = {**self.facts, **{key: value for key, value in data.items() if value is not None}}
+            self.facts = {**self.facts, **told}
         else:
             self._may.append(message)
         if not self._rung:
@@ -198,7 +205,7 @@ class Feed:
             message["data"]["journal"] = _health(safe)
         elif message["event"] in ("run", "metrics", "progress"):
             message["data"] = _plain(message["data"])
-            if "phase" in message["data"] and self._journal is not None:
+            if message["event"] == "run" and "phase" in message["data"] and self._journal is not None:
                 self._journal.append({"at": now(), **message["data"]})
         self._seq += 1
         message["seq"] = self._seq

@@ -258,10 +258,12 @@ class Freak:
         carry_out, applied = self._store.carry_out, Applied(step=step, epoch=epoch)
         return [carry_out(entry, applied) for entry in self._store.take(step, epoch)]
 
-    def publish(self, *, step: int | None = None, epoch: int | None = None, **metrics: float) -> None:
-        """Tell how far the program is, and metrics; costs an append, drops when nobody keeps up."""
-        if self._feed is not None and (step, epoch) != (None, None):
-            self._feed.measure("progress", {"step": step, "epoch": epoch})
+    def publish(
+        self, *, step: int | None = None, epoch: int | None = None, phase: str | None = None, **metrics: float
+    ) -> None:
+        """Tell how far the program is, a phase it passes through, and metrics; drops when nobody keeps up."""
+        if self._feed is not None and (step, epoch, phase) != (None, None, None):
+            self._feed.measure("progress", {"step": step, "epoch": epoch, "phase": phase})
         self.log(metrics, step=step)
 
     def log(self, metrics: Mapping[str, float], *, step: int | None = None) -> None:

@@ -116,10 +116,13 @@ class ReceiptHistory:
 
     def __init__(self, keep: int = 1000) -> None:
         self._keep = keep
+        self.written = 0
+        """How often a receipt was put: whether there is news, at no cost."""
         self._by_id: OrderedDict[str, Receipt] = OrderedDict()
 
     def put(self, receipt: Receipt) -> None:
         """Remember a receipt, in place of an older version of it."""
+        self.written += 1
         self._by_id[receipt.id] = receipt
         if len(self._by_id) > self._keep:
             oldest = next((key for key, kept in self._by_id.items() if kept.settled), None)

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
-from lightning.pytorch import Trainer
+
+from freak_lightning.namespace import Trainer
 
 
 class Agreement(Protocol):

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
-
 from freak_core import Failed, Refused, Store, Write, plain
 from freak_lightning.control_callback import ControlCallback
+from freak_lightning.namespace import LightningModule, Trainer
 from freak_lightning.not_yet import NotYet
 
 logger = logging.getLogger("freak")

@@ -3,12 +3,12 @@
 import os
 from typing import Annotated, Any
 
-from lightning.pytorch import LightningModule, Trainer
 from pydantic import Field
 
 from freak_core import Freak
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback, action
+from freak_lightning.namespace import LightningModule, Trainer
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._=-]{0,99}$")]
 """A file name without folders: a request never chooses where to write."""

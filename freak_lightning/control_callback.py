@@ -4,12 +4,11 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from freak_core import ConfigurationError, Freak
 from freak_lightning.cadence import Sync
+from freak_lightning.namespace import Callback, LightningModule, Trainer, rank_zero_warn
 from freak_lightning.point import Point
 
 if TYPE_CHECKING:

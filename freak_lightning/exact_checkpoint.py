@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, Trainer
-
 from freak_core import Failed, Refused
 from freak_lightning.agreement import Agreement
 from freak_lightning.exact_point import epoch_done, save_checkpoint, why_not_exact
+from freak_lightning.namespace import Callback, Trainer
 from freak_lightning.rng_states import KEY, collect_rng_states, restore_rng_states
 
 logger = logging.getLogger("freak")

@@ -21,7 +21,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from freak_lightning.namespace import Callback, LightningModule, Trainer
 
 
 def is_optimizer_boundary(trainer: Trainer) -> bool:

@@ -3,13 +3,12 @@
 import os
 from typing import Any, Literal
 
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_info
 from pydantic import Field
 
 from freak_core import Failed, Freak, Refused, Rejected
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback, Section
+from freak_lightning.namespace import LightningModule, Trainer, rank_zero_info
 from freak_lightning.point import Point
 
 

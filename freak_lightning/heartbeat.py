@@ -4,10 +4,9 @@ import signal
 import time
 from collections.abc import Callable
 
-from lightning.pytorch import Trainer
-
 from freak_lightning.agreement import Agreement
 from freak_lightning.deferred_signal import DeferredSignal
+from freak_lightning.namespace import Trainer
 
 PERIOD = 0.25
 """Seconds between two beats: what a request waits, and far less than any collective's timeout."""

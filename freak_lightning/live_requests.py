@@ -4,11 +4,10 @@ import json
 import time
 from typing import Any
 
-from lightning.pytorch import Trainer
-
 from freak_core import Store
 from freak_lightning.agreement import Agreement
 from freak_lightning.cadence import Cadence, Sync
+from freak_lightning.namespace import Trainer
 from freak_lightning.point import Point
 
 Shared = list[dict[str, Any]]

@@ -3,12 +3,12 @@
 from functools import partial
 from typing import Any, Self, cast
 
-from lightning.pytorch import LightningModule, Trainer
 from pydantic import BaseModel, Field, create_model, model_validator
 
 from freak_core import ConfigurationError, Freak
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import Section
+from freak_lightning.namespace import LightningModule, Trainer
 from freak_lightning.param_group_control import Names, ParamGroupControl
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, Any, cast
 
-from lightning.pytorch import LightningModule, Trainer
 from pydantic import BaseModel, Field, create_model
 from torch import Tensor
 
 from freak_core import Rejected
 from freak_lightning.control_callback import Section
+from freak_lightning.namespace import LightningModule, Trainer
 from freak_lightning.param_group_control import Names, ParamGroupControl
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from lightning.pytorch import LightningModule, Trainer
-
 from freak_core import Rejected
 from freak_lightning.control_callback import ControlCallback
+from freak_lightning.namespace import LightningModule, Trainer
 from freak_lightning.param_group_overlay import ParamGroupOverlay
 
 Names = dict[tuple[int, int], str]

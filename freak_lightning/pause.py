@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
 from pydantic import Field
 
 from freak_lightning.control_callback import ControlCallback, Section
 from freak_lightning.graceful_stop import GracefulStop
+from freak_lightning.namespace import LightningModule, Trainer
 from freak_lightning.point import Point
 
 

@@ -7,12 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Trainer
-from lightning.pytorch.utilities import rank_zero_warn
-
 from freak_core import ConfigurationError, Store, Write
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.live_requests import Shared
+from freak_lightning.namespace import Trainer, rank_zero_warn, version_of
 from freak_lightning.point import Point
 
 BY = "replay"
@@ -105,12 +103,15 @@ class ReplayedRequests:
 
 def facts_of(trainer: Trainer) -> dict[str, Any]:
     """Return what a replay must have in common with the run it repeats."""
-    versions = {name: metadata.version(name) for name in ("torch", "lightning")}
     return {
         "world_size": trainer.world_size,
         "max_epochs": trainer.max_epochs,
         "max_steps": trainer.max_steps,
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": metadata.version("torch"),
+            "lightning": version_of(trainer),
+        },
     }
 
 

@@ -2,11 +2,11 @@
 
 import base64
 import json
+import random
 from typing import Any
 
 import numpy as np
 import torch
-from lightning.fabric.utilities.seed import _collect_rng_states, _set_rng_states
 
 KEY = "freak_rng_states"
 """Where they are in a checkpoint."""
@@ -14,13 +14,13 @@ KEY = "freak_rng_states"
 
 def collect_rng_states() -> str:
     """Return the states of this process's generators (Python, NumPy, torch, CUDA), as text."""
-    states = _collect_rng_states(include_cuda=False)
-    name, keys, *rest = states["numpy"]
+    state: Any = np.random.get_state()
+    name, keys, *rest = state
     return json.dumps(
         {
-            "python": states["python"],
+            "python": random.getstate(),
             "numpy": [name, _packed(torch.from_numpy(keys.view(np.uint8))), *rest],
-            "torch": _packed(states["torch"]),
+            "torch": _packed(torch.get_rng_state()),
             # Only the device in use: asking for all would make a context on each.
             "cuda": _packed(torch.cuda.get_rng_state()) if torch.cuda.is_initialized() else None,  # type: ignore[no-untyped-call]
         }
@@ -34,14 +34,11 @@ def restore_rng_states(text: str) -> None:
         ValueError: the text does not come from ``collect_rng_states``.
     """
     states = json.loads(text)
+    version, internal, gauss = states["python"]
+    random.setstate((version, tuple(internal), gauss))
     name, keys, *rest = states["numpy"]
-    _set_rng_states(
-        {
-            "python": states["python"],
-            "numpy": (name, _unpacked(keys).numpy().view(np.uint32), *rest),
-            "torch": _unpacked(states["torch"]),
-        }
-    )
+    np.random.set_state((name, _unpacked(keys).numpy().view(np.uint32), *rest))
+    torch.set_rng_state(_unpacked(states["torch"]))
     if states["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(_unpacked(states["cuda"]))
 

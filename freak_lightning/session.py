@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import BaseModel
 
 from freak_core import (
@@ -29,6 +27,7 @@ from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import ExactCheckpoint
 from freak_lightning.heartbeat import Heartbeat
 from freak_lightning.live_requests import LiveRequests, Shared
+from freak_lightning.namespace import LightningModule, Trainer, rank_zero_warn
 from freak_lightning.point import Point
 from freak_lightning.replay import Replay, ReplayedRequests, facts_of
 from freak_lightning.state_root import actions_of, only_one, root_of, sections_of, start_of

@@ -15,11 +15,11 @@ seen all of them.
 
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import restore_from
 from freak_lightning.exact_point import is_optimizer_boundary, restore_loader_position, validation_due
+from freak_lightning.horizon import horizon
+from freak_lightning.namespace import Callback, LightningModule, Trainer
 from freak_lightning.rng_states import KEY
 from freak_lightning.session import ControlSession
 from freak_lightning.unused_hooks import hide_unused_hooks, show_hooks
@@ -34,6 +34,8 @@ class SessionDriver(Callback):
         self._validated = False
         self._validates = False
         self._rng_states: dict[str, Any] | None = None
+        self._horizon: dict[str, Any] = {}
+        self._epoch: int | None = None
 
     @classmethod
     def attach(cls, trainer: Trainer) -> None:
@@ -61,6 +63,7 @@ class SessionDriver(Callback):
         self._validates = trainer.strategy.reduce_boolean_decision(here, all=True)
         if self._session is not None:
             self._session.start()
+            self._tell_horizon(trainer)
         states, self._rng_states = self._rng_states, None
         restore_from(states, trainer)
 
@@ -87,23 +90,53 @@ class SessionDriver(Callback):
         self._session.progress()
         if not is_optimizer_boundary(trainer):
             return
+        if self._epoch != trainer.current_epoch:
+            self._tell_horizon(trainer)
         if self._session.idle(last_batch=trainer.is_last_batch):
             return  # whether a validation is due is not worth asking
         self._due_after_validation = self._validates and validation_due(trainer)
         if not self._due_after_validation:
             after_validation, self._validated = self._validated, False
-            self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=after_validation)
+            self._at_boundary(trainer, after_validation=after_validation)
             self._due_after_validation = self._session.deferred  # an action has asked for a validation
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell it."""
+        self._pass_through("sanity checking")
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell it."""
+        if not trainer.sanity_checking:
+            self._pass_through("validating")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Control point after a validation within training."""
         if self._session is None or trainer.sanity_checking:
             return
+        self._pass_through("training")
         # By the clock, on which ranks do not agree: the next step is the point for whoever waits now.
         self._validated = self._session.waiting
         if self._due_after_validation:
             self._due_after_validation = self._validated = False
-            self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=True)
+            self._at_boundary(trainer, after_validation=True)
+
+    def _at_boundary(self, trainer: Trainer, *, after_validation: bool) -> None:
+        if self._session is not None:
+            self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=after_validation)
+            self._tell_horizon(trainer)
+
+    def _pass_through(self, phase: str) -> None:
+        if self._session is not None and self._session.freak is not None:
+            self._session.freak.publish(phase=phase)
+
+    def _tell_horizon(self, trainer: Trainer) -> None:
+        """Tell how far the fit means to go, where that is news."""
+        freak = self._session.freak if self._session is not None else None
+        self._epoch = trainer.current_epoch
+        now = horizon(trainer) if freak is not None else {}
+        if freak is not None and now != self._horizon:
+            freak.phase("training", **now)
+        self._horizon = now
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Control point of every strategy."""

@@ -4,11 +4,11 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
 from pydantic import BaseModel, ConfigDict, create_model
 
 from freak_core import Action, ConfigurationError
 from freak_lightning.control_callback import ControlCallback
+from freak_lightning.namespace import LightningModule, Trainer
 
 
 def sections_of(controls: Sequence[ControlCallback]) -> dict[str, ControlCallback]:

@@ -3,12 +3,11 @@
 from functools import partial
 from typing import Annotated, Any, cast
 
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from pydantic import AfterValidator, BaseModel, Field, create_model
 
 from freak_core import Rejected
 from freak_lightning.control_callback import ControlCallback, Section
+from freak_lightning.namespace import LightningModule, Trainer, is_a
 
 
 class TrainerSettings(Section):
@@ -144,7 +143,7 @@ def _why_not(name: str, value: Any, trainer: Trainer) -> str | None:
         if trainer.strategy.handles_gradient_accumulation:
             return f"{type(trainer.strategy).__name__} accumulates by itself"
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
-        if any(isinstance(callback, GradientAccumulationScheduler) for callback in callbacks):
+        if any(is_a(callback, "GradientAccumulationScheduler") for callback in callbacks):
             return "GradientAccumulationScheduler decides it"
     if name == "check_val_every_n_epoch":
         return _why_no_such_epochs(value, trainer)

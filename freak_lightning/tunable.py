@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_warn
 from pydantic import BaseModel
 
 from freak_core import ConfigurationError, Freak, Rejected, Store
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback, snake_case
+from freak_lightning.namespace import LightningModule, Trainer, rank_zero_warn
 
 
 class Tunable(ControlCallback):

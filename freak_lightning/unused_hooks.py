@@ -6,7 +6,7 @@ and six hooks a batch that is a tenth of a step of 1 ms. It leaves out what is n
 
 from collections.abc import Iterable
 
-from lightning.pytorch import Callback
+from freak_lightning.namespace import Callback
 
 EVERY_BATCH = (
     "on_train_batch_start",

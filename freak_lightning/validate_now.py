@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
-
 from freak_core import Failed, Rejected
 from freak_lightning.control_callback import ControlCallback, action
+from freak_lightning.namespace import LightningModule, Trainer
 from freak_lightning.not_yet import NotYet
 from freak_lightning.rng_states import collect_rng_states, restore_rng_states
 
@@ -117,5 +116,11 @@ def _why_not(trainer: Trainer) -> str | None:
 
 def _metrics(trainer: Trainer) -> dict[str, float]:
     """Return what the validation that has just ended logged. May run a collective: all ranks call it."""
-    metrics = trainer._logger_connector.metrics["callback"]
-    return {name: float(value) for name, value in metrics.items()}
+    results: Any = trainer._results
+    metrics: dict[str, float] = {}
+    for loader in (None, *range(trainer.fit_loop.epoch_loop.val_loop.num_dataloaders)):
+        results.dataloader_idx = loader  # of several, each has its own
+        told = results.metrics(on_step=False)["callback"]
+        metrics |= {name: float(value) for name, value in told.items()}
+    results.dataloader_idx = None
+    return metrics

@@ -1,0 +1,35 @@
+"""Where only ``pytorch_lightning`` is installed, the tests mean it when they say ``lightning.pytorch``."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+class Alias(MetaPathFinder, Loader):
+    """Finds ``lightning.pytorch`` and what is in it as the modules of ``pytorch_lightning``."""
+
+    def __init__(self) -> None:
+        self.specs: dict[str, ModuleSpec | None] = {}
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name == "lightning" or name.startswith("lightning.pytorch") else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        inside = spec.name.removeprefix("lightning").removeprefix(".pytorch")
+        module = importlib.import_module("pytorch_lightning" + inside)
+        self.specs[module.__name__] = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave the module as it was: it is executed already."""
+        module.__spec__ = self.specs[module.__name__]
+
+
+if importlib.util.find_spec("lightning") is None:
+    import freak_lightning  # noqa: F401 - it must find its namespace by itself
+
+    sys.meta_path.append(Alias())

@@ -6,7 +6,7 @@ from pathlib import Path
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.distributed.fsdp import fully_shard
 
-from tests.lightning.test_strategies import steer
+from tests.lightning.test_sharded import steer
 from tests.lightning.tiny import TinyModel
 
 

@@ -18,6 +18,7 @@ from freak_lightning.exact_point import (
 )
 from tests.lightning.tiny import (
     KNOWN_WARNINGS,
+    NEEDS_2_6,
     Rows,
     SaveAt,
     TinyModel,
@@ -128,6 +129,7 @@ def test_a_stop_validates_once_more_and_the_resumed_run_does_not_miss_any(tmp_pa
     assert seen(fit(resume=save.path)) == (12, 2)
 
 
+@NEEDS_2_6
 def test_a_stop_does_not_outlive_its_fit(tmp_path: Path) -> None:
     """A stopped trainer can be fitted again: Lightning clears the flag."""
     trainer = fit([SaveAt(tmp_path / "stop.ckpt", epoch=0, batch=3, stop=True)], limit_val_batches=0)
@@ -239,6 +241,7 @@ def test_weights_alone_can_be_saved_and_nothing_stays_behind(tmp_path: Path) -> 
     assert "optimizer_states" not in stored
 
 
+@NEEDS_2_6
 @pytest.mark.parametrize("wanted", [False, True])
 def test_a_validation_by_the_clock_is_never_called_due(wanted: bool) -> None:
     """Ranks have clocks of their own; a stop is the same on all."""

@@ -10,6 +10,7 @@ from freak_core import Receipt
 from tests.lightning.asking import Ask, asking, patch
 from tests.lightning.tiny import (
     KNOWN_WARNINGS,
+    NEEDS_2_6,
     TinyModel,
     fit,
     plain_loader,
@@ -19,7 +20,7 @@ from tests.lightning.tiny import (
     weights,
 )
 
-pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
+pytestmark = [*KNOWN_WARNINGS, pytest.mark.every_lightning, pytest.mark.usefixtures("home")]
 
 MODEL = partial(TinyModel, dropout=0.5)
 
@@ -87,6 +88,7 @@ def test_a_stop_after_a_validation_that_never_comes_is_refused(tmp_path: Path) -
     assert "no validation" in ask.receipt().error["detail"]  # type: ignore[index]
 
 
+@NEEDS_2_6
 def test_a_validation_by_the_clock_ends_a_stop_that_waits_for_it(tmp_path: Path) -> None:
     ask, callbacks = asking(tmp_path, (0, 3, stop(after="validation")))
     trainer = fit(callbacks, val_check_interval="00:00:00:00", check_val_every_n_epoch=None)

@@ -7,13 +7,24 @@ from typing import Any
 
 import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from freak_core import Write
 from freak_lightning import CheckpointNow, ValidateNow
 from tests.lightning.asking import Ask, checkpoint
-from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, resumable_loader, same, tiny_trainer, weights
+from tests.lightning.tiny import (
+    KNOWN_WARNINGS,
+    NEEDS_2_6,
+    TinyModel,
+    fit,
+    plain_loader,
+    resumable_loader,
+    same,
+    tiny_trainer,
+    weights,
+)
 
-pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
+pytestmark = [*KNOWN_WARNINGS, pytest.mark.every_lightning, pytest.mark.usefixtures("home")]
 
 VALIDATE = Write("action", name="validate", body={})
 MODEL = partial(TinyModel, dropout=0.5)  # draws random numbers in every step
@@ -40,7 +51,9 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "mode", [pytest.param(m, marks=NEEDS_2_6) if m == "every-hour" else m for m in MODES]
+)
 def test_there_is_one_more_validation_and_nothing_else_changes(mode: str) -> None:
     settings = MODES[mode]
     control, asked, untouched = ValidateNow(), Validations(), Validations()
@@ -59,6 +72,39 @@ def test_there_is_one_more_validation_and_nothing_else_changes(mode: str) -> Non
     assert steered.check_val_every_n_epoch == plain.check_val_every_n_epoch
     if mode == "every-hour":
         assert steered._last_val_time == steered._train_start_time  # type: ignore[attr-defined]
+
+
+def test_the_last_batch_of_an_epoch_without_validation_is_as_good_as_any() -> None:
+    control, asked, untouched = ValidateNow(), Validations(), Validations()
+    ask = Ask(control, (0, 7, VALIDATE))
+    steered = fit([ask, control, asked], model=MODEL, check_val_every_n_epoch=2)
+    plain = fit([untouched], model=MODEL, check_val_every_n_epoch=2)
+    assert (untouched.steps, asked.steps) == ([16], [8, 16])
+    assert ask.receipt().result["extra"] is True
+    assert same(weights(steered), weights(plain))
+    assert (steered.val_check_batch, steered.check_val_every_n_epoch) == (plain.val_check_batch, 2)
+
+
+class TwoLoaders(TinyModel):
+    """Validates on two loaders and counts the batches of each."""
+
+    def validation_step(self, batch: Tensor, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self.seen = [*getattr(self, "seen", []), dataloader_idx]
+        super().validation_step(batch, batch_idx)
+
+
+def test_all_validation_loaders_are_used_once() -> None:
+    control = ValidateNow()
+    ask = Ask(control, (0, 4, VALIDATE))
+    model = TwoLoaders()
+    trainer = tiny_trainer([ask, control], max_epochs=1, check_val_every_n_epoch=2)
+    trainer.fit(model, resumable_loader(), [plain_loader(2), plain_loader(1)])
+    assert model.seen == [0, 0, 1]
+    assert ask.receipt().result["metrics"].keys() == {
+        "val_loss/dataloader_idx_0",
+        "val_loss/dataloader_idx_1",
+    }
+    assert trainer.check_val_every_n_epoch == 2
 
 
 def test_where_a_validation_is_due_anyway_there_is_no_other_one() -> None:

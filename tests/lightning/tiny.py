@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from lightning.pytorch import Callback, LightningModule, Trainer, __version__, seed_everything
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchdata.stateful_dataloader import StatefulDataLoader
@@ -24,6 +24,9 @@ KNOWN_WARNINGS = [
     pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
 ]
 """Marks that silence what Lightning and torchdata say in every fit: ``pytestmark = KNOWN_WARNINGS``."""
+
+NEEDS_2_6 = pytest.mark.skipif(__version__ < "2.6", reason="Lightning has this from 2.6 on")
+"""Marks what an older Lightning cannot do, whatever we do."""
 
 Configure = Callable[[Sequence[torch.nn.Parameter]], Any]
 """From the model's parameters to whatever ``configure_optimizers`` may return."""

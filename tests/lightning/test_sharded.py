@@ -1,4 +1,4 @@
-"""Stop, a held rate, a validation, a checkpoint reach both ranks under every strategy of a CPU."""
+"""A sharded training, resumed from the checkpoint that was asked for."""
 
 import json
 import os
@@ -21,8 +21,6 @@ pytestmark = [
     *KNOWN_WARNINGS,
     pytest.mark.ranks,
     pytest.mark.usefixtures("home"),
-    pytest.mark.filterwarnings("ignore:It is recommended to use .self.log"),
-    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning"),
 ]
 
 
@@ -94,12 +92,6 @@ def check(out: Path) -> None:
     assert save["result"]["path"] == str(out / "asked.ckpt")
     for result in (save["result"], stopped["result"]["checkpoint"]):
         assert Path(result["path"]).exists()
-
-
-@pytest.mark.parametrize("strategy", ["ddp_fork", "ddp_notebook", "ddp_spawn"])
-def test_requests_reach_both_ranks(strategy: str, tmp_path: Path) -> None:
-    steer(tmp_path, strategy=strategy)
-    check(tmp_path)
 
 
 def test_requests_reach_both_ranks_of_a_sharded_model_and_a_resume_knows_them(tmp_path: Path) -> None:

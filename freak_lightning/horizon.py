@@ -1,0 +1,41 @@
+"""The horizon: how far a fit means to go, as far as anyone can know."""
+
+from math import ceil
+from typing import Any
+
+from freak_lightning.namespace import Trainer
+
+
+def horizon(trainer: Trainer) -> dict[str, Any]:
+    """Return ``total_steps`` (optimizer steps, earlier runs included) and ``max_epochs``; None for no limit.
+
+    Call it while training. A stop, ``EarlyStopping`` or ``max_time`` may end a fit sooner. With manual
+    optimization the steps to come are estimated from those done.
+    """
+    max_epochs = trainer.max_epochs if trainer.max_epochs not in (None, -1) else None
+    limits = [trainer.max_steps] if trainer.max_steps != -1 else []
+    by_epochs = None if max_epochs is None else _steps_in(max_epochs, trainer)
+    if by_epochs is not None:
+        limits.append(by_epochs)
+    return {"total_steps": min(limits, default=None), "max_epochs": max_epochs}
+
+
+def _steps_in(epochs: int, trainer: Trainer) -> int | None:
+    """Return the optimizer steps until the end of so many epochs, or None where an epoch has no end."""
+    batches = trainer.num_training_batches
+    if batches == float("inf"):
+        return None
+    loop = trainer.fit_loop.epoch_loop
+    done = loop.batch_progress.current.ready
+    ended = done >= batches  # the epoch is counted when its hooks are through
+    here = 0 if ended else int(batches) - done
+    later = max(0, epochs - trainer.current_epoch - 1)
+    if trainer.lightning_module.automatic_optimization:
+        every = trainer.accumulate_grad_batches
+        begun = 0 if ended else done // every
+        steps_here = 0 if ended else ceil(batches / every) - begun
+        return trainer.global_step + steps_here + later * ceil(batches / every)
+    trained = loop.total_batch_idx + 1
+    if trained <= 0 or not trainer.global_step:
+        return None
+    return trainer.global_step + round((here + later * int(batches)) * trainer.global_step / trained)

@@ -1,0 +1,52 @@
+"""The tap: a logger of the trainer that passes what is logged on to Freak."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from freak_core import Freak
+from freak_lightning.namespace import Logger
+
+
+class MetricTap(Logger):
+    """A logger that passes metrics on to Freak; on ranks without a server it does nothing.
+
+    Lightning has made floats of what it logs itself. What others log is passed on where reading it makes
+    nobody wait: a tensor on a GPU is left out.
+    """
+
+    def __init__(self, freak: Freak | None, save_dir: str) -> None:
+        super().__init__()
+        self._freak = freak
+        self._save_dir = save_dir
+
+    @property
+    def name(self) -> str:
+        """Return the logger's name."""
+        return "freak"
+
+    @property
+    def version(self) -> str:
+        """Return the logger's version."""
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        """Return where the trainer would save without loggers."""
+        return self._save_dir
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Pass metrics on."""
+        if self._freak is not None:
+            told = {name: value for name, value in metrics.items() if name != "epoch" and is_at_hand(value)}
+            self._freak.log(told, step=step)
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Leave hyperparameters to the other loggers."""
+
+
+def is_at_hand(value: Any) -> bool:
+    """Whether a value can be read without waiting for a device."""
+    return not isinstance(value, Tensor) or value.device.type == "cpu"
