@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint bench soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -35,6 +35,10 @@ lint: $(READY)  ## ruff, mypy --strict and the import rules
 
 bench: $(READY)  ## what remote control costs a training, as ratios measured side by side
 	$(BIN)/python -m tests.benchmarks
+
+soak: $(READY)  ## the long proofs: a pause of 3 minutes, 1,000 random requests on 2 and 4 ranks
+	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
+		tests/lightning/test_pause.py -k 'random or outlive'
 
 clean:  ## forget the virtual environment and the caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
