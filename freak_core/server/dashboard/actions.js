@@ -2,7 +2,7 @@
 
 import { Arguments, argumentsOf, read } from "./arguments.js";
 import { Dialog, confirmed } from "./dialog.js";
-import { Outcome, useRequest } from "./request.js";
+import { Outcome, useRequest } from "./asking.js";
 import { actions, writable } from "./run.js";
 import { html, useState } from "./vendor.js";
 import { parts, reasons } from "./wording.js";

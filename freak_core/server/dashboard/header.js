@@ -45,14 +45,14 @@ export function Header() {
     <div class="bar">
       <h1 title=${run.id && `run ${run.id}, process ${run.pid}`}>${run.name ?? "Freak"}</h1>
       <${Badge} />
-      <dl class="facts">${told(run).map(([what, text, title]) => html`
-        <div key=${what} title=${title}><dt>${what}</dt><dd>${text}</dd></div>`)}
-      </dl>
       <div class="settings">
         <button type="button" class="quiet" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${showShortcuts}>?</button>
         <${ThemeSwitch} />
       </div>
     </div>
+    <dl class="facts">${told(run).map(([what, text, title]) => html`
+      <div key=${what} title=${title}><dt>${what}</dt><dd>${text}</dd></div>`)}
+    </dl>
     ${run.total_steps > 0 && run.step != null && html`<progress aria-label="Progress" max=${run.total_steps} value=${run.step} />`}
     <${Trouble} />
   </header>`;

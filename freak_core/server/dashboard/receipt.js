@@ -2,7 +2,7 @@
 
 import { absolute, ago } from "./clock.js";
 import { confirmed } from "./dialog.js";
-import { Outcome, useRequest } from "./request.js";
+import { Outcome, useRequest } from "./asking.js";
 import { etag, state, writable } from "./run.js";
 import { canUndo, changedSince, undoPatch } from "./undo.js";
 import { html } from "./vendor.js";

@@ -1,7 +1,7 @@
 // Stop: says what will happen before it does, and can be taken back until then.
 
 import { Dialog } from "./dialog.js";
-import { Outcome, useRequest } from "./request.js";
+import { Outcome, useRequest } from "./asking.js";
 import { facts, newestFirst, state, writable } from "./run.js";
 import { html, useState } from "./vendor.js";
 import { reasons } from "./wording.js";
@@ -24,7 +24,7 @@ function StopDialog({ request, onClose }) {
   const set = (name, value) => setWish({ ...wish, [name]: value });
   async function submit(event) {
     event.preventDefault();
-    const answer = await request.ask("PATCH", "state", { stop: wish }, { note: wish.reason });
+    const answer = await request.ask("PATCH", "state", { stop: wish });
     if (answer.ok) onClose();
     else setProblem(answer.problem);
   }
@@ -63,11 +63,10 @@ export function StopNotice() {
   </div>`;
 }
 
-/** The button and its dialog; `open` and `setOpen` belong to the controls, whose key opens it too. */
-export function Stop({ open, setOpen }) {
-  const request = useRequest();
+/** The button and its dialog; `request` and `open` belong to the controls. */
+export function Stop({ request, open, setOpen }) {
   return html`
     <button type="button" class="danger" disabled=${!writable.value} title="Ends the training at a good moment, saved (s)" onClick=${() => setOpen(true)}>Stop…</button>
-    <${Outcome} request=${request} done=${(receipt) => (receipt.result?.stop?.stops ? "will stop" : "done")} />
+    ${request.told && (request.busy || request.problem) && html`<${Outcome} request=${request} />`}
     ${open && html`<${StopDialog} request=${request} onClose=${() => setOpen(false)} />`}`;
 }

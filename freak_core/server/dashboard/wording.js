@@ -25,14 +25,22 @@ export function where({ applied }) {
 
 /** Return what a request is about. */
 export function subject({ kind, name, path, changes, by }) {
-  if (kind === "action") return by === "program" ? name : `call ${name}`;
+  if (kind === "action") return ["program", "freak"].includes(by) ? name : `call ${name}`;
   if (kind === "reset") return `reset ${dotted(path)}`;
   const touched = changes.length ? changes.map((change) => dotted(change.path)) : [dotted(path)];
   return `set ${touched.slice(0, 3).join(", ")}${touched.length > 3 ? `, and ${touched.length - 3} more` : ""}`;
 }
 
+/** Return a number as short as six digits say it. */
+const short = (number) => (Number.isInteger(number) ? number : Number(number.toPrecision(6)));
+
+const spaced = (key) => key.replaceAll("_", " ");
+
 /** Return the parts of a result, as `[what, text]`. */
-export const parts = (result) =>
-  result !== null && typeof result === "object" && !Array.isArray(result)
-    ? Object.entries(result).map(([key, thing]) => [key.replaceAll("_", " "), typeof thing === "string" ? thing : value(thing)])
-    : [["result", typeof result === "string" ? result : value(result)]];
+export function parts(result, what = "") {
+  if (result !== null && typeof result === "object" && !Array.isArray(result)) {
+    return Object.entries(result).flatMap(([key, thing]) => parts(thing, key.startsWith(what) ? spaced(key) : `${what} ${spaced(key)}`));
+  }
+  const text = typeof result === "number" ? String(short(result)) : typeof result === "string" ? result : value(result);
+  return [[what || "result", text]];
+}
