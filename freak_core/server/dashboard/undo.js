@@ -31,6 +31,7 @@ export const changedSince = ({ changes }, state) =>
 export function undoPatch({ changes }, state) {
   const target = structuredClone(state);
   for (const { path, old } of changes) {
+    if (old === null && at(state, path) == null) continue; // whether None or gone
     const keys = pieces(path);
     const last = keys.pop();
     let parent = target;
