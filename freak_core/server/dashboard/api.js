@@ -1,5 +1,6 @@
 // Requests to the server. All URLs are relative, so that any prefix or tunnel works.
 
+import { parse, stringify } from "./json.js";
 import { authorization } from "./token.js";
 
 /** Fetch a route; the caller reads the response. Rejects where the server can't be reached. */
@@ -9,7 +10,7 @@ export const call = (route, options = {}) =>
 /** Return the JSON of a route; throws an Error with `status` where the server refuses. */
 export async function get(route) {
   const response = await call(route);
-  if (response.ok) return response.json();
+  if (response.ok) return route === "state" ? parse(await response.text()) : response.json();
   const problem = await response.json().catch(() => ({}));
   throw Object.assign(new Error(problem.detail ?? response.statusText), { status: response.status, problem });
 }
@@ -29,7 +30,7 @@ export async function send(method, route, body, { note, ifMatch, dryRun, wait, k
   if (wait) options.set("wait", wait);
   const query = options.size ? `?${options}` : "";
   try {
-    const response = await call(route + query, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    const response = await call(route + query, { method, headers, body: body === undefined ? undefined : stringify(body) });
     const answer = await response.json();
     return response.ok
       ? { ok: true, status: response.status, receipt: answer, problem: null }

@@ -1,6 +1,7 @@
 // Follows the run: one snapshot, then every event. Reconnects by itself and catches up where it was.
 
 import { call, get } from "./api.js";
+import { parse } from "./json.js";
 import { actions, connection, ended, facts, schema, takeFacts, takeReceipts, takeState } from "./run.js";
 import { loadSeries, takeMetrics } from "./series.js";
 
@@ -41,7 +42,7 @@ async function follow(lastId, seen) {
     buffer = blocks.pop();
     for (const block of blocks) {
       const field = (name) => block.match(new RegExp(`^${name}: ?(.*)$`, "m"))?.[1];
-      const data = field("data") && JSON.parse(field("data"));
+      const data = field("data") && (field("event") === "state" ? parse : JSON.parse)(field("data"));
       if (data && field("event") === "reset") await snapshot(); // more was missed than the server remembers
       else if (data) take(field("event"), data);
       if (field("id")) seen(field("id"));

@@ -8,8 +8,9 @@ export const ENDED = ["finished", "failed", "interrupted"];
 export const connection = signal("connecting");
 /** What `GET /run` answers: name, phase, step, world_size, … */
 export const facts = signal({});
-/** The state as JSON, and its revision. */
+/** The state as JSON, the same with every number as it was written (see json.js), and its revision. */
 export const state = signal(null);
+export const exact = signal(null);
 export const revision = signal(0);
 /** ETag of that revision, for If-Match. */
 export const etag = computed(() => `"${facts.value.id}-${revision.value}"`);
@@ -36,7 +37,8 @@ export function takeReceipts(news) {
 export function takeState({ revision: number, value }) {
   batch(() => {
     revision.value = number;
-    state.value = value;
+    exact.value = value;
+    state.value = JSON.parse(JSON.stringify(value));
   });
 }
 
