@@ -1,9 +1,14 @@
 // Follows the run: one snapshot, then every event. Reconnects by itself and catches up where it was.
 
 import { call, get } from "./api.js";
+<<<<<<< HEAD
 import {
   actions, connection, denial, ended, facts, heardAt, newest, receipts, schema, takeFacts, takeProgress, takeReceipts, takeState,
 } from "./run.js";
+=======
+import { parse } from "./json.js";
+import { actions, connection, ended, facts, schema, takeFacts, takeReceipts, takeState } from "./run.js";
+>>>>>>> dash-form
 import { loadSeries, takeMetrics } from "./series.js";
 import { takeFragment } from "./token.js";
 import { batch } from "./vendor.js";
@@ -68,7 +73,7 @@ async function follow(lastId, seen) {
     buffer = blocks.pop();
     for (const block of blocks) {
       const field = (name) => block.match(new RegExp(`^${name}: ?(.*)$`, "m"))?.[1];
-      const data = field("data") && JSON.parse(field("data"));
+      const data = field("data") && (field("event") === "state" ? parse : JSON.parse)(field("data"));
       if (data && field("event") === "reset") await snapshot(); // more was missed than the server remembers
       else if (data) take(field("event"), data);
       if (field("id")) seen(field("id"));

@@ -14,8 +14,9 @@ export const heardAt = signal(Date.now());
 export const facts = signal({});
 /** When `seconds_since_progress` was true, in milliseconds since the epoch. */
 export const factsAt = signal(Date.now());
-/** The state as JSON, and its revision. */
+/** The state as JSON, the same with every number as it was written (see json.js), and its revision. */
 export const state = signal(null);
+export const exact = signal(null);
 export const revision = signal(0);
 /** ETag of that revision, for If-Match. */
 export const etag = computed(() => `"${facts.value.id}-${revision.value}"`);
@@ -47,7 +48,8 @@ export function takeReceipts(news) {
 export function takeState({ revision: number, value }) {
   batch(() => {
     revision.value = number;
-    state.value = value;
+    exact.value = value;
+    state.value = JSON.parse(JSON.stringify(value));
   });
 }
 

@@ -19,9 +19,13 @@ function mergePatch(before, after) {
   return patch;
 }
 
+/** Whether JavaScript has rounded something in it. */
+const rounded = (thing) =>
+  typeof thing === "number" ? Number.isInteger(thing) && !Number.isSafeInteger(thing) : thing !== null && typeof thing === "object" && Object.values(thing).some(rounded);
+
 /** Whether a receipt tells all that undoing it needs. */
 export const canUndo = ({ status, changes }) =>
-  status === "applied" && changes.length > 0 && !changes.some(({ old, new: now }) => JSON.stringify([old, now]).includes(MASK));
+  status === "applied" && changes.length > 0 && !changes.some(({ old, new: now }) => rounded(old) || JSON.stringify([old, now]).includes(MASK));
 
 /** Return the paths of a receipt that something has changed since; some of them may be old again. */
 export const changedSince = ({ changes }, state) =>
