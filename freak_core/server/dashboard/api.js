@@ -10,15 +10,9 @@ export const call = (route, options = {}) =>
   fetch(route, { ...options, headers: { ...authorization(), ...options.headers } });
 
 /** Return the JSON of a route; throws an Error with `status` where the server refuses. */
-<<<<<<< HEAD
 export async function get(route, options) {
   const response = await call(route, options);
-  if (response.ok) return response.json();
-=======
-export async function get(route) {
-  const response = await call(route);
   if (response.ok) return route === "state" ? parse(await response.text()) : response.json();
->>>>>>> dash-form
   const problem = await response.json().catch(() => ({}));
   throw Object.assign(new Error(problem.detail ?? response.statusText), { status: response.status, problem });
 }
@@ -40,8 +34,7 @@ export async function send(method, route, body, { note, ifMatch, dryRun, wait, k
   if (dryRun) options.set("dry_run", "true");
   if (wait) options.set("wait", wait);
   const query = options.size ? `?${options}` : "";
-<<<<<<< HEAD
-  const request = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
+  const request = { method, headers, body: body === undefined ? undefined : stringify(body) };
   for (let attempt = 0; ; attempt += 1) {
     try {
       const response = await call(route + query, request);
@@ -55,16 +48,6 @@ export async function send(method, route, body, { note, ifMatch, dryRun, wait, k
       }
       await new Promise((resolve) => setTimeout(resolve, REPEAT_AFTER_MS[attempt]));
     }
-=======
-  try {
-    const response = await call(route + query, { method, headers, body: body === undefined ? undefined : stringify(body) });
-    const answer = await response.json();
-    return response.ok
-      ? { ok: true, status: response.status, receipt: answer, problem: null }
-      : { ok: false, status: response.status, receipt: answer.receipt ?? null, problem: answer };
-  } catch {
-    return { ok: false, status: 0, receipt: null, problem: { title: "not reached", detail: "the server does not answer", errors: [] } };
->>>>>>> dash-form
   }
 }
 

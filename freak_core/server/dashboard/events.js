@@ -1,14 +1,10 @@
 // Follows the run: one snapshot, then every event. Reconnects by itself and catches up where it was.
 
 import { call, get } from "./api.js";
-<<<<<<< HEAD
+import { parse } from "./json.js";
 import {
   actions, connection, denial, ended, facts, heardAt, newest, receipts, schema, takeFacts, takeProgress, takeReceipts, takeState,
 } from "./run.js";
-=======
-import { parse } from "./json.js";
-import { actions, connection, ended, facts, schema, takeFacts, takeReceipts, takeState } from "./run.js";
->>>>>>> dash-form
 import { loadSeries, takeMetrics } from "./series.js";
 import { takeFragment } from "./token.js";
 import { batch } from "./vendor.js";
