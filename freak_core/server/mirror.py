@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from freak_core.errors import NotFound, Unreachable, refusal
-from freak_core.series import History, Series
+from freak_core.server.series import History, Series
 from freak_core.wire import Message
 
 ANSWER_WITHIN = 10.0
@@ -78,7 +78,8 @@ class Mirror:
         self.ended = False
         self._pace = Pace()
         self.series = Series()
-        self.series.load(message["series"])
+        for told in message["history"]:
+            self.series.note(**told)
         for event in self.events:
             if event["event"] == "metrics":
                 self.series.note(event["data"]["step"], event["data"]["at"], event["data"]["values"])

@@ -12,10 +12,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from freak_core import paths
 from freak_core.errors import Conflict, Malformed, RunOver, refusal
-from freak_core.series import Axis
 from freak_core.server.events import Names, stream, wanted_types
 from freak_core.server.limits import WriteLimit, json_body, wait_seconds
 from freak_core.server.mirror import Mirror
+from freak_core.server.series import Axis
 
 OPTIONS = ("wait", "dry_run", "note", "at_step", "at_epoch", "value")
 """Query parameters of a write; ``value`` is one of Freak 0.0.2's."""

@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import json
 import math
 import os
 import signal
@@ -17,7 +16,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from freak_core import Client, Freak
-from freak_core.series import History, Series, thin
+from freak_core.history import History
+from freak_core.server.series import Series, thin
 
 values = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 points = st.lists(st.tuples(st.integers(0, 10**6), st.floats(0, 1e9), values), max_size=300)
@@ -74,15 +74,27 @@ def test_what_is_no_number_is_left_out() -> None:
     assert found == {"flag": True, "huge": 10**400, "inf": None}
 
 
-def test_a_dumped_series_goes_on_where_it_was() -> None:
-    series, other = Series(keep=20), Series(keep=20)
-    for step in range(100):
-        series.note(step, step / 2, {"loss": -step})
-    other.load(json.loads(json.dumps(series.dump())))
-    for each, step in itertools.product((series, other), range(100, 200)):
-        each.note(step, step / 2, {"loss": -step})
-    assert other.dump() == series.dump()
-    assert isinstance(series.copy()["loss"], History)
+def test_old_metrics_are_every_nth_of_their_kind() -> None:
+    """Rare metrics are not crowded out by frequent ones, and each says for how many it stands."""
+    history, series = History(keep=100), Series()
+    for seq in range(10_000):
+        values = {"loss": seq} if seq % 1000 else {"loss": seq, "val": seq}
+        history.note({"seq": seq, "data": {"step": seq, "at": seq / 2, "values": values}})
+    for told in history.told():
+        series.note(**told)
+    found = series.copy()
+    assert [point[0] for point in found["val"].points] == list(range(0, 10_000, 1000))
+    steps = [point[0] for point in found["loss"].points]
+    assert steps == sorted(set(steps))
+    assert 60 <= len(steps) <= 110
+    assert {told["stands_for"] for told in history.told()} == {1, 128}
+
+
+def test_a_program_that_always_names_new_metrics_does_not_fill_the_memory() -> None:
+    history = History()
+    for seq in range(1000):
+        history.note({"seq": seq, "data": {"step": seq, "at": 0.0, "values": {f"metric {seq}": 0.0}}})
+    assert len(history.told()) == 200
 
 
 class Empty(BaseModel):

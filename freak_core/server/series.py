@@ -30,27 +30,23 @@ class Series:
         self._keep_in_all = keep_in_all
         self._histories: dict[str, History] = {}
 
-    def note(self, step: int | None, at: float, values: Mapping[str, Any]) -> None:
-        """Remember the values of some metrics; what is no number is left out."""
+    def note(self, step: int | None, at: float, values: Mapping[str, Any], stands_for: int = 1) -> None:
+        """Remember the values of some metrics; what is no number is left out.
+
+        ``stands_for`` says of how many points this one is left, where they were thinned before.
+        """
         for name, value in values.items():
             if value is None or isinstance(value, int | float):
                 if name not in self._histories:
                     self._histories[name] = History()
                 finite = value is not None and abs(value) < math.inf
-                self._histories[name].add((step, at, value if finite else None), self._share())
+                point = (step, at, value if finite else None)
+                self._histories[name].add(point, stands_for, self._share())
 
     def copy(self, names: Iterable[str] | None = None) -> "dict[str, History]":
         """Return the histories of some metrics, or of all, as they are now."""
         wanted = self._histories if names is None else [n for n in names if n in self._histories]
         return {name: self._histories[name].copy() for name in wanted}
-
-    def dump(self) -> dict[str, Any]:
-        """Return everything as JSON, for ``load``."""
-        return {name: history.dump() for name, history in self._histories.items()}
-
-    def load(self, dumped: Mapping[str, Any]) -> None:
-        """Take over what another series has dumped."""
-        self._histories.update({name: History(**history) for name, history in dumped.items()})
 
     def _share(self) -> int:
         return max(10, min(self._keep, self._keep_in_all // len(self._histories)))
@@ -63,30 +59,24 @@ class History:
     again and again, would fade away.
     """
 
-    def __init__(
-        self, points: Iterable[Sequence[Any]] = (), ordinals: Iterable[int] = (), told: int = 0
-    ) -> None:
-        self.points: list[Point] = [(step, at, value) for step, at, value in points]
-        self._ordinals = array("Q", ordinals)
-        self._told = told
+    def __init__(self) -> None:
+        self.points: list[Point] = []
+        self._ordinals = array("Q")
+        self._told = 0
 
-    def add(self, point: Point, keep: int) -> None:
+    def add(self, point: Point, stands_for: int, keep: int) -> None:
         """Remember a point, and no more than ``keep`` of all."""
         self.points.append(point)
         self._ordinals.append(self._told)
-        self._told += 1
+        self._told += stands_for
         if len(self.points) > keep:
             self._take(thin(self.points, self._ordinals, max(5, keep // 2)))
 
     def copy(self) -> "History":
         """Return a history of its own with the same points."""
-        copied = History(told=self._told)
-        copied.points, copied._ordinals = self.points[:], self._ordinals[:]
+        copied = History()
+        copied.points, copied._ordinals, copied._told = self.points[:], self._ordinals[:], self._told
         return copied
-
-    def dump(self) -> dict[str, Any]:
-        """Return everything as JSON, for the constructor."""
-        return {"points": self.points[:], "ordinals": list(self._ordinals), "told": self._told}
 
     def read(self, at_most: int, axis: Axis, since: float, until: float) -> list[Point]:
         """Return the points after ``since`` and up to ``until``, at most ``at_most``, five or more.
