@@ -35,7 +35,7 @@ class Training:
     def __init__(self, folder: Path) -> None:
         self.said = ""
         command = [sys.executable, str(ROOT / "examples" / "digits.py"), "--ranks", "2", "--name", "digits"]
-        command += ["--epochs", "100", "--step-seconds", "0.05", "--dir", str(folder)]
+        command += ["--epochs", "1000", "--step-seconds", "0.05", "--dir", str(folder)]
         self._terminal, inner = pty.openpty()
         environment = {**os.environ, "FREAK_HOME": str(folder / "home"), "FREAK_PORT": "0"}
         self._process = subprocess.Popen(
