@@ -36,7 +36,7 @@ export function inside(place, key, raw) {
   if (!place.held && !place.entry && !place.sent && !Array.isArray(place.value)) return statePlace(at, raw, live, place.root);
   const value = Object(place.value)[key];
   const set = (part) => place.set(replaced(place.value, key, part));
-  return { at, raw, live, root: place.root, held: true, value, set, drop: () => set(live), differs: !same(value, live) };
+  return { at, raw, live, root: place.root, held: true, value, set, drop: () => set(live), differs: live !== undefined && !same(value, live) };
 }
 
 /** Return the value of a place with the edits that are staged inside of it. */
