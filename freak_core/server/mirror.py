@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from freak_core.errors import NotFound, Unreachable, refusal
-from freak_core.server.series import Point, Series
+from freak_core.server.series import History, Series
 from freak_core.wire import Message
 
 ANSWER_WITHIN = 10.0
@@ -78,6 +78,8 @@ class Mirror:
         self.ended = False
         self._pace = Pace()
         self.series = Series()
+        for told in message["history"]:
+            self.series.note(**told)
         for event in self.events:
             if event["event"] == "metrics":
                 self.series.note(event["data"]["step"], event["data"]["at"], event["data"]["values"])
@@ -127,10 +129,12 @@ class Mirror:
         with self._lock:
             return {**self.run, "revision": self.revision, **self._pace.facts()}
 
-    def points(self, names: list[str] | None, since: int, max_points: int) -> dict[str, list[Point]]:
-        """Return the history of metrics by name (``Series.read``)."""
+    def histories(self, names: str | None) -> dict[str, History]:
+        """Return the history of every metric, or of those named, separated by commas."""
         with self._lock:
-            return self.series.read(names, since, max_points)
+            if names is None:
+                return self.series.copy()
+            return self.series.copy([names]) or self.series.copy(names.split(","))
 
     def receipt(self, receipt_id: str) -> dict[str, Any]:
         """Return a receipt.

@@ -1,5 +1,7 @@
 """The routes: state, schema, actions, receipts, run and events."""
 
+import asyncio
+import math
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
@@ -13,6 +15,7 @@ from freak_core.errors import Conflict, Malformed, RunOver, refusal
 from freak_core.server.events import Names, stream, wanted_types
 from freak_core.server.limits import WriteLimit, json_body, wait_seconds
 from freak_core.server.mirror import Mirror
+from freak_core.server.series import Axis
 
 OPTIONS = ("wait", "dry_run", "note", "at_step", "at_epoch", "value")
 """Query parameters of a write; ``value`` is one of Freak 0.0.2's."""
@@ -84,21 +87,28 @@ class Routes:
         """Return one receipt."""
         return JSONResponse(self.mirror.receipt(receipt_id))
 
-    async def get_run(self) -> JSONResponse:
-        """Return name, host, process ids, phase, step, pace and health of the run."""
-        return JSONResponse(self.mirror.run_info())
+    async def get_run(self, request: Request) -> JSONResponse:
+        """Return name, host, process ids, phase, step, pace and health of the run, and who asks."""
+        return JSONResponse({**self.mirror.run_info(), "access": request.state.by})
 
     async def get_series(
         self,
         names: Annotated[
             str | None, Query(description="metrics, separated by commas; all without it")
         ] = None,
-        since: Annotated[int, Query(description="only points after this step")] = -1,
-        max_points: Annotated[int, Query(ge=3, le=100_000, description="points of each metric")] = 1000,
-    ) -> JSONResponse:
+        since: Annotated[float, Query(description="only points after this step or time")] = -1,
+        until: Annotated[float | None, Query(description="only points up to this step or time")] = None,
+        axis: Annotated[Axis, Query(description="what since and until are: step or time")] = "step",
+        max_points: Annotated[int, Query(ge=5, le=100_000, description="points of each metric")] = 1000,
+    ) -> Response:
         """Return ``[step, seconds since the epoch, value]`` of every point, by metric, peaks kept."""
-        wanted = None if names is None else names.split(",")
-        return JSONResponse(self.mirror.points(wanted, since, max_points))
+
+        def read() -> JSONResponse:
+            last = math.inf if until is None else until
+            found = self.mirror.histories(names).items()
+            return JSONResponse({name: each.read(max_points, axis, since, last) for name, each in found})
+
+        return await asyncio.to_thread(read)  # many points take a while
 
     def _events(self) -> Any:
         mirror = self.mirror
