@@ -87,9 +87,9 @@ class Routes:
         """Return one receipt."""
         return JSONResponse(self.mirror.receipt(receipt_id))
 
-    async def get_run(self) -> JSONResponse:
-        """Return name, host, process ids, phase, step, pace and health of the run."""
-        return JSONResponse(self.mirror.run_info())
+    async def get_run(self, request: Request) -> JSONResponse:
+        """Return name, host, process ids, phase, step, pace and health of the run, and who asks."""
+        return JSONResponse({**self.mirror.run_info(), "access": request.state.by})
 
     async def get_series(
         self,
