@@ -22,7 +22,7 @@ from tests.faults.program import SERVER, children_of, eventually
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "img"
 TAKE_PICTURES = "FREAK_SCREENSHOTS"
-"""``make screenshots`` sets it; otherwise the test leaves the pictures alone."""
+"""``make screenshots`` sets it in the environment; otherwise the test leaves the pictures alone."""
 
 LINK = re.compile(r"http://\S+#token=[\w-]+")
 
@@ -213,7 +213,7 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
     dialog.get_by_label("after this epoch").check()
     dialog.get_by_label("Reason").fill("good enough")
     expect(dialog).to_contain_text(
-        re.compile("After this epoch, a checkpoint is saved to .*, then all 2 ranks stop")
+        re.compile("After this epoch, a checkpoint is saved to .*/checkpoints, then all 2 ranks stop")
     )
     dialog.get_by_role("button", name="Stop the training").click()
     expect(badge(page)).to_have_text("finished", timeout=30_000)
