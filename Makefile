@@ -7,10 +7,10 @@ LIGHTNINGS := lowest alone
 VENDORED := freak_core/server/dashboard/vendor
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lightnings lint bench soak vendor clean
+.PHONY: help setup demo test lightnings lint bench soak vendor screenshots clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
 
 setup: $(READY)  ## make the virtual environment
 
@@ -56,6 +56,9 @@ vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
 soak: $(READY)  ## the long proofs: a pause of 3 minutes, 1,000 random requests on 2 and 4 ranks
 	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
 		tests/lightning/test_pause.py -k 'random or outlive'
+
+screenshots: $(READY)  ## take the pictures in docs/img anew
+	FREAK_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_end_to_end.py
 
 clean:  ## forget the virtual environment and the caches
 	rm -rf $(VENV) $(LIGHTNINGS:%=$(VENV)-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -108,11 +108,12 @@ def main() -> None:
     torch.set_num_threads(1)  # images this small gain nothing from more
     seed_everything(1, verbose=False)
     trainer = Trainer(
-        callbacks=remote_control(freak=Freak(name=args.name)),
+        callbacks=remote_control(freak=Freak(name=args.name), maximum=1.0),  # no learning rate above 1
         accelerator="cpu",
         devices=args.ranks,
         strategy="ddp" if args.ranks > 1 else "auto",
         max_epochs=args.epochs,
+        log_every_n_steps=5,
         default_root_dir=args.dir,
         logger=False,
         enable_checkpointing=False,

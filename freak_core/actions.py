@@ -20,14 +20,22 @@ logger = logging.getLogger("freak")
 class Action:
     """A function whose parameters' annotations are the contract for its JSON arguments.
 
+    Args:
+        function: what to call.
+        name: what it is called in requests; the function's own name if you give none.
+        confirm: whether people are asked first, since it is hard to take back.
+
     Raises:
         ConfigurationError: the function takes ``*args``, ``**kwargs`` or positional-only parameters.
     """
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+    def __init__(
+        self, function: Callable[..., Any], name: str | None = None, *, confirm: bool = False
+    ) -> None:
         self.function = function
         inner = function.func if isinstance(function, functools.partial) else function
         self.name = name or inner.__name__
+        self.confirm = confirm
         self.description = inspect.getdoc(inner) or ""
         self._arguments = _arguments_model(self.name, function)
 

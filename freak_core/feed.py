@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from freak_core.history import History
 from freak_core.journal import Journal
 from freak_core.receipts import Receipt, now
 from freak_core.strict_json import JSON
@@ -47,6 +48,7 @@ class Feed:
         self._passing = threading.Lock()
         self._kept: deque[Message] = deque(maxlen=KEEP)
         self._floor = 0
+        self._history = History()  # of what _kept no longer holds
         self._seq = 0
         self._closed = False
         self.facts: dict[str, Any] = {}
@@ -112,6 +114,7 @@ class Feed:
             self._sink = None
             if sink is not None:
                 message = {**hello(), "floor": self._floor, "events": list(self._kept)}
+                message["history"] = self._history.told()
                 run = {**message.get("run", {}), **_plain(self.facts), "journal": self.journal_health}
                 message["run"] = run
                 for receipt in message.get("receipts", ()):
@@ -210,7 +213,10 @@ class Feed:
         self._seq += 1
         message["seq"] = self._seq
         if len(self._kept) == KEEP:
-            self._floor = self._kept[0]["seq"]
+            oldest = self._kept[0]
+            self._floor = oldest["seq"]
+            if oldest["event"] == "metrics":
+                self._history.note(oldest)
         self._kept.append(message)
 
     def _mark(self, receipt: dict[str, Any] | None) -> None:

@@ -234,13 +234,16 @@ class Freak:
     @overload
     def action(self, function: Function) -> Function: ...
     @overload
-    def action(self, *, name: str | None = None) -> Callable[[Function], Function]: ...
-    def action(self, function: Function | None = None, *, name: str | None = None) -> Any:
+    def action(self, *, name: str | None = None, confirm: bool = False) -> Callable[[Function], Function]: ...
+    def action(
+        self, function: Function | None = None, *, name: str | None = None, confirm: bool = False
+    ) -> Any:
         """Let requests call ``function``; its annotations are the contract for the arguments.
 
-        It runs inside ``sync()`` with ``apply="sync"``, else on Freak's own thread.
+        It runs inside ``sync()`` with ``apply="sync"``, else on Freak's own thread. With ``confirm`` the
+        dashboard asks before it calls.
         """
-        add = functools.partial(self._add_action, name=name)
+        add = functools.partial(self._add_action, name=name, confirm=confirm)
         return add if function is None else add(function)
 
     def on_change(self, function: Callable[[Receipt], None]) -> Callable[[Receipt], None]:
@@ -282,8 +285,8 @@ class Freak:
         if self._run_file is not None:
             self._run_file.beat()
 
-    def _add_action(self, function: Function, name: str | None) -> Function:
-        action = Action(function, name)
+    def _add_action(self, function: Function, name: str | None, confirm: bool) -> Function:
+        action = Action(function, name, confirm=confirm)
         self._actions[action.name] = action
         if self._feed is not None:
             self._responder.tell_actions()

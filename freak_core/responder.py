@@ -120,7 +120,11 @@ class Responder:
 
     def _actions(self) -> dict[str, Any]:
         return {
-            name: {"description": action.description, "arguments": action.schema}
+            name: {
+                "description": action.description,
+                "arguments": action.schema,
+                "confirm": action.confirm,
+            }
             for name, action in self._store.actions.items()
         }
 

@@ -14,13 +14,33 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
-from pydantic_core import CoreSchema, PydanticUndefined
+from pydantic_core import CoreSchema, PydanticUndefined, core_schema
 
 from freak_core.annotation import IMPORT, is_import, mapping_value, members
 
 
 class _TolerantJsonSchema(GenerateJsonSchema):
-    """Describes as ``{}`` what has no JSON schema, such as a callable, instead of failing."""
+    """Describes as ``{}`` what has no JSON schema, such as a callable, instead of failing.
+
+    Says more than pydantic's: a form can tell what is computed or frozen, and a decimal from a text.
+    """
+
+    def model_fields_schema(self, schema: core_schema.ModelFieldsSchema) -> JsonSchemaValue:
+        """Describe computed fields too."""
+        described = super().model_fields_schema(schema)
+        for field in schema.get("computed_fields", []):
+            marks = {"readOnly": True, "computed": True}
+            described["properties"][field["property_name"]] = self.generate_inner(field) | marks
+        return described
+
+    def model_field_schema(self, schema: core_schema.ModelField) -> JsonSchemaValue:
+        """Mark a frozen field as read only."""
+        described = super().model_field_schema(schema)
+        return described | {"readOnly": True} if schema.get("frozen") else described
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        """Name the format, since a decimal is written as a text."""
+        return super().decimal_schema(schema) | {"format": "decimal"}
 
     def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:  # noqa: ARG002
         return {}

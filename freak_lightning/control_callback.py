@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -27,14 +27,22 @@ class NoSection(Section):
     """The section of a control that has none."""
 
 
-def action(method: Method) -> Method:
+@overload
+def action(method: Method) -> Method: ...
+@overload
+def action(*, confirm: bool = False) -> Callable[[Method], Method]: ...
+def action(method: Method | None = None, *, confirm: bool = False) -> Any:
     """Let requests call this method of a ControlCallback, on every rank at the same step.
 
     The method takes ``trainer``, ``pl_module`` and arguments with annotations, and returns something that
-    JSON can hold.
+    JSON can hold. With ``@action(confirm=True)`` the dashboard asks before it calls.
     """
-    method.__freak_action__ = True  # type: ignore[attr-defined]
-    return method
+
+    def mark(method: Method) -> Method:
+        method.__freak_action__ = {"confirm": confirm}  # type: ignore[attr-defined]
+        return method
+
+    return mark if method is None else mark(method)
 
 
 class ControlCallback(Callback):

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 

@@ -4,6 +4,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -23,6 +24,7 @@ from freak_lightning.attempt import Attempt, attempted
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import ExactCheckpoint
+from freak_lightning.graceful_stop import GracefulStop
 from freak_lightning.heartbeat import Heartbeat
 from freak_lightning.live_requests import LiveRequests
 from freak_lightning.namespace import LightningModule, Trainer, rank_zero_warn
@@ -81,14 +83,19 @@ class ControlSession:
         try:
             freak = freak or Freak()
             for name, action in actions.items():
-                freak.action(name=name)(action.function)
+                freak.action(name=name, confirm=action.confirm)(action.function)
             self.freak = freak.control(root, apply="sync")
-            self.freak.phase("starting", **facts_of(self.trainer))
+            self.freak.phase("starting", **facts_of(self.trainer), saves_to=self._saves_to())
         except ConfigurationError as error:
             return str(error)
         except Exception:
             logger.exception("Freak cannot serve; training goes on without remote control")
         return None
+
+    def _saves_to(self) -> str:
+        """Return the folder that a stop saves to."""
+        given = next((each.dirpath for each in self.controls if isinstance(each, GracefulStop)), None)
+        return str(given or Path(self.trainer.default_root_dir) / "checkpoints")
 
     def _requests_from(self, sync: Sync) -> LiveRequests | ReplayedRequests:
         replay = only_one("replay", [c for c in self.controls if isinstance(c, Replay)])

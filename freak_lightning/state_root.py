@@ -58,7 +58,8 @@ def actions_of(
         for name, method in control.actions().items():
             if name in actions:
                 raise ConfigurationError(f"there are two actions called {name!r}; rename one")
-            actions[name] = Action(functools.partial(method, trainer, pl_module), name)
+            marked: dict[str, bool] = getattr(method, "__freak_action__", {})
+            actions[name] = Action(functools.partial(method, trainer, pl_module), name, **marked)
     return actions
 
 

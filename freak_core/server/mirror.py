@@ -11,7 +11,7 @@ from typing import Any
 from freak_core.errors import Unreachable, refusal
 from freak_core.server.ledger import PENDING, Ledger
 from freak_core.server.pace import Pace
-from freak_core.server.series import Point, Series
+from freak_core.server.series import History, Series
 from freak_core.wire import ENDED, Message, arrived
 
 ANSWER_WITHIN = 10.0
@@ -77,6 +77,8 @@ class Mirror:
         self.ended = False
         self._pace = Pace()
         self.series = Series()
+        for told in message["history"]:
+            self.series.note(**told)
         for event in self.events:
             if event["event"] == "metrics":
                 self.series.note(event["data"]["step"], event["data"]["at"], event["data"]["values"])
@@ -142,10 +144,12 @@ class Mirror:
         with self._lock:
             return self.series.newest(), dict(self.receipts.ended)
 
-    def points(self, names: list[str] | None, since: int, max_points: int) -> dict[str, list[Point]]:
-        """Return the history of metrics by name (``Series.read``)."""
+    def histories(self, names: str | None) -> dict[str, History]:
+        """Return the history of every metric, or of those named, separated by commas."""
         with self._lock:
-            return self.series.read(names, since, max_points)
+            if names is None:
+                return self.series.copy()
+            return self.series.copy([names]) or self.series.copy(names.split(","))
 
     def receipt(self, receipt_id: str) -> dict[str, Any]:
         """Return a receipt.

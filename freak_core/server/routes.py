@@ -1,5 +1,7 @@
 """The routes: state, schema, actions, receipts, run and events."""
 
+import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 
@@ -25,6 +27,7 @@ from freak_core.server.options import (
 )
 from freak_core.server.problems import Route
 from freak_core.server.prometheus import CONTENT_TYPE, exposition
+from freak_core.server.series import Axis
 
 Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait at most")]
 Kind = Literal["patch", "put", "reset", "action", "cancel"]
@@ -117,15 +120,16 @@ class Routes:
 
     async def get_run(
         self,
+        request: Request,
         wait: Wait = 0.0,
         step: Annotated[int | None, Query(ge=0)] = None,
         epoch: Annotated[int | None, Query(ge=0)] = None,
         phase: str | None = None,
     ) -> JSONResponse:
         """Return phase, step, pace and health; with ``wait``, once it is as far as this, or has ended."""
-        if wait:
-            return JSONResponse(await self.mirror.arrived(step, epoch, phase, wait))
-        return JSONResponse(self.mirror.run_info())
+        mirror = self.mirror
+        run = await mirror.arrived(step, epoch, phase, wait) if wait else mirror.run_info()
+        return JSONResponse({**run, "access": request.state.by})
 
     async def get_metrics(self) -> Response:
         """Return step, pace, receipts, the newest metrics and every number of the state, for Prometheus."""
@@ -144,12 +148,19 @@ class Routes:
         names: Annotated[
             str | None, Query(description="metrics, separated by commas; all without it")
         ] = None,
-        since: Annotated[int, Query(description="only points after this step")] = -1,
-        max_points: Annotated[int, Query(ge=3, le=100_000, description="points of each metric")] = 1000,
-    ) -> JSONResponse:
+        since: Annotated[float, Query(description="only points after this step or time")] = -1,
+        until: Annotated[float | None, Query(description="only points up to this step or time")] = None,
+        axis: Annotated[Axis, Query(description="what since and until are: step or time")] = "step",
+        max_points: Annotated[int, Query(ge=5, le=100_000, description="points of each metric")] = 1000,
+    ) -> Response:
         """Return ``[step, seconds since the epoch, value]`` of every point, by metric, peaks kept."""
-        wanted = None if names is None else names.split(",")
-        return JSONResponse(self.mirror.points(wanted, since, max_points))
+
+        def read() -> JSONResponse:
+            last = math.inf if until is None else until
+            found = self.mirror.histories(names).items()
+            return JSONResponse({name: each.read(max_points, axis, since, last) for name, each in found})
+
+        return await asyncio.to_thread(read)  # many points take a while
 
     def _events(self) -> Any:
         mirror = self.mirror

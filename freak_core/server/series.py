@@ -1,65 +1,127 @@
-"""Series: the history of every metric the program tells, thinned out to what a chart can show."""
+"""Series: the history of every metric, thinned out evenly to what a chart can show."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 KEEP = 100_000
-"""Points to remember of one metric; when there are more, every second one goes."""
+"""Points to remember of one metric; when there are more, half of them go."""
 
+KEEP_IN_ALL = 1_000_000
+"""Points to remember of all metrics together, which share them evenly."""
+
+Axis = Literal["step", "time"]
 Point = tuple[int | None, float, float | None]
 """(step, seconds since the epoch, value); a value that is not finite is None."""
 
 
 class Series:
-    """The points of every metric, in the order in which they were told."""
+    """The points of every metric, in the order in which they were told.
 
-    def __init__(self, keep: int = KEEP) -> None:
+    Args:
+        keep: points of one metric; at least ten.
+        keep_in_all: points of all metrics together.
+    """
+
+    def __init__(self, keep: int = KEEP, keep_in_all: int = KEEP_IN_ALL) -> None:
         self._keep = keep
-        self._points: dict[str, list[Point]] = {}
+        self._keep_in_all = keep_in_all
+        self._histories: dict[str, History] = {}
 
-    def note(self, step: int | None, at: float, values: Mapping[str, Any]) -> None:
-        """Remember the values of some metrics."""
+    def note(self, step: int | None, at: float, values: Mapping[str, Any], stands_for: int = 1) -> None:
+        """Remember the values of some metrics; what is no number is left out.
+
+        ``stands_for`` says of how many points this one is left, where they were thinned before.
+        """
         for name, value in values.items():
-            points = self._points.setdefault(name, [])
-            points.append((step, at, value))
-            if len(points) > self._keep:
-                points[:] = thinned(points, self._keep // 2)
+            if value is None or isinstance(value, int | float):
+                if name not in self._histories:
+                    self._histories[name] = History()
+                finite = value is not None and abs(value) < math.inf
+                point = (step, at, value if finite else None)
+                self._histories[name].add(point, stands_for, self._share())
 
-    def names(self) -> list[str]:
-        """Return the names of all metrics."""
-        return sorted(self._points)
+    def copy(self, names: Iterable[str] | None = None) -> "dict[str, History]":
+        """Return the histories of some metrics, or of all, as they are now."""
+        wanted = self._histories if names is None else [n for n in names if n in self._histories]
+        return {name: self._histories[name].copy() for name in wanted}
 
     def newest(self) -> dict[str, float | None]:
         """Return the newest value of every metric."""
-        return {name: points[-1][2] for name, points in self._points.items()}
-
-    def read(self, names: Iterable[str] | None, since: int, max_points: int) -> dict[str, list[Point]]:
-        """Return points after step ``since`` by name, at most about ``max_points`` of each."""
-        wanted = self._points if names is None else {n: self._points[n] for n in names if n in self._points}
-        return {
-            name: thinned([p for p in points if p[0] is None or p[0] > since], max_points)
-            for name, points in wanted.items()
-        }
+        return {name: history.points[-1][2] for name, history in self._histories.items()}
 
 
-def thinned(points: list[Point], at_most: int) -> list[Point]:
-    """Return the first point, and the lowest and highest of each stretch, so that no peak is lost.
+class History:
+    """The points of one metric, each with its ordinal: which one it was of all that were ever told.
+
+    The ordinals keep repeated thinning even. Without them the beginning of a long run, thinned
+    again and again, would fade away.
+    """
+
+    def __init__(self) -> None:
+        self.points: list[Point] = []
+        self._ordinals = array("Q")
+        self._told = 0
+
+    def add(self, point: Point, stands_for: int, keep: int) -> None:
+        """Remember a point, and no more than ``keep`` of all."""
+        self.points.append(point)
+        self._ordinals.append(self._told)
+        self._told += stands_for
+        if len(self.points) > keep:
+            self._take(thin(self.points, self._ordinals, max(5, keep // 2)))
+
+    def copy(self) -> "History":
+        """Return a history of its own with the same points."""
+        copied = History()
+        copied.points, copied._ordinals, copied._told = self.points[:], self._ordinals[:], self._told
+        return copied
+
+    def read(self, at_most: int, axis: Axis, since: float, until: float) -> list[Point]:
+        """Return the points after ``since`` and up to ``until``, at most ``at_most``, five or more.
+
+        Points without a step are in every range of steps.
+        """
+        column = 0 if axis == "step" else 1
+        places = ((i, point[column]) for i, point in enumerate(self.points))
+        chosen = [i for i, place in places if place is None or since < place <= until]
+        points, ordinals = [self.points[i] for i in chosen], [self._ordinals[i] for i in chosen]
+        return [points[i] for i in thin(points, ordinals, at_most)]
+
+    def _take(self, chosen: Sequence[int]) -> None:
+        self.points = [self.points[i] for i in chosen]
+        self._ordinals = array("Q", [self._ordinals[i] for i in chosen])
+
+
+def thin(points: Sequence[Point], ordinals: Sequence[int], at_most: int) -> Sequence[int]:
+    """Return the indices of points to keep: first, last, and of each stretch what must not be lost.
+
+    That is its lowest and its highest point, and the first one that is not finite.
 
     Args:
         points: in their order.
-        at_most: how many to return; at least three.
+        ordinals: of each point; stretches are equally long in these.
+        at_most: how many to return; at least five.
     """
-    if len(points) <= at_most:
-        return points
-    kept, rest = points[:1], points[1:]
-    stretches = max(1, (at_most - 1) // 2)
-    for i in range(stretches):
-        stretch = rest[i * len(rest) // stretches : (i + 1) * len(rest) // stretches]
-        finite = [point for point in stretch if point[2] is not None]
-        if not finite:
-            kept += stretch[:1]
-            continue
-        low = min(finite, key=lambda point: point[2] or 0.0)
-        high = max(finite, key=lambda point: point[2] or 0.0)
-        kept += [low] if low is high else sorted((low, high), key=finite.index)
-    return kept
+    last = len(points) - 1
+    if last < at_most:
+        return range(last + 1)
+    each = 3 if any(point[2] is None for point in points) else 2
+    stretches = (at_most - 2) // each
+    begin, span = ordinals[0] + 1, ordinals[last] - ordinals[0] - 1
+    kept, start = [0], 1
+    for i in range(1, stretches + 1):
+        end = bisect_left(ordinals, begin + i * span / stretches, start, last)
+        kept += _telling(points, range(start, end))
+        start = end
+    return [*kept, last]
+
+
+def _telling(points: Sequence[Point], stretch: range) -> list[int]:
+    finite = {i: value for i in stretch if (value := points[i][2]) is not None}
+    chosen = {min(finite, key=finite.__getitem__), max(finite, key=finite.__getitem__)} if finite else set()
+    if len(finite) < len(stretch):
+        chosen.add(next(i for i in stretch if i not in finite))
+    return sorted(chosen)

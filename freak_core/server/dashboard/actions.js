@@ -1,18 +1,89 @@
-// The actions as buttons.
+// The actions as buttons, with their arguments in a dialog.
 
-import { send } from "./api.js";
-import { actions, takeReceipts, writable } from "./run.js";
-import { html } from "./vendor.js";
+import { Arguments, argumentsOf, read } from "./arguments.js";
+import { Dialog, confirmed } from "./dialog.js";
+import { Outcome, useRequest } from "./asking.js";
+import { actions, writable } from "./run.js";
+import { html, useState } from "./vendor.js";
+import { parts, reasons } from "./wording.js";
 
-async function callAction(name) {
-  const { receipt } = await send("POST", `actions/${encodeURIComponent(name)}`, {}, { wait: 30 });
-  if (receipt) takeReceipts([receipt]);
+/** Those that have a place of their own among the controls. */
+export const CONTROLS = ["checkpoint", "validate"];
+
+/** Return an action's name as a person reads it. */
+export const spoken = (name) => {
+  const words = name.replaceAll("_", " ");
+  return words[0].toUpperCase() + words.slice(1);
+};
+
+/** Return the description's first paragraph. */
+export const summary = ({ description }) => (description ?? "").split(/\n\s*\n/)[0].replaceAll("\n", " ");
+
+/** Return the route that calls an action. */
+export const route = (name) => `actions/${encodeURIComponent(name)}`;
+
+const resultOf = (receipt) => (receipt.result === null ? "done" : parts(receipt.result).map(([what, text]) => `${what}: ${text}`).join(", "));
+
+/** A dialog with an action's arguments. */
+export function ArgumentsDialog({ name, action, request, onClose }) {
+  const [problem, setProblem] = useState(null);
+  const known = argumentsOf(action);
+  async function submit(event) {
+    event.preventDefault();
+    const form = event.target;
+    let body;
+    try {
+      body = read(form, known);
+    } catch (error) {
+      setProblem({ errors: [{ path: error.path, message: error.message }] });
+      return;
+    }
+    const answer = await request.ask("POST", route(name), body);
+    if (answer.ok) onClose();
+    else setProblem(answer.problem);
+  }
+  const errors = problem?.errors ?? [];
+  const elsewhere = problem && !known.some((argument) => errors.some(({ path }) => path?.startsWith(`/${argument.name}`)));
+  return html`<${Dialog} title=${spoken(name)} onClose=${onClose}>
+    <form onSubmit=${submit} novalidate>
+      <p>${summary(action)}</p>
+      <${Arguments} known=${known} errors=${errors} />
+      ${elsewhere && html`<p class="outcome bad" role="alert">${reasons(problem)}</p>`}
+      <div class="buttons">
+        <button type="button" onClick=${onClose}>Cancel</button>
+        <button class=${action.confirm ? "danger" : "primary"} disabled=${!writable.value || request.busy}>${spoken(name)}</button>
+      </div>
+    </form>
+  </${Dialog}>`;
+}
+
+function Action({ name, action }) {
+  const request = useRequest();
+  const [open, setOpen] = useState(false);
+  const known = argumentsOf(action);
+  async function press() {
+    if (known.length) setOpen(true);
+    else if (!action.confirm || (await confirmed(`${spoken(name)}?`, summary(action) || "This cannot be undone.", spoken(name)))) {
+      request.ask("POST", route(name), {});
+    }
+  }
+  return html`<li>
+    <div>
+      <button type="button" class=${action.confirm ? "danger" : ""} disabled=${!writable.value || request.busy} onClick=${press}>
+        ${spoken(name)}${(known.length > 0 || action.confirm) && "…"}
+      </button>
+      <p>${summary(action)}</p>
+    </div>
+    <${Outcome} request=${request} done=${resultOf} />
+    ${open && html`<${ArgumentsDialog} ...${{ name, action, request }} onClose=${() => setOpen(false)} />`}
+  </li>`;
 }
 
 export function Actions() {
-  return html`<section aria-labelledby="actions-title">
+  const others = Object.entries(actions.value).filter(([name]) => !CONTROLS.includes(name));
+  if (!others.length) return null;
+  return html`<section class="actions" aria-labelledby="actions-title">
     <h2 id="actions-title">Actions</h2>
-    ${Object.entries(actions.value).map(([name, action]) => html`
-      <button key=${name} title=${action.description} disabled=${!writable.value} onClick=${() => callAction(name)}>${name}</button>`)}
+    <ul>${others.map(([name, action]) => html`<${Action} key=${name} name=${name} action=${action} />`)}</ul>
   </section>`;
 }

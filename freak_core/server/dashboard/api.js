@@ -1,41 +1,53 @@
 // Requests to the server. All URLs are relative, so that any prefix or tunnel works.
 
+import { parse, stringify } from "./json.js";
 import { authorization } from "./token.js";
+
+const REPEAT_AFTER_MS = [500, 1500, 3000];
 
 /** Fetch a route; the caller reads the response. Rejects where the server can't be reached. */
 export const call = (route, options = {}) =>
   fetch(route, { ...options, headers: { ...authorization(), ...options.headers } });
 
 /** Return the JSON of a route; throws an Error with `status` where the server refuses. */
-export async function get(route) {
-  const response = await call(route);
-  if (response.ok) return response.json();
+export async function get(route, options) {
+  const response = await call(route, options);
+  if (response.ok) return route === "state" ? parse(await response.text()) : response.json();
   const problem = await response.json().catch(() => ({}));
   throw Object.assign(new Error(problem.detail ?? response.statusText), { status: response.status, problem });
 }
 
+/** Return a new Idempotency-Key; `crypto.randomUUID` is missing on plain http of other hosts. */
+const newKey = () => [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 /**
  * Send a write and return `{ok, status, receipt, problem}`: what became of it. Never throws: a server that can't be
- * reached is `{ok: false, status: 0}`. A lost answer is safe to repeat with the same `key`.
+ * reached is `{ok: false, status: 0}`, after some tries with one and the same key, so that it is carried out once.
  */
-export async function send(method, route, body, { note, ifMatch, dryRun, wait, key } = {}) {
+export async function send(method, route, body, { note, ifMatch, dryRun, wait, key = newKey() } = {}) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (note) headers["Freak-Note"] = encodeURIComponent(note);
   if (ifMatch) headers["If-Match"] = ifMatch;
-  if (key) headers["Idempotency-Key"] = key;
+  if (!dryRun && method !== "DELETE") headers["Idempotency-Key"] = key;
   const options = new URLSearchParams();
   if (dryRun) options.set("dry_run", "true");
   if (wait) options.set("wait", wait);
   const query = options.size ? `?${options}` : "";
-  try {
-    const response = await call(route + query, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-    const answer = await response.json();
-    return response.ok
-      ? { ok: true, status: response.status, receipt: answer, problem: null }
-      : { ok: false, status: response.status, receipt: answer.receipt ?? null, problem: answer };
-  } catch {
-    return { ok: false, status: 0, receipt: null, problem: { title: "not reached", detail: "the server does not answer", errors: [] } };
+  const request = { method, headers, body: body === undefined ? undefined : stringify(body) };
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      const response = await call(route + query, request);
+      const answer = await response.json();
+      return response.ok
+        ? { ok: true, status: response.status, receipt: answer, problem: null }
+        : { ok: false, status: response.status, receipt: answer.receipt ?? null, problem: answer };
+    } catch {
+      if (dryRun || attempt === REPEAT_AFTER_MS.length) {
+        return { ok: false, status: 0, receipt: null, problem: { title: "not reached", detail: "the server does not answer", errors: [] } };
+      }
+      await new Promise((resolve) => setTimeout(resolve, REPEAT_AFTER_MS[attempt]));
+    }
   }
 }
 

@@ -1,7 +1,47 @@
-// Every metric over time.
+// Every metric over time, in groups by what is before the first slash of its name.
 
+import { Chart } from "./chart.js";
+import { closed, pattern, pinned, toggle } from "./chart-settings.js";
+import { Toolbar } from "./chart-toolbar.js";
+import { names } from "./series.js";
 import { html } from "./vendor.js";
 
+const OTHERS = "Ungrouped";
+const PINNED = "Pinned";
+
+/** Return the groups `[title, names]` in their order: pinned ones, those without a prefix, then by prefix. */
+function grouped(shown) {
+  const groups = new Map([[PINNED, pinned.value.filter((name) => shown.includes(name))], [OTHERS, []]]);
+  for (const name of shown) {
+    if (pinned.value.includes(name)) continue;
+    const prefix = name.indexOf("/") > 0 ? name.slice(0, name.indexOf("/")) : OTHERS;
+    if (!groups.has(prefix)) groups.set(prefix, []);
+    groups.get(prefix).push(name);
+  }
+  return [...groups].filter(([, members]) => members.length);
+}
+
+function Grid({ members, prefix }) {
+  return html`<div class="charts-grid">${members.map((name) => html`
+    <${Chart} key=${name} name=${name} title=${prefix && name.startsWith(prefix) ? name.slice(prefix.length) : name} />`)}</div>`;
+}
+
+function Group({ title, members }) {
+  const open = !closed.value.includes(title);
+  return html`<details class="charts-group" open=${open} onToggle=${(event) => toggle(closed, title, !event.currentTarget.open)}>
+    <summary><h3>${title}</h3> <span class="count">${members.length}</span></summary>
+    ${open && html`<${Grid} members=${members} prefix=${`${title}/`} />`}
+  </details>`;
+}
+
 export function Charts() {
-  return html`<section aria-labelledby="charts-title"><h2 id="charts-title">Metrics</h2></section>`;
+  const shown = names.value.filter((name) => pattern.value.test(name));
+  const groups = grouped(shown);
+  return html`<section class="charts" aria-labelledby="charts-title">
+    <h2 id="charts-title">Metrics</h2>
+    <p id="chart-keys" hidden>Arrow keys read the values, plus and minus zoom, 0 shows everything.</p>
+    ${names.value.length ? html`<${Toolbar} shown=${shown} all=${names.value.length} />` : html`<p class="empty">No metric has been logged yet.</p>`}
+    ${groups.length === 1 && groups[0][0] === OTHERS ? html`<${Grid} members=${shown} />` : groups.map(([title, members]) => html`<${Group} key=${title} title=${title} members=${members} />`)}
+    ${names.value.length > 0 && !shown.length && html`<p class="empty">No metric has a name like this.</p>`}
+  </section>`;
 }

@@ -1,47 +1,75 @@
 // Follows the run: one snapshot, then every event. Reconnects by itself and catches up where it was.
 
 import { call, get } from "./api.js";
-import { actions, connection, ended, facts, schema, takeFacts, takeReceipts, takeState } from "./run.js";
+import { parse } from "./json.js";
+import {
+  actions, connection, denial, ended, facts, heardAt, newest, receipts, schema, takeFacts, takeProgress, takeReceipts, takeState,
+} from "./run.js";
 import { loadSeries, takeMetrics } from "./series.js";
+import { takeFragment } from "./token.js";
+import { batch } from "./vendor.js";
 
-const RETRY_MS = 1000;
+export const RECEIPTS_AT_FIRST = 300;
+const LONGEST_WAIT_MS = 5000;
+const POLL_MS = 2000;
+const ANSWER_WITHIN_MS = 5000;
+const SILENCE_MS = 45_000; // the server says something every 15 s
+
+let stream = new AbortController();
+let retryNow = () => {};
+let unanswered = 0;
 
 async function snapshot() {
   const [run, value, history, described, callable] = await Promise.all(
-    ["run", "state", "receipts?last=1000", "schema", "actions"].map(get),
+    ["run", "state", `receipts?last=${RECEIPTS_AT_FIRST}`, "schema", "actions"].map((route) => get(route, { signal: stream.signal })),
   );
-  facts.value = run;
-  takeState({ revision: run.revision, value });
-  takeReceipts(history);
-  schema.value = described;
-  actions.value = callable;
+  batch(() => {
+    if (facts.value.id !== run.id) receipts.value = new Map(); // another run on the same port
+    facts.value = {};
+    takeFacts(run);
+    takeState({ revision: run.revision, value });
+    takeReceipts(history);
+    schema.value = described;
+    actions.value = callable;
+  });
   await loadSeries();
 }
 
 function take(type, data) {
   if (type === "state") takeState(data);
-  if (type === "receipt") takeReceipts([data]);
-  if (type === "run" || type === "progress") takeFacts(data);
+  if (type === "receipt") {
+    takeReceipts([data]);
+    newest.value = data;
+  }
+  if (type === "run") takeFacts(data);
+  if (type === "progress") takeProgress(data);
   if (type === "metrics") takeMetrics(data);
 }
 
 /** Read the stream until it ends; calls `seen` with the id of each event. */
 async function follow(lastId, seen) {
-  const response = await call("events", { headers: lastId ? { "Last-Event-ID": lastId } : {} });
-  if (!response.ok) throw Object.assign(new Error("refused"), { status: response.status });
+  stream = new AbortController();
+  const response = await call("events", { headers: lastId ? { "Last-Event-ID": lastId } : {}, signal: stream.signal });
+  if (!response.ok) {
+    const problem = await response.json().catch(() => ({}));
+    throw Object.assign(new Error(problem.detail ?? "refused"), { status: response.status });
+  }
   if (!lastId) await snapshot();
   connection.value = "live";
+  heardAt.value = Date.now();
+  poll();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
+    heardAt.value = Date.now();
     buffer += value;
     const blocks = buffer.split("\n\n");
     buffer = blocks.pop();
     for (const block of blocks) {
       const field = (name) => block.match(new RegExp(`^${name}: ?(.*)$`, "m"))?.[1];
-      const data = field("data") && JSON.parse(field("data"));
+      const data = field("data") && (field("event") === "state" ? parse : JSON.parse)(field("data"));
       if (data && field("event") === "reset") await snapshot(); // more was missed than the server remembers
       else if (data) take(field("event"), data);
       if (field("id")) seen(field("id"));
@@ -49,29 +77,60 @@ async function follow(lastId, seen) {
   }
 }
 
+/** Wait longer from try to try, by chance not as long as other pages do; or until `retryNow`. */
+function beforeTry(number) {
+  const longest = Math.min(LONGEST_WAIT_MS, 250 * 2 ** number);
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, longest * (0.5 + Math.random() / 2));
+    retryNow = () => { clearTimeout(timer); resolve(); };
+  });
+}
+
 /** Follow the run until it has ended or access is denied. */
 export async function followRun() {
   let lastId = null;
-  while (!ended.value) {
+  for (let tries = 0; !ended.value; tries += 1) {
     try {
-      await follow(lastId, (id) => { lastId = id; });
+      await follow(lastId, (id) => { lastId = id; tries = 0; });
     } catch (error) {
       if (error.status === 401 || error.status === 403) {
+        denial.value = error.message;
         connection.value = "denied";
         return;
       }
     }
     if (!ended.value) {
-      connection.value = "disconnected";
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      if (connection.value === "live") connection.value = "disconnected";
+      await beforeTry(tries);
     }
   }
 }
 
-// The pace and the silence of a run aren't events: ask for them while someone looks.
-setInterval(async () => {
+/** Ask for what no event tells: the pace and the silence of a run. Gives a connection up that answers no more. */
+async function poll() {
   if (connection.value !== "live" || document.hidden || ended.value) return;
+  const asked = stream;
   try {
-    takeFacts(await get("run"));
-  } catch { /* the stream notices */ }
-}, 2000);
+    takeFacts(await get("run", { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }));
+    unanswered = 0;
+  } catch {
+    unanswered += 1;
+  }
+  if (unanswered > 1 || Date.now() - heardAt.value > SILENCE_MS) {
+    unanswered = 0;
+    asked.abort();
+  }
+}
+
+function lookAgain() {
+  if (document.hidden) return;
+  retryNow();
+  poll();
+}
+
+setInterval(poll, POLL_MS);
+window.addEventListener("online", lookAgain);
+window.addEventListener("focus", lookAgain);
+document.addEventListener("visibilitychange", lookAgain);
+// A link of this origin pasted into this tab changes the fragment only.
+window.addEventListener("hashchange", () => { if (takeFragment()) location.reload(); });

@@ -1,16 +1,59 @@
 // Who runs, how far, and whether what you see is live.
 
-import { connection, ended, facts } from "./run.js";
+import { Badge } from "./badge.js";
+import { ago, duration } from "./clock.js";
+import { showShortcuts } from "./keyboard.js";
+import { connection, ended, facts, heardAt } from "./run.js";
+import { ThemeSwitch } from "./theme.js";
 import { html } from "./vendor.js";
+
+const count = (number) => Number(number).toLocaleString("en");
+
+const of = (done, total) => (total > 0 ? `${count(done)} / ${count(total)}` : count(done));
+
+const pace = (rate) => (rate >= 100 ? Math.round(rate) : rate.toPrecision(2));
+
+/** What there is to say of a run, as `[what, text, title]`. */
+function told(run) {
+  const ends = run.eta_s == null ? "" : `about ${new Date(Date.now() + run.eta_s * 1000).toLocaleString()}`;
+  return [
+    ["phase", run.phase],
+    ["epoch", run.epoch != null && of(run.epoch, run.max_epochs)],
+    ["step", run.step != null && of(run.step, run.total_steps)],
+    ["steps/s", !ended.value && run.steps_per_second != null && pace(run.steps_per_second)],
+    ["ETA", !ended.value && run.eta_s != null && duration(run.eta_s), ends],
+    ["ranks", run.world_size > 1 && run.world_size],
+    ["host", run.host],
+  ].filter(([, text]) => text);
+}
+
+/** What went wrong, where something did. */
+function Trouble() {
+  const run = facts.value;
+  if (ended.value) return run.error && html`<p class="trouble ${run.phase}" role="alert">${run.error}</p>`;
+  if (connection.value === "disconnected") {
+    return html`<p class="trouble disconnected">The server was last heard ${ago(heardAt.value)}; what you see is from then.
+      Trying again by itself. If that lasts, the program has been killed, or the network or the tunnel is down.</p>`;
+  }
+  return run.journal === "degraded" && html`<p class="trouble failed" role="alert">
+    The journal cannot be written: changes apply, but are not on disk (${run.journal_path}).</p>`;
+}
 
 export function Header() {
   const run = facts.value;
-  const badge = ended.value ? run.phase : connection.value === "live" && run.stalled ? "stalled" : connection.value;
-  return html`<header>
-    <h1>${run.name ?? "Freak"}</h1>
-    <output class="badge ${badge}">${badge}</output>
-    <dl>${["phase", "epoch", "step", "world_size"].filter((key) => run[key] != null).map((key) => html`
-      <div key=${key}><dt>${key.replace("_", " ")}</dt><dd>${run[key]}</dd></div>`)}
+  return html`<header class=${connection.value}>
+    <div class="bar">
+      <h1 title=${run.id && `run ${run.id}, process ${run.pid}`}>${run.name ?? "Freak"}</h1>
+      <${Badge} />
+      <div class="settings">
+        <button type="button" class="quiet" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${showShortcuts}>?</button>
+        <${ThemeSwitch} />
+      </div>
+    </div>
+    <dl class="facts">${told(run).map(([what, text, title]) => html`
+      <div key=${what} title=${title}><dt>${what}</dt><dd>${text}</dd></div>`)}
     </dl>
+    ${run.total_steps > 0 && run.step != null && html`<progress aria-label="Progress" max=${run.total_steps} value=${run.step} />`}
+    <${Trouble} />
   </header>`;
 }

@@ -1,0 +1,59 @@
+// One request: who, when, at which step, old → new, what became of it, and how to take it back.
+
+import { absolute, ago } from "./clock.js";
+import { confirmed } from "./dialog.js";
+import { Outcome, useRequest } from "./asking.js";
+import { etag, state, writable } from "./run.js";
+import { canUndo, changedSince, undoPatch } from "./undo.js";
+import { html } from "./vendor.js";
+import { dotted, parts, reasons, subject, value, where } from "./wording.js";
+
+const MARKS = { accepted: "◷", applied: "✓", failed: "✕", rejected: "✕", cancelled: "–" };
+
+function Undo({ receipt }) {
+  const request = useRequest();
+  const patch = undoPatch(receipt, state.value);
+  async function undo() {
+    const since = changedSince(receipt, state.value);
+    const question = `${since.map(dotted).join(", ")} has been changed since. Bring the values from before #${receipt.seq} back all the same?`;
+    if (since.length && !(await confirmed("Undo an older change?", question, "Undo"))) return;
+    request.ask("PATCH", "state", patch, { note: `undo of #${receipt.seq}`, ifMatch: etag.value });
+  }
+  return html`
+    <button type="button" class="quiet" disabled=${!writable.value || request.busy || !patch} aria-label=${`Undo #${receipt.seq}`}
+      title=${patch ? "Ask for the old values again" : "The old values are back already"} onClick=${undo}>Undo</button>
+    ${request.problem && html`<${Outcome} request=${request} />`}`;
+}
+
+function Cancel({ receipt }) {
+  const request = useRequest();
+  return html`
+    <button type="button" class="quiet" disabled=${!writable.value || request.busy} aria-label=${`Cancel #${receipt.seq}`}
+      onClick=${() => request.ask("DELETE", `receipts/${receipt.id}`)}>Cancel</button>
+    ${request.problem && html`<${Outcome} request=${request} />`}`;
+}
+
+function Result({ receipt: { result } }) {
+  if (result === null || result === undefined) return null;
+  return html`<dl class="result">${parts(result).filter(([, text]) => text !== "null").map(([what, text]) => html`<div key=${what}><dt>${what}</dt><dd>${text}</dd></div>`)}</dl>`;
+}
+
+export function Receipt({ receipt }) {
+  const { seq, status, changes, note, by, error, applied, requested_at: asked } = receipt;
+  const time = applied?.at ?? asked;
+  return html`<li class=${status} id=${`receipt-${seq}`}>
+    <span class="status ${status}"><span aria-hidden="true">${MARKS[status]} </span>${status}${status === "applied" && where(receipt)}</span>
+    <span class="subject"><small>#${seq}</small> ${subject(receipt)}</span>
+    <span class="meta">by ${by}, <time datetime=${time} title=${absolute(time)}>${ago(time)}</time></span>
+    ${changes.length > 0 && html`<ul class="changes">${changes.map((change) => html`
+      <li key=${change.path}><code>${dotted(change.path)}</code> <span class="old">${value(change.old)}</span> <span aria-label="becomes">→</span> <span class="new">${value(change.new)}</span></li>`)}</ul>`}
+    ${error && html`<p class="bad">${reasons(error)}</p>`}
+    <${Result} receipt=${receipt} />
+    ${note && html`<p class="note">${note}</p>`}
+    ${receipt.journal === "degraded" && html`<p class="bad">not in the journal: it cannot be written</p>`}
+    <div class="do">
+      ${status === "accepted" && html`<${Cancel} receipt=${receipt} />`}
+      ${canUndo(receipt) && html`<${Undo} receipt=${receipt} />`}
+    </div>
+  </li>`;
+}

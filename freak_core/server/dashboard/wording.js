@@ -1,0 +1,46 @@
+// Receipts in words.
+
+import { pieces } from "./api.js";
+
+/** Return a JSON Pointer as people write it: `lr.hold`. */
+export const dotted = (path) => pieces(path).join(".") || "the whole state";
+
+/** Return a value in one line. */
+export function value(thing) {
+  const text = thing === undefined ? "null" : JSON.stringify(thing);
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
+}
+
+/** Return why something was refused: each path with its reason, or the sentence. */
+export const reasons = (problem) =>
+  problem.errors?.length
+    ? problem.errors.map(({ path, message }) => (path && path !== "/" ? `${dotted(path)}: ${message}` : message)).join("; ")
+    : problem.detail ?? problem.title;
+
+/** Return where a request took effect: " at step 1,200 on 2 ranks". */
+export function where({ applied }) {
+  const step = applied?.step == null ? "" : ` at step ${applied.step.toLocaleString("en")}`;
+  return applied?.ranks > 1 ? `${step} on ${applied.ranks} ranks` : step;
+}
+
+/** Return what a request is about. */
+export function subject({ kind, name, path, changes, by }) {
+  if (kind === "action") return ["program", "freak"].includes(by) ? name : `call ${name}`;
+  if (kind === "reset") return `reset ${dotted(path)}`;
+  const touched = changes.length ? changes.map((change) => dotted(change.path)) : [dotted(path)];
+  return `set ${touched.slice(0, 3).join(", ")}${touched.length > 3 ? `, and ${touched.length - 3} more` : ""}`;
+}
+
+/** Return a number as short as six digits say it. */
+const short = (number) => (Number.isInteger(number) ? number : Number(number.toPrecision(6)));
+
+const spaced = (key) => key.replaceAll("_", " ");
+
+/** Return the parts of a result, as `[what, text]`. */
+export function parts(result, what = "") {
+  if (result !== null && typeof result === "object" && !Array.isArray(result)) {
+    return Object.entries(result).flatMap(([key, thing]) => parts(thing, key.startsWith(what) ? spaced(key) : `${what} ${spaced(key)}`));
+  }
+  const text = typeof result === "number" ? String(short(result)) : typeof result === "string" ? result : value(result);
+  return [[what || "result", text]];
+}
