@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from freak_core import address
 from freak_core.actions import Action
-from freak_core.announcement import announce
 from freak_core.ending import ending
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
@@ -23,7 +22,7 @@ from freak_core.fork import forget_in_children, keep_in_children
 from freak_core.journal import Journal
 from freak_core.receipts import Applied, Receipt, now
 from freak_core.responder import Responder
-from freak_core.runs import RunFile, home, made_folder, new_run
+from freak_core.runs import home, made_folder, new_run
 from freak_core.serving import Serving, check_reach, checked_docs_url, checked_log_level, served_at
 from freak_core.store import Store
 from freak_core.token import checked_token, new_token
@@ -104,7 +103,6 @@ class Freak:
         self._feed: Feed | None = None
         self._serving: Serving | None = None
         self._mirror: EmbeddedMirror | None = None
-        self._run_file: RunFile | None = None
 
     def control(self, state: BaseModel, serve: bool | None = None, *, apply: Apply | None = None) -> Self:
         """Put ``state`` under control and serve it, unless you serve your own app.
@@ -125,10 +123,8 @@ class Freak:
             if self._store.closed is None:
                 raise ConfigurationError("this Freak controls a state already; stop() it, or make another")
             self._name_run()
-        store = Store(
-            state, checked_apply(apply or self._apply), actions=self._actions, on_change=self._on_change
-        )
-        self._store = store
+        how = checked_apply(apply or self._apply)
+        self._store = store = Store(state, how, actions=self._actions, on_change=self._on_change)
         if self.disabled:
             return self
         journal = Journal(self.journal_path)
@@ -161,8 +157,7 @@ class Freak:
         self.port = None if self.uds else listener.getsockname()[1]
         self._serving.start(listener, self.uvicorn_log_level)
         run = new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
-        self._run_file = RunFile(run)
-        announce(run)
+        self._serving.publish(run)
 
     def stop(self, error: BaseException | None = None) -> None:
         """End the server and free the port, within 2.5 seconds; the state can still be read.
@@ -180,8 +175,6 @@ class Freak:
         feed.flush(0.3)
         feed.event("run", ending(error))
         serving.stop()
-        if self._run_file is not None:
-            self._run_file.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -256,10 +249,8 @@ class Freak:
 
         ``step`` and ``epoch`` are the program's own, for receipts and for requests that wait for one.
         """
-        if self._store is None or not self._store.pending:
-            return []
-        carry_out, applied = self._store.carry_out, Applied(step=step, epoch=epoch)
-        return [carry_out(entry, applied) for entry in self._store.take(step, epoch)]
+        entries = self._store.take(step, epoch) if self._store is not None else []
+        return [self.store.carry_out(entry, Applied(step=step, epoch=epoch)) for entry in entries]
 
     def publish(
         self, *, step: int | None = None, epoch: int | None = None, phase: str | None = None, **metrics: float
@@ -282,8 +273,8 @@ class Freak:
     def _idle(self) -> None:
         if self._store is not None:
             self._store.refresh(wait=False)
-        if self._run_file is not None:
-            self._run_file.beat()
+        if self._serving is not None:
+            self._serving.beat()
 
     def _add_action(self, function: Function, name: str | None, confirm: bool) -> Function:
         action = Action(function, name, confirm=confirm)
@@ -304,5 +295,5 @@ class Freak:
             self._store.forked()
         if self._serving is not None:
             self._serving.forget()
-        self._feed = self._serving = self._run_file = None
+        self._feed = self._serving = None
         atexit.unregister(self.stop)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from freak_core.address import DEFAULT_PORT, is_loopback, reachable
+from freak_core.announcement import announce
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
 from freak_core.link import Link
 from freak_core.responder import Responder
+from freak_core.runs import Run, RunFile
 from freak_core.unix_socket import socket_url
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Serving:
         self._http: HttpServer | None = None
         self._mirror: EmbeddedMirror | None = None
         self._socket_file: Path | None = None
+        self._run_file: RunFile | None = None
 
     @property
     def started(self) -> bool:
@@ -80,6 +83,16 @@ class Serving:
             listener.close()
             raise
 
+    def publish(self, run: Run) -> None:
+        """Say where the run is, in its file and to whoever reads along."""
+        self._run_file = RunFile(run)
+        announce(run)
+
+    def beat(self) -> None:
+        """Show that the run is alive, if it is time."""
+        if self._run_file is not None:
+            self._run_file.beat()
+
     def stop(self) -> None:
         """Pass on what is left to tell, end what was started, free the port; within 2.5 seconds."""
         self._feed.flush(0.8)
@@ -90,6 +103,8 @@ class Serving:
             self._mirror.end()
         if self._http is not None:
             self._http.stop(1.0)
+        if self._run_file is not None:
+            self._run_file.remove()
         if self._socket_file is not None:
             with contextlib.suppress(OSError):
                 self._socket_file.unlink(missing_ok=True)
@@ -98,7 +113,7 @@ class Serving:
         """Let go of the server in a forked child, where it is not ours."""
         if self._link is not None:
             self._link.forget()
-        self._link = self._http = self._socket_file = None
+        self._link = self._http = self._socket_file = self._run_file = None
 
 
 class Reached(Protocol):

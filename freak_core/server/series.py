@@ -52,6 +52,9 @@ class Series:
         """Return the newest value of every metric."""
         return {name: history.points[-1][2] for name, history in self._histories.items()}
 
+    def _share(self) -> int:
+        return max(10, min(self._keep, self._keep_in_all // len(self._histories)))
+
 
 class History:
     """The points of one metric, each with its ordinal: which one it was of all that were ever told.

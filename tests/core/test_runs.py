@@ -182,9 +182,10 @@ def test_a_run_goes_on_without_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("FREAK_HOME", str(tmp_path / "file" / "home"))
     with Freak(port=0).control(Empty()) as program, Client(program.link) as client:
         assert client.get() == {}
-        assert program._run_file is not None
-        program._run_file._beat_due = 0.0
-        program._run_file.beat()
+        assert program._serving is not None
+        assert program._serving._run_file is not None
+        program._serving._run_file._beat_due = 0.0
+        program._serving.beat()
 
 
 def test_a_run_goes_by_the_names_its_launcher_gave_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
