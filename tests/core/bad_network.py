@@ -10,8 +10,8 @@ from typing import Any, Self
 class Proxy:
     """A TCP proxy on a port of its own; ``cut()`` breaks every connection there is.
 
-    ``asked`` holds what clients have sent. With ``breaks_after`` every connection breaks by itself after so many
-    bytes of answers.
+    ``asked`` holds what clients have sent. With ``breaks_after`` every connection breaks by itself, after so
+    many bytes of answers.
     """
 
     def __init__(self, port: int, breaks_after: int = 1 << 40) -> None:
