@@ -12,7 +12,7 @@ from freak_core.errors import Unreachable, refusal
 from freak_core.server.ledger import PENDING, Ledger
 from freak_core.server.pace import Pace
 from freak_core.server.series import History, Series
-from freak_core.wire import ENDED, Message, arrived
+from freak_core.wire import Message, arrived
 
 ANSWER_WITHIN = 10.0
 """Seconds the program has to answer a write before the client is told that it does not."""
@@ -131,12 +131,8 @@ class Mirror:
         self, step: int | None, epoch: int | None, phase: str | None, within: float
     ) -> dict[str, Any]:
         """Return the facts of the run once it has come that far or has ended, or after ``within`` seconds."""
-
-        def there() -> bool:
-            return arrived(self.run, step, epoch, phase) or self.run.get("phase") in ENDED
-
         async with self.news() as news:
-            await self._until(news, there, within)
+            await self._until(news, lambda: arrived(self.run, step, epoch, phase), within)
         return self.run_info()
 
     def measured(self) -> tuple[dict[str, float | None], dict[str, int]]:

@@ -10,12 +10,14 @@ from typing import Any, Self
 class Proxy:
     """A TCP proxy on a port of its own; ``cut()`` breaks every connection there is.
 
-    With ``breaks_after`` every connection breaks by itself after so many bytes of answers.
+    ``asked`` holds what clients have sent. With ``breaks_after`` every connection breaks by itself, after so
+    many bytes of answers.
     """
 
     def __init__(self, port: int, breaks_after: int = 1 << 40) -> None:
         self._target = port
         self._breaks_after = breaks_after
+        self.asked = bytearray()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
@@ -37,8 +39,8 @@ class Proxy:
             self.accepted += 1
             far = socket.create_connection(("127.0.0.1", self._target))
             self._open += [near, far]
-            for source, target, most in ((near, far, 1 << 40), (far, near, self._breaks_after)):
-                self._threads.append(threading.Thread(target=_copy, args=(source, target, most)))
+            for copied in ((near, far, 1 << 40, self.asked), (far, near, self._breaks_after, bytearray())):
+                self._threads.append(threading.Thread(target=_copy, args=copied))
                 self._threads[-1].start()
 
     def __enter__(self) -> Self:
@@ -61,10 +63,11 @@ class Proxy:
         self.close()
 
 
-def _copy(source: socket.socket, target: socket.socket, most: int) -> None:
+def _copy(source: socket.socket, target: socket.socket, most: int, seen: bytearray) -> None:
     with contextlib.suppress(OSError):
         while most and (data := source.recv(min(most, 700))):
             target.sendall(data)
+            seen += data
             most -= len(data)
     for end in (source, target):
         with contextlib.suppress(OSError):

@@ -146,27 +146,40 @@ def test_a_run_is_waited_for_until_it_is_there(freak: Freak, twin: Twin) -> None
     with twin(freak.link) as client:
         freak.phase("training", total_steps=100)
         freak.publish(step=1, epoch=0)
-        assert client.wait_for(phase="training")["total_steps"] == 100
+        assert client.wait_for(phase="training", step=1)["total_steps"] == 100
         with pytest.raises(TimeoutError, match="step 1"):
             client.wait_for(step=50, timeout=0.1)
         later = threading.Timer(0.3, freak.publish, kwargs={"step": 60, "epoch": 2})
         later.start()
         assert client.wait_for(step=50, epoch=2)["step"] == 60
         later.join()
-        stopping = threading.Timer(0.3, freak.stop)
-        stopping.start()
-        assert client.wait_for(phase="finished")["phase"] == "finished"
-        stopping.join()
 
 
-def test_a_run_that_ends_before_is_not_waited_for(served: Serve, twin: Twin) -> None:
-    freak = served()
-    with twin(freak.link) as client:
-        stopping = threading.Timer(0.3, freak.stop)
-        stopping.start()
-        with pytest.raises(RunOver, match="finished"):
-            client.wait_for(step=50)
-        stopping.join()
+@pytest.mark.parametrize(("wanted", "ends"), [({"phase": "finished"}, "finished"), ({"step": 50}, RunOver)])
+def test_whoever_waits_hears_of_the_end(freak: Freak, twin: Twin, wanted: dict[str, Any], ends: Any) -> None:
+    assert freak.port is not None
+    heard: list[Any] = []
+    with (
+        Proxy(freak.port) as proxy,
+        twin(f"http://127.0.0.1:{proxy.port}", freak.token) as client,
+        twin(freak.link) as other,
+    ):
+
+        def waiting() -> None:
+            try:
+                heard.append(client.wait_for(**wanted)["phase"])
+            except RunOver as over:
+                heard.append(type(over))
+
+        waiter = threading.Thread(target=waiting)
+        waiter.start()
+        while b"/run?wait" not in proxy.asked:
+            pass
+        for _ in range(3):  # by then the server has read the request before these
+            other.run()
+        freak.stop()
+        waiter.join()
+    assert heard == [ends]
 
 
 def test_the_server_is_asked_to_wait_and_not_again_and_again(twin: Twin) -> None:
