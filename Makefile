@@ -7,7 +7,7 @@ LIGHTNINGS := lowest alone
 VENDORED := freak_core/server/dashboard/vendor
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lightnings lint bench soak vendor screenshots clean
+.PHONY: help setup demo test versions lint bench soak vendor screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
@@ -31,9 +31,9 @@ test: $(READY) lint  ## lint, types and every test
 		test -z "$$missing" || { echo "the tests of browser and terminal need it: installing Debian's$$missing" >&2; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 	$(BIN)/python -m pytest
-	$(MAKE) --no-print-directory lightnings
+	$(MAKE) --no-print-directory versions
 
-lightnings: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## the tests that matter, with the lowest Lightning and with pytorch_lightning alone
+versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## the tests of what Lightning may change, with the lowest Lightning and with pytorch_lightning alone
 	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q -m every_lightning tests/lightning || exit; done
 
 $(VENV)-%/.ready: $(READY) tests/lightning/other_lightning.py

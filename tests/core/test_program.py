@@ -172,6 +172,20 @@ def test_what_the_program_publishes_is_in_the_run(freak: Freak, http: httpx.Clie
     assert run["versions"]["python"].startswith("3.")
 
 
+def test_a_phase_in_passing_never_overwrites_a_later_one(freak: Freak, http: httpx.Client) -> None:
+    """Progress waits up to half a second for newer progress; a phase that is told outright does not."""
+    freak.publish(step=1, phase="validating")
+    while (run := http.get("run").json()).get("phase") != "validating":
+        pass
+    freak.publish(step=2, phase="validating")
+    freak.publish(epoch=1)
+    freak.phase("paused")
+    while (run := http.get("run").json()).get("step") != 2:
+        pass
+    assert (run["phase"], run["epoch"]) == ("paused", 1)
+    assert "validating" not in freak.journal_path.read_text()
+
+
 def test_every_receipt_is_in_the_journal(freak: Freak, http: httpx.Client) -> None:
     receipts = [
         http.patch("state", json={"epochs": epochs}, headers={"Freak-Note": "n"}) for epochs in (20, 0)
