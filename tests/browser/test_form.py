@@ -43,6 +43,7 @@ class Edges(BaseModel):
     many: list[int] = list(range(150))
     tree: Tree = Tree(children=[Tree(name="leaf")])
     secret: SecretStr | None = None
+    kept: SecretStr = SecretStr("as it was")
     whatever: Any = {"a": 1}
     pair: tuple[int, ...] = (1, 2)
     bounded: Annotated[list[int], Field(max_length=2)] = [1]
@@ -252,6 +253,7 @@ def test_no_number_is_rounded_and_nothing_is_blank(shown: Shown) -> None:
     assert (state.free, state.many, state.whatever) == ({"x": {"n": 2**54 + 1}}, [3], "text")
     assert (state.only, state.nonsense) == ("on", 2)
     assert (state.tree.spare, state.tree.children[0].children) == (Tree(), [Tree()])
+    assert state.kept.get_secret_value() == "as it was"  # although all was sent, this one as its mask
     assert (state.secret.get_secret_value(), state.pair, state.bounded) == ("psst", (2,), [1, 0])
 
 
