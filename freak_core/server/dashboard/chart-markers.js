@@ -1,9 +1,9 @@
 // Where something was changed: vertical lines with what it was.
 
-import { pieces } from "./api.js";
 import { brief } from "./format.js";
 import { receipts } from "./run.js";
 import { computed } from "./vendor.js";
+import { dotted } from "./wording.js";
 
 /** More than these are no help on a chart; the timeline has them all. */
 const NEWEST = 200;
@@ -11,7 +11,7 @@ const NEWEST = 200;
 const SPELLED_OUT = 4;
 
 function text({ kind, name, changes, note }) {
-  const spelled = changes.slice(0, SPELLED_OUT).map(({ path, old, new: now }) => `${pieces(path).join(".") || "state"}: ${brief(old)} → ${brief(now)}`);
+  const spelled = changes.slice(0, SPELLED_OUT).map(({ path, old, new: now }) => `${dotted(path)}: ${brief(old)} → ${brief(now)}`);
   if (changes.length > SPELLED_OUT) spelled.push(`${changes.length - SPELLED_OUT} more`);
   const said = [kind === "action" ? name : null, spelled.join(", ")].filter(Boolean).join(": ");
   return note ? `${said} (${note})` : said;

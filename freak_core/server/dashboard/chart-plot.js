@@ -8,6 +8,7 @@ import { place, short } from "./format.js";
 import { plotOptions } from "./plot-options.js";
 import { watch } from "./redraw.js";
 import { metrics, origin, refine } from "./series.js";
+import { dark } from "./theme.js";
 import { effect, uPlot, untracked } from "./vendor.js";
 
 /** Pixels within which a marker belongs to the pointer. */
@@ -34,15 +35,11 @@ export class Plot {
     this.#say = say;
     const resized = new ResizeObserver(() => this.#resize());
     resized.observe(host);
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    const redraw = () => this.#plot?.redraw(false);
-    scheme.addEventListener("change", redraw);
     this.#endings.push(
       () => resized.disconnect(),
-      () => scheme.removeEventListener("change", redraw),
       watch(name, () => this.#draw()),
       effect(() => {
-        void [chosenAxis.value, logarithmic.value, smoothing.value, zoom.value, markers.value, origin.value];
+        void [chosenAxis.value, logarithmic.value, smoothing.value, zoom.value, markers.value, origin.value, dark.value];
         cancelAnimationFrame(this.#frame);
         this.#frame = requestAnimationFrame(() => this.#draw());
       }),

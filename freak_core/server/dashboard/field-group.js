@@ -8,6 +8,7 @@ import { VariantChoice } from "./field-union.js";
 import { some, Unparsed } from "./json.js";
 import { describe, fits, initial, variantOf } from "./kinds.js";
 import { idOf, inside, whole } from "./place.js";
+import { hasButtons } from "./run.js";
 import { html, useState } from "./vendor.js";
 
 const LONGEST = 100; // items shown as fields
@@ -45,7 +46,7 @@ function drawable(place, described) {
 }
 
 export function Group({ name, place, described, remove, depth }) {
-  const [open, setOpen] = useState(depth <= OPEN);
+  const [open, setOpen] = useState(depth <= OPEN && !hasButtons(place.at));
   const [text, setText] = useState(false);
   const hint = hintOf(place.raw, place.root, name);
   const json = text || !drawable(place, described);
