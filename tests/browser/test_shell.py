@@ -100,7 +100,7 @@ def test_values_are_greyed_while_disconnected_and_catch_up(
 def test_the_timeline_tells_each_request_and_takes_changes_back(
     served: Serve, open_page: Open, barriers: Barriers
 ) -> None:
-    """Old → new, who, why, refusals with reasons; undo asks for the old values, and first if they moved on."""
+    """Old → new, who, why, refusals with reasons; undo asks for the old values."""
     freak = served(Crawler())
     page = open_page(freak.link or "")
     expect(page.get_by_text("No requests so far")).to_be_visible()

@@ -24,6 +24,7 @@ from freak_lightning import (
     ValidateNow,
     action,
 )
+from freak_lightning.state_root import actions_of
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, resumable_loader, same, weights
 from tests.lightning.tiny import tiny_trainer as trainer_of
@@ -43,7 +44,7 @@ class Temperature(ControlCallback):
 
 
 class Shift(ControlCallback):
-    @action
+    @action(confirm=True)
     def shift(self, trainer: Trainer, pl_module: LightningModule, by: float) -> float:
         with torch.no_grad():
             for parameter in pl_module.parameters():
@@ -192,6 +193,12 @@ def test_an_action_of_ones_own_runs_at_the_step_of_its_receipt() -> None:
     assert ask.receipt().result == 0.5
     assert ask.receipt().applied is not None
     assert ask.receipt().applied.step == 11  # type: ignore[union-attr]
+
+
+def test_an_action_says_whether_people_are_asked_first() -> None:
+    actions = actions_of([Shift(), CheckpointNow()], trainer_of(), TinyModel())
+    assert actions["shift"].confirm
+    assert not actions["checkpoint"].confirm
 
 
 def test_two_controls_that_want_one_section_are_told_so() -> None:

@@ -4,7 +4,7 @@ import { ArgumentsDialog, route, summary } from "./actions.js";
 import { duration, secondsSince } from "./clock.js";
 import { onKey } from "./keyboard.js";
 import { Outcome, useRequest } from "./asking.js";
-import { actions, ended, facts, state, writable } from "./run.js";
+import { actions, ended, facts, hasButtons, state, writable } from "./run.js";
 import { Stop, StopNotice } from "./stop.js";
 import { html, signal, useState } from "./vendor.js";
 
@@ -65,9 +65,7 @@ function PauseNotice() {
 
 export function Controls() {
   const stopRequest = useControl("stop");
-  const has = (name) => state.value && name in state.value && typeof state.value[name] === "object";
-  const stop = has("stop") && "should_stop" in state.value.stop;
-  const pause = has("pause") && "paused" in state.value.pause;
+  const [stop, pause] = ["/stop", "/pause"].map(hasButtons);
   const { checkpoint, validate } = actions.value;
   if (!stop && !pause && !checkpoint && !validate) return null;
   return html`<section class="controls" aria-label="Controls">

@@ -7,11 +7,12 @@ import { ariaOf, hintOf, Marks, troubled } from "./field-marks.js";
 import { VariantChoice } from "./field-union.js";
 import { some, Unparsed } from "./json.js";
 import { describe, fits, initial, variantOf } from "./kinds.js";
-import { idOf, inside } from "./place.js";
+import { idOf, inside, whole } from "./place.js";
+import { hasButtons } from "./run.js";
 import { html, useState } from "./vendor.js";
 
 const LONGEST = 100; // items shown as fields
-const OPEN = 2; // levels that are open at first
+const OPEN = 3; // levels that are open at first
 
 /** The fields of an object: the declared ones, then the others. */
 export function ObjectFields({ place, described: { schema }, depth = 0 }) {
@@ -45,11 +46,12 @@ function drawable(place, described) {
 }
 
 export function Group({ name, place, described, remove, depth }) {
-  const [open, setOpen] = useState(depth <= OPEN);
+  const [open, setOpen] = useState(depth <= OPEN && !hasButtons(place.at));
   const [text, setText] = useState(false);
   const hint = hintOf(place.raw, place.root, name);
   const json = text || !drawable(place, described);
-  const broken = some(place.value, (each) => each instanceof Unparsed);
+  const all = json ? { ...place, value: whole(place) } : place;
+  const broken = some(whole(place), (each) => each instanceof Unparsed);
   const id = idOf(place, "field");
   return html`<details class="group" data-at=${place.at} data-state=${place.entry ? "staged" : place.sent ? "pending" : undefined}
       open=${open || troubled(place)} onToggle=${({ currentTarget }) => setOpen(currentTarget.open)}>
@@ -57,10 +59,10 @@ export function Group({ name, place, described, remove, depth }) {
     <div class="fields" role="group" aria-label=${name}>
       <div class="tools">
         ${described.nullable && place.value !== null && html`<${NoneButton} place=${place} name=${name} />`}
-        <button type="button" class="quiet" aria-pressed=${String(json)} aria-label="${name} as JSON" disabled=${text ? broken : json} onClick=${() => setText(!text)}>JSON</button>
+        <button type="button" class="quiet" aria-pressed=${String(json)} aria-label="${name} as JSON" disabled=${text ? broken : json || broken} onClick=${() => setText(!text)}>JSON</button>
         ${remove && html`<${RemoveButton} name=${name} ...${remove} />`}
       </div>
-      ${json ? html`<div class="control"><${JsonControl} place=${place} attributes=${{ id, "aria-label": name, ...ariaOf(place, "", true) }} /></div>`
+      ${json ? html`<div class="control"><${JsonControl} place=${all} attributes=${{ id, "aria-label": name, ...ariaOf(place, "", true) }} /></div>`
         : html`<${Content} name=${name} place=${place} described=${described} depth=${depth} />`}
       <${Marks} place=${place} name=${name} deep=${json} />
     </div>

@@ -62,8 +62,8 @@ function Slider({ place, name, schema, scale }) {
 /** Say in words what the schema allows. */
 export function boundsOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum, multipleOf, mixed }) {
   return [
-    minimum !== undefined && `≥ ${minimum}`, exclusiveMinimum !== undefined && `> ${exclusiveMinimum}`,
-    maximum !== undefined && `≤ ${maximum}`, exclusiveMaximum !== undefined && `< ${exclusiveMaximum}`,
+    minimum !== undefined && `≥ ${minimum}`, exclusiveMinimum !== undefined && `> ${exclusiveMinimum}`,
+    maximum !== undefined && `≤ ${maximum}`, exclusiveMaximum !== undefined && `< ${exclusiveMaximum}`,
     multipleOf !== undefined && `multiple of ${multipleOf}`, mixed && "1 and 1.0 are not the same here",
   ].filter(Boolean).join(", ");
 }
@@ -90,7 +90,6 @@ export function NumberControl({ name, place, described: { schema, nullable }, at
   return html`
     <input ...${attributes} type="text" class="number" inputmode=${signed ? "text" : schema.type === "integer" ? "numeric" : "decimal"}
       value=${text} placeholder=${placeholder} autocomplete="off" spellcheck=${false} onInput=${onInput} onBlur=${onBlur} onKeyDown=${onKeyDown} />
-    ${schema.unit && html`<span class="unit">${schema.unit}</span>`}
     ${scale && html`<${Slider} place=${place} name=${name} schema=${schema} scale=${scale} />`}`;
 }
 

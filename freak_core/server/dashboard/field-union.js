@@ -9,7 +9,7 @@ export function VariantChoice({ name, place, variants, at }) {
   const onChange = ({ currentTarget: { value } }) => {
     const chosen = variants[Number(value)];
     const { kind } = describe(chosen, place.root);
-    place.set(variantOf(place.live, [chosen], place.root) === 0 ? place.live
+    place.set(variantOf(place.live, variants, place.root) === Number(value) ? place.live
       : kind === "text" && isNumber(place.value) ? String(place.value) : initial(chosen, place.root));
   };
   return html`<select class="variant" aria-label="kind of ${name}" value=${String(at)} onChange=${onChange}>

@@ -44,24 +44,28 @@ export function NoneButton({ place, name }) {
 export const RemoveButton = ({ name, onRemove, disabled, title }) => html`
   <button type="button" class="quiet" aria-label="remove ${name}" disabled=${disabled} title=${title} onClick=${onRemove}>remove</button>`;
 
+/** Return a name that may be broken after its underscores. */
+export const broken = (name) => name.split(/(?<=[_.])/).map((part, i) => html`${i > 0 && html`<wbr />`}${part}`);
+
 function Row({ name, place, described, remove }) {
   const { schema, nullable } = described;
   const kind = controlOf(place, described);
-  const hint = [hintOf(place.raw, place.root, name), kind === "number" && boundsOf(schema), schema.computed && "computed", schema.readOnly && !schema.computed && "fixed"]
+  const hint = [hintOf(place.raw, place.root, name), (kind === "number" || kind === "decimal") && boundsOf(schema), schema.computed && "computed", schema.readOnly && !schema.computed && "fixed"]
     .filter(Boolean).join(" · ");
   const attributes = { id: idOf(place, "field"), ...ariaOf(place, hint, kind === "json") };
   const gone = place.value === GONE;
   const Control = schema.readOnly ? Fixed : CONTROLS[kind];
   const onKeyDown = (event) => {
-    if (event.key !== "Escape" || place.held ? !place.differs : !place.entry) return;
+    if (event.key !== "Escape" || !(place.held ? place.differs : place.entry)) return;
     event.stopPropagation();
     place.drop();
   };
   const open = nullable && !schema.readOnly && !["choice", "toggle", "json"].includes(kind);
   return html`<div class="field ${schema.deprecated ? "deprecated" : ""}" data-at=${place.at} data-state=${place.entry || place.differs ? "staged" : place.sent ? "pending" : undefined} onKeyDown=${onKeyDown}>
-    <label for=${attributes.id}>${name}${schema.deprecated && html` <small>deprecated</small>`}</label>
+    <label for=${attributes.id}>${broken(name)}${schema.deprecated && html` <small>deprecated</small>`}</label>
     <div class="control">
       ${gone ? html`<s>${name}</s>` : html`<${Control} name=${name} place=${place} described=${described} attributes=${attributes} />`}
+      ${schema.unit && html`<span class="unit">${schema.unit}</span>`}
       ${open && !gone && html`<${NoneButton} place=${place} name=${name} />`}
       ${remove && !gone && html`<${RemoveButton} name=${name} ...${remove} />`}
     </div>

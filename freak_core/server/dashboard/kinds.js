@@ -19,34 +19,43 @@ export function resolve(raw, root) {
 
 function kindOfType(schema, type) {
   if ("const" in schema) return "const";
-  if (schema.enum) return "choice";
+  if (Array.isArray(schema.enum)) return "choice";
   if (type === "boolean") return "toggle";
   if (type === "integer" || type === "number") return "number";
   if (type === "string") return schema.format === "password" || schema.writeOnly ? "secret" : "text";
   if (type === "array") return schema.prefixItems ? "tuple" : schema.items ? "items" : "json";
   if (type !== "object") return "json";
-  if (schema.properties) return "object";
+  if (isObject(schema.properties)) return "object";
   return isObject(schema.additionalProperties) && Object.keys(schema.additionalProperties).length ? "mapping" : "json";
 }
 
 /**
  * Return `{kind, schema, nullable, variants}` of a schema: the kind of control, the schema without null and
- * references, whether null is allowed, and for a union its variants.
+ * references, whether null is allowed, and for a union its variants. What makes no sense is any JSON.
  */
 export function describe(raw, root) {
+  try {
+    return described(raw, root);
+  } catch {
+    return { kind: "json", schema: {}, nullable: false };
+  }
+}
+
+function described(raw, root) {
   const { anyOf, oneOf, ...schema } = resolve(raw, root);
   const branches = anyOf ?? oneOf;
   if (!branches) {
     const types = [].concat(schema.type ?? []);
     const type = types.find((each) => each !== "null");
     const kind = types.filter((each) => each !== "null").length > 1 ? "json" : kindOfType(schema, type);
-    return { kind, schema: { ...schema, type }, nullable: types.includes("null") || schema.enum?.includes(null) || false };
+    return { kind, schema: { ...schema, type }, nullable: types.includes("null") || (kind === "choice" && schema.enum.includes(null)) };
   }
   if (schema.format === "decimal") return { kind: "decimal", schema: { ...resolve(branches[0], root), ...schema }, nullable: false };
   const variants = branches.map((each) => resolve(each, root)).filter((each) => each.type !== "null");
   const nullable = variants.length < branches.length;
   if (variants.length === 1) {
     const inner = describe(variants[0], root);
+    if (inner.kind === "const" && nullable) return { kind: "choice", schema: { ...schema, enum: [inner.schema.const] }, nullable };
     return { ...inner, schema: { ...inner.schema, ...schema }, nullable: nullable || inner.nullable };
   }
   if (variants.every(({ type }) => type === "integer" || type === "number")) {

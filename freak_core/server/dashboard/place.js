@@ -1,8 +1,8 @@
 // A place in a value: what is there, and how to change it. Fields are drawn for a place and know nothing else.
 
-import { pointer } from "./api.js";
+import { pieces, pointer } from "./api.js";
 import { same } from "./json.js";
-import { GONE } from "./request.js";
+import { edited, GONE } from "./request.js";
 import { drop, stage, staged, waiting } from "./staged.js";
 
 /** Return the place at a pointer of the state; its edits are staged there. */
@@ -36,7 +36,15 @@ export function inside(place, key, raw) {
   if (!place.held && !place.entry && !place.sent && !Array.isArray(place.value)) return statePlace(at, raw, live, place.root);
   const value = Object(place.value)[key];
   const set = (part) => place.set(replaced(place.value, key, part));
-  return { at, raw, live, root: place.root, held: true, value, set, drop: () => set(live), differs: !same(value, live) };
+  return { at, raw, live, root: place.root, held: true, value, set, drop: () => set(live), differs: live !== undefined && !same(value, live) };
+}
+
+/** Return the value of a place with the edits that are staged inside of it. */
+export function whole(place) {
+  if (place.held || place.entry || place.sent) return place.value;
+  const depth = pieces(place.at).length;
+  const within = [...staged.value].filter(([at]) => at.startsWith(`${place.at}/`));
+  return within.length ? edited(place.live, within.map(([at, { value }]) => [pieces(at).slice(depth), value])) : place.live;
 }
 
 /** Return an id for the parts of a field, free of spaces. */

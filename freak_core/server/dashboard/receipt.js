@@ -35,7 +35,7 @@ function Cancel({ receipt }) {
 
 function Result({ receipt: { result } }) {
   if (result === null || result === undefined) return null;
-  return html`<dl class="result">${parts(result).map(([what, text]) => html`<div key=${what}><dt>${what}</dt><dd>${text}</dd></div>`)}</dl>`;
+  return html`<dl class="result">${parts(result).filter(([, text]) => text !== "null").map(([what, text]) => html`<div key=${what}><dt>${what}</dt><dd>${text}</dd></div>`)}</dl>`;
 }
 
 export function Receipt({ receipt }) {

@@ -36,7 +36,7 @@ function needsPut(keys, value, state, root) {
 const takesAnything = (raw) => Object.keys(raw).length === 0;
 
 /** Return a copy of `value` with the edits, `[pieces, value]` each, made in it. */
-function edited(value, edits) {
+export function edited(value, edits) {
   const whole = edits.find(([keys]) => keys.length === 0);
   if (whole) return whole[1];
   const made = Array.isArray(value) ? [...value] : { ...value };

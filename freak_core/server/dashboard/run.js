@@ -34,6 +34,10 @@ export const readOnly = computed(() => facts.value.access === "reader");
 /** Whether a change can be sent now. */
 export const writable = computed(() => connection.value === "live" && !ended.value && !readOnly.value);
 
+/** Whether the section at a pointer is a control's that has buttons: a training's stop or pause. */
+export const hasButtons = (at) =>
+  (at === "/stop" && state.value?.stop?.should_stop !== undefined) || (at === "/pause" && state.value?.pause?.paused !== undefined);
+
 /** Take receipts in; a dry run's has no number and is none of the history. */
 export function takeReceipts(news) {
   const all = new Map(receipts.value);

@@ -24,8 +24,10 @@ export const consequences = signal([]);
 export const notice = signal({ text: "", bad: false, conflict: false });
 export const applying = signal(false);
 
+const complete = ([, { value }]) => !some(value, (each) => each instanceof Unparsed);
+
 /** Whether something typed is no value yet. */
-export const incomplete = computed(() => [...staged.value.values()].some(({ value }) => some(value, (each) => each instanceof Unparsed)));
+export const incomplete = computed(() => ![...staged.value].every(complete));
 
 const live = (at) => valueAt(state.value, pieces(at));
 const without = (map, keys) => new Map([...map].filter(([key]) => !keys.includes(key)));
@@ -59,8 +61,8 @@ let newest = 0;
 
 async function check() {
   const mine = ++newest;
-  const edits = staged.value;
-  if (!edits.size || !writable.value || incomplete.value) return;
+  const edits = new Map([...staged.value].filter(complete));
+  if (!edits.size || !writable.value) return;
   const { method, route, body } = requestFor(edits, state.value, schema.value);
   const answer = await send(method, route, body, { dryRun: true });
   if (mine !== newest) return;
