@@ -9,7 +9,7 @@ from pydantic import BaseModel, RootModel
 from freak_core.annotation import MASK, SECRETS
 from freak_core.document import public, reveal
 from freak_core.errors import NotFound
-from freak_core.paths import ABSENT, Path, differences, equal, get, to_pointer
+from freak_core.paths import ABSENT, PLAIN, Path, differences, equal, get, to_pointer
 from freak_core.strict_json import JSON
 
 View: TypeAlias = tuple[JSON, dict[Path, JSON]]
@@ -40,7 +40,7 @@ def _hidden(value: Any) -> dict[Path, JSON]:
     if isinstance(value, SECRETS):
         return {(): repr(value.get_secret_value())}
     if isinstance(value, list | tuple):
-        inside = [repr(_hidden(each)) for each in value]
+        inside = ["{}" if type(each) in PLAIN else repr(_hidden(each)) for each in value]
         return {(): list(inside)} if any(each != "{}" for each in inside) else {}
     found: dict[Path, JSON] = {}
     excluded: list[str] = []
@@ -57,7 +57,7 @@ def _hidden(value: Any) -> dict[Path, JSON]:
     for key, child in children.items():
         if key in excluded:
             found[(key,)] = repr(reveal(child, ABSENT, exact=True))
-        else:
+        elif type(child) not in PLAIN:
             found |= {(str(key), *path): hidden for path, hidden in _hidden(child).items()}
     return found
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, RootModel
 from pydantic_core import to_jsonable_python
 
 from freak_core.annotation import SECRETS
+from freak_core.errors import FieldError
 from freak_core.paths import ABSENT
 from freak_core.strict_json import JSON, without_nan
 from freak_core.validation import outcome
@@ -27,14 +28,21 @@ def document(model: BaseModel) -> dict[str, JSON]:
 
     What has no JSON form, such as a callable, is left out.
     """
+    return document_and_outcome(model)[0]
+
+
+def document_and_outcome(model: BaseModel) -> tuple[dict[str, JSON], BaseModel | None, list[FieldError]]:
+    """Return the ``document``, and what validation makes of it (``validation.outcome``)."""
     dumped = _dump(model, lambda _: _UNKNOWN, ABSENT, round_trip=True)
     exact = reveal(model, dumped, exact=True)
-    if outcome(type(model), exact)[0] is None:
+    valid, errors = outcome(type(model), exact)
+    if valid is None:
         # A field may read another form than it holds, such as "3 kB" for 3000: use what its serializer says.
         serialized = reveal(model, dumped, exact=False)
-        if outcome(type(model), serialized)[0] is not None:
-            return cast(dict[str, JSON], serialized)
-    return cast(dict[str, JSON], exact)
+        read, _ = outcome(type(model), serialized)
+        if read is not None:
+            return cast(dict[str, JSON], serialized), read, []
+    return cast(dict[str, JSON], exact), valid, errors
 
 
 def _dump(model: BaseModel, fallback: Callable[[Any], str], failed: JSON, *, round_trip: bool = False) -> Any:

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from freak_core.changes import Change, changes, hides, view
-from freak_core.document import document, public
+from freak_core.document import document, document_and_outcome, public
 from freak_core.draft import Draft, Operation
-from freak_core.paths import Path
-from freak_core.plan import planned
+from freak_core.plan import Plan, planned
 from freak_core.strict_json import JSON
-from freak_core.validation import outcome, reason, rejected
+from freak_core.validation import reason, rejected
 
 __all__ = ["Candidate", "Change", "Operation", "commit", "document", "hides", "preview", "propose", "public"]
 
@@ -32,12 +31,12 @@ class Candidate:
     Attributes:
         model: the new state.
         baseline: the state validated without the operations; None where it is not valid.
-        paths: where the operations point, by field names.
+        plan: the writes that turn the one into the other.
     """
 
     model: BaseModel
     baseline: BaseModel | None
-    paths: tuple[Path, ...] = ()
+    plan: Plan
 
 
 def propose(model: BaseModel, operations: Sequence[Operation], initial: dict[str, JSON]) -> Candidate:
@@ -55,8 +54,8 @@ def propose(model: BaseModel, operations: Sequence[Operation], initial: dict[str
     kind = type(model)
     if kind.model_config.get("frozen"):
         raise rejected([reason((), "frozen", "the state is frozen")])
-    current, seen = document(model), public(model)
-    baseline, old_errors = outcome(kind, current)
+    current, baseline, old_errors = document_and_outcome(model)
+    seen = public(model)
     draft = Draft(kind, current, seen, initial).applied(operations)
     new, errors = draft.outcome()
     if new is None and draft.ambiguous:  # a union: leftovers of the old variant may be in the way
@@ -66,18 +65,16 @@ def propose(model: BaseModel, operations: Sequence[Operation], initial: dict[str
             draft = fresh
     if new is None:
         raise rejected(errors, stale=all(error in old_errors for error in errors))
-    candidate = Candidate(new, baseline, tuple(draft.paths))
-    frozen = planned(model, candidate.baseline, candidate.model, candidate.paths).frozen
-    if frozen:
-        raise rejected([reason(path, "frozen", "this field is frozen") for path in frozen])
-    return candidate
+    plan = planned(model, baseline, new, tuple(draft.paths))
+    if plan.frozen:
+        raise rejected([reason(path, "frozen", "this field is frozen") for path in plan.frozen])
+    return Candidate(new, baseline, plan)
 
 
 def commit(model: BaseModel, candidate: Candidate) -> list[Change]:
     """Write ``candidate`` into ``model`` in place and return what changed, as readers see it."""
-    plan = planned(model, candidate.baseline, candidate.model, candidate.paths)
     before = view(model)
-    for write in plan.writes:
+    for write in candidate.plan.writes:
         write()
     return changes(before, view(model))
 

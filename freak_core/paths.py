@@ -27,6 +27,9 @@ class _Absent(enum.Enum):  # an Enum stays itself when copied
 ABSENT: Final[Any] = _Absent.ABSENT
 """Stands for the value at a path that leads nowhere, where null would be a value."""
 
+PLAIN: Final = frozenset([type(None), bool, int, float, str])
+"""The types of a JSON value that has nothing inside."""
+
 _INDEX = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
@@ -125,7 +128,9 @@ def differences(before: JSON, after: JSON, path: Path = ()) -> Iterator[tuple[Pa
 
 
 def equal(one: JSON, other: JSON) -> bool:
-    """Whether two values are the same JSON; unlike in Python, true is not 1."""
+    """Whether two values are the same JSON; unlike in Python, true is not 1 and -0.0 is not 0.0."""
+    if type(one) in (str, int, bool):
+        return type(one) is type(other) and one == other
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 

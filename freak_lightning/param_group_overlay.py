@@ -34,7 +34,7 @@ class ParamGroupOverlay:
     """Hold values of param groups (``lr``, ``weight_decay``, ``betas``, …) while their optimizers step.
 
     Groups are looked up by index at every step: ``load_state_dict`` replaces the dicts, and a callback that
-    unfreezes layers adds groups. Without a rule a step costs one truth test.
+    unfreezes layers adds groups. Without a rule the optimizers have no hooks, and a step costs nothing.
 
     Args:
         optimizers: ``trainer.optimizers``, or the same wrapped by Lightning: then the inner ones are watched,
@@ -53,22 +53,33 @@ class ParamGroupOverlay:
     def __init__(self, optimizers: Sequence[Optimizer]) -> None:
         self._steps = [_Step(_unwrapped(optimizer)) for optimizer in optimizers]
         self._rules: dict[str, Rule] = {}
+        self._attached = False
         self._handles: list[RemovableHandle] = []
 
     def attach(self) -> None:
-        """Start watching the optimizers' steps; a second call does nothing."""
-        if self._handles:
-            return
-        for index, step in enumerate(self._steps):
-            self._handles.append(step.optimizer.register_step_pre_hook(partial(self._before, index)))
-            self._handles.append(step.optimizer.register_step_post_hook(partial(self._after, index)))
+        """Follow the rules from the next step on; a second call does nothing."""
+        self._attached = True
+        self._watch()
 
     def detach(self) -> None:
-        """Stop watching, and put back what an interrupted step left behind; a second call does nothing."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        """Stop, and put back what an interrupted step left behind; a second call does nothing."""
+        self._attached = False
         self.restore()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Watch the optimizers' steps as long as there is something to do in them."""
+        if not (self._attached and (self._rules or any(step.depth for step in self._steps))):
+            for handle in self._handles:
+                handle.remove()
+            self._handles.clear()
+        elif not self._handles:
+            for index, step in enumerate(self._steps):
+                before = step.optimizer.register_step_pre_hook(partial(self._before, index))
+                hooks: Any = before.hooks_dict_ref()
+                hooks.move_to_end(before.id, last=False)  # so that the program's own hooks see the override
+                after = step.optimizer.register_step_post_hook(partial(self._after, index))
+                self._handles += [before, after]
 
     def set_rule(self, key: str, rule: Rule | None) -> None:
         """Use ``rule`` for the groups' ``key`` from the next step on; None lets go.
@@ -81,6 +92,7 @@ class ParamGroupOverlay:
             self._rules.pop(key, None)
         else:
             self._rules[key] = rule
+        self._watch()
 
     def restore(self) -> None:
         """Put the scheduled values back after a step that raised.

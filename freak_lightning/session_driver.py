@@ -22,6 +22,7 @@ from freak_lightning.exact_checkpoint import restore_from
 from freak_lightning.exact_point import is_optimizer_boundary, restore_loader_position, validation_due
 from freak_lightning.rng_states import KEY
 from freak_lightning.session import ControlSession
+from freak_lightning.unused_hooks import hide_unused_hooks, show_hooks
 
 
 class SessionDriver(Callback):
@@ -50,6 +51,7 @@ class SessionDriver(Callback):
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         controls = [callback for callback in callbacks if isinstance(callback, ControlCallback)]
         self._session = ControlSession(trainer, pl_module, controls)
+        hide_unused_hooks([*controls, self])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """First control point, on what a resume has left to do."""
@@ -75,16 +77,11 @@ class SessionDriver(Callback):
         """Keep what was added until training starts."""
         self._rng_states = checkpoint.get(KEY)
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Forget a validation that was due and did not come."""
-        self._due_after_validation = False
-
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Control point after an optimizer step, unless a validation comes first."""
+        self._due_after_validation = False  # one that was due before did not come
         if self._session is None:
             return
         self._session.progress()
@@ -121,12 +118,14 @@ class SessionDriver(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the session; ranks may be anywhere, so no collective."""
         if self._session is not None:
+            show_hooks(self._session.controls)
             self._session.close(exception)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """End the session and leave the trainer as it was."""
         session, self._session = self._session, None
         if session is not None:
+            show_hooks(session.controls)
             session.close()
             session.close_group()
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]

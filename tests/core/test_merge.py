@@ -36,9 +36,17 @@ def change(
     candidate = propose(model, [Operation(kind, from_pointer(pointer), body)], start)
     foreseen = preview(model, candidate)
     changes = commit(model, candidate)
-    assert changes == foreseen
+    assert in_order(changes) == in_order(foreseen)
     assert public(model) == public(candidate.model)
     return {each.path: (each.old, each.new) for each in changes}
+
+
+def in_order(changes: list[Change]) -> list[Change]:
+    """Return changes for comparison: equal sets may list their items in different orders."""
+    return [
+        Change(each.path, sorted(each.old), sorted(each.new)) if each.path == "/tags" else each
+        for each in changes
+    ]
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -132,8 +132,9 @@ def test_detach_and_attach_can_be_called_twice(
 ) -> None:
     """A second attach does not scale twice; after detach nothing is held."""
     overlay.attach()
-    assert len(optimizer._optimizer_step_pre_hooks) == len(optimizer._optimizer_step_post_hooks) == 1
+    assert len(optimizer._optimizer_step_pre_hooks) == len(optimizer._optimizer_step_post_hooks) == 0
     overlay.set_rule("lr", scale(0.5))
+    assert len(optimizer._optimizer_step_pre_hooks) == len(optimizer._optimizer_step_post_hooks) == 1
     optimizer.step()
     overlay.detach()
     overlay.detach()
