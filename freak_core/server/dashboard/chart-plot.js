@@ -23,6 +23,7 @@ export class Plot {
   #curve = null;
   #markers = [];
   #frame = 0;
+  #zoom = null;
   #endings = [];
 
   /**
@@ -39,6 +40,7 @@ export class Plot {
       () => resized.disconnect(),
       watch(name, () => this.#draw()),
       effect(() => {
+        if (zoom.value !== this.#zoom) host.ariaBusy = "true";
         void [chosenAxis.value, logarithmic.value, smoothing.value, zoom.value, markers.value, origin.value, dark.value];
         cancelAnimationFrame(this.#frame);
         this.#frame = requestAnimationFrame(() => this.#draw());
@@ -72,7 +74,7 @@ export class Plot {
     if (!inSight.length) return;
     const now = u.cursor.left >= 0 && u.cursor.idx != null ? inSight.indexOf(u.cursor.idx) : by > 0 ? -1 : inSight.length;
     const next = inSight[Math.min(inSight.length - 1, Math.max(0, now + by))];
-    u.setCursor({ left: u.valToPos(this.#curve.xs[next], "x"), top: u.over.clientHeight / 2 }, true, true);
+    this.#pointAt(this.#curve.xs[next]);
   }
 
   #zoomBy(factor) {
@@ -115,12 +117,15 @@ export class Plot {
       const data = [xs, raw, smoothing.value > 0 ? smooth : xs.map(() => null)];
       if (rebuild) this.#build(data);
       else this.#plot.setData(data);
+      this.#zoom = zoom.value;
+      this.#host.ariaBusy = String(Boolean(range && known.detail?.waiting));
       this.#host.dataset.draws = Number(this.#host.dataset.draws ?? 0) + 1;
       this.#say({ ...known.summary, thinned: known.thinned, hidden: this.#curve.hidden, axis, markers: this.#markers });
     });
   }
 
   #build(data) {
+    const { left = -1, idx = null } = this.#plot?.cursor ?? {};
     this.#plot?.destroy();
     const log = logarithmic.value;
     this.#plot = new uPlot(plotOptions({
@@ -131,10 +136,17 @@ export class Plot {
       part: () => this.#zoomed(),
       select: (min, max) => this.#zoomTo(min, max),
       reset: () => { zoom.value = null; },
+      selected: () => this.#draw(),
       point: (u) => this.#point(u),
       marks: (u, colour) => drawMarkers(u, this.#markers, colour),
     }), data, this.#host);
     this.#plot.freakLog = log;
+    if (left >= 0 && idx !== null && idx < data[0].length) this.#pointAt(data[0][idx]);
+  }
+
+  #pointAt(x) {
+    const u = this.#plot;
+    u.setCursor({ left: u.valToPos(x, "x"), top: u.over.clientHeight / 2 }, true, true);
   }
 
   #point(u) {

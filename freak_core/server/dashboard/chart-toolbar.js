@@ -5,6 +5,13 @@ import { AXES, axis, chooseAxis, filter, filterError, logarithmic, smoothing } f
 import { zoom } from "./chart-zoom.js";
 import { html } from "./vendor.js";
 
+export function Buttons({ shown }) {
+  return html`<div class="charts-buttons">
+    <button type="button" disabled=${!zoom.value} onClick=${() => { zoom.value = null; }}>Reset zoom</button>
+    <button type="button" disabled=${!shown.length} title="Download the points of every chart that is shown" onClick=${() => exported(shown)}>Export CSV</button>
+  </div>`;
+}
+
 export function Toolbar({ shown, all }) {
   const wrong = filterError.value;
   return html`<div class="toolbar" role="group" aria-label="Charts">
@@ -14,7 +21,7 @@ export function Toolbar({ shown, all }) {
     </label>
     <label class="slider">Smoothing
       <span><input type="range" min="0" max="0.99" step="0.01" value=${smoothing.value}
-        onInput=${(event) => { smoothing.value = Number(event.target.value); }} /><span class="number">${smoothing.value.toFixed(2)}</span></span>
+        onInput=${(event) => { smoothing.value = Number(event.target.value); }} /><span class="number" aria-hidden="true">${smoothing.value.toFixed(2)}</span></span>
     </label>
     <label>Horizontal axis
       <select value=${axis.value} onChange=${(event) => chooseAxis(event.target.value)}>
@@ -22,9 +29,7 @@ export function Toolbar({ shown, all }) {
       </select>
     </label>
     <label class="check"><input type="checkbox" checked=${logarithmic.value} onChange=${(event) => { logarithmic.value = event.target.checked; }} /> Log scale</label>
-    <button type="button" disabled=${!zoom.value} onClick=${() => { zoom.value = null; }}>Reset zoom</button>
-    <button type="button" disabled=${!shown.length} title="Download the points of every chart that is shown" onClick=${() => exported(shown)}>Export CSV</button>
-    ${wrong !== null && html`<p class="error" id="filter-error" role="alert">${wrong}</p>`}
+    ${wrong !== null && html`<p class="bad" id="filter-error" role="alert">${wrong}</p>`}
     ${wrong === null && filter.value && html`<p class="count">${shown.length} of ${all} metrics</p>`}
   </div>`;
 }

@@ -63,9 +63,9 @@ export function Chart({ name, title }) {
       <h4 title=${name}>${title}</h4>
       <button type="button" class="quiet" aria-pressed=${isPinned} aria-label=${`Pin ${name}`} title=${isPinned ? "Unpin" : "Pin to the top"} onClick=${() => toggle(pinned, name)}>${isPinned ? "★" : "☆"}</button>
       <button type="button" class="quiet" aria-label=${`CSV of ${name}`} title="Download these points as CSV" onClick=${() => exported([name])}>CSV</button>
-      <p class="readout">${at ?? (latest === null || latest === undefined ? "no value" : short(latest))}</p>
+      <div class="values"><p class="readout">${at ?? (latest === null || latest === undefined ? "no value" : short(latest))}</p>
       ${(gaps > 0 || hidden > 0) && html`<p class="gaps" title="Gaps in the line: NaN and infinite values, and what a logarithmic axis cannot show">
-        ${[gaps > 0 && `${thinned ? "≥ " : ""}${gaps} not finite`, hidden > 0 && `${hidden} ≤ 0`].filter(Boolean).join(", ")}</p>`}
+        ${[gaps > 0 && `${thinned ? "≥ " : ""}${gaps} not finite`, hidden > 0 && `${hidden} ≤ 0`].filter(Boolean).join(", ")}</p>`}</div>
     </figcaption>
     <div class="plot" ref=${host} role="img" tabindex="0" aria-label=${inWords(name, facts.value)}
       aria-describedby="chart-keys" onKeyDown=${(event) => plot.current?.press(event)}></div>

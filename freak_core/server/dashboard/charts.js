@@ -2,7 +2,7 @@
 
 import { Chart } from "./chart.js";
 import { closed, pattern, pinned, toggle } from "./chart-settings.js";
-import { Toolbar } from "./chart-toolbar.js";
+import { Buttons, Toolbar } from "./chart-toolbar.js";
 import { names } from "./series.js";
 import { html } from "./vendor.js";
 
@@ -38,7 +38,7 @@ export function Charts() {
   const shown = names.value.filter((name) => pattern.value.test(name));
   const groups = grouped(shown);
   return html`<section class="charts" aria-labelledby="charts-title">
-    <h2 id="charts-title">Metrics</h2>
+    <div class="charts-head"><h2 id="charts-title">Metrics</h2>${names.value.length > 0 && html`<${Buttons} shown=${shown} />`}</div>
     <p id="chart-keys" hidden>Arrow keys read the values, plus and minus zoom, 0 shows everything.</p>
     ${names.value.length ? html`<${Toolbar} shown=${shown} all=${names.value.length} />` : html`<p class="empty">No metric has been logged yet.</p>`}
     ${groups.length === 1 && groups[0][0] === OTHERS ? html`<${Grid} members=${shown} />` : groups.map(([title, members]) => html`<${Group} key=${title} title=${title} members=${members} />`)}

@@ -42,7 +42,7 @@ const xTicks = {
  * @param select called with both ends of what was dragged over; `reset` on a double click; `point` as the pointer moves.
  * @param marks draws what belongs on top, in a colour.
  */
-export function plotOptions({ host, axis, log, faint, part, select, reset, point, marks }) {
+export function plotOptions({ host, axis, log, faint, part, select, selected, reset, point, marks }) {
   const colour = (name) => () => getComputedStyle(host).getPropertyValue(`--chart-${name}`);
   const lines = { stroke: colour("text"), font: FONT, grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("grid"), width: 1, size: 4 } };
   return {
@@ -85,6 +85,7 @@ export function plotOptions({ host, axis, log, faint, part, select, reset, point
         const { left, width } = u.select;
         u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
         if (width > 3) select(u.posToVal(left, "x"), u.posToVal(left + width, "x"));
+        else selected(); // nothing was drawn meanwhile
       }],
       setCursor: [point],
       draw: [(u) => marks(u, colour("marker")())],

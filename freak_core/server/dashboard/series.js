@@ -25,7 +25,7 @@ let run = null;
 
 class Metric {
   points = new Points();
-  /** A part of the run in more detail: `{key, points}`, see `refine`. */
+  /** A part of the run in more detail, see `refine`: `{key, waiting, points}`; null while unknown. */
   detail = null;
   /** Whether the server may know more than `points` hold. */
   stale = true;
@@ -122,7 +122,7 @@ export function refine(name, range) {
   const key = range && JSON.stringify(range);
   const known = metric(name);
   if (range ? known.detail?.key === key : !known.stale) return;
-  if (range) known.detail = { key, points: known.detail?.key === key ? known.detail.points : null };
+  if (range) known.detail = { key, waiting: true, points: null };
   else known.stale = false;
   if (!asked.size) setTimeout(answerAll, 30);
   asked.set(key, { range, names: [...(asked.get(key)?.names ?? []), name] });
@@ -142,13 +142,14 @@ async function answer(key, range, list) {
     for (const [name, rows] of Object.entries(found)) {
       const known = metric(name);
       if (!range) known.replace(rows, DETAIL);
-      else if (known.detail?.key === key) known.detail.points = Points.from(rows);
+      else if (known.detail?.key === key) known.detail = { key, waiting: false, points: Points.from(rows) };
       touch(name);
     }
   } catch { // the stream notices; reconnecting or looking again asks again
     for (const name of list) {
       if (!range) metric(name).stale = true;
-      else if (metric(name).detail?.key === key) metric(name).detail = null;
+      else if (metric(name).detail?.key === key) metric(name).detail.waiting = false;
+      if (range) touch(name);
     }
   }
 }
