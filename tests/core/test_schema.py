@@ -13,8 +13,16 @@ from tests.core.schema_zoo import Adam, Layer, Options, Renaming, Sgd, Sizes, Sp
 
 def test_the_schema_speaks_of_field_names_not_aliases() -> None:
     properties = json_schema(Zoo)["properties"]
-    assert properties.keys() == Zoo.model_fields.keys()
+    assert properties.keys() == {*Zoo.model_fields, *Zoo.model_computed_fields}
     assert properties["lr"]["maximum"] == 1
+
+
+def test_what_cannot_be_set_is_marked() -> None:
+    properties = json_schema(Zoo)["properties"]
+    assert properties["total"] == {"type": "integer", "readOnly": True, "computed": True}
+    assert properties["fixed"]["readOnly"] is True
+    assert "readOnly" not in properties["lr"]
+    assert properties["price"]["format"] == "decimal"
 
 
 def test_secrets_are_write_only_and_their_defaults_masked() -> None:

@@ -5,7 +5,7 @@ import { ObjectFields } from "./field-group.js";
 import { describe } from "./kinds.js";
 import { statePlace } from "./place.js";
 import { exact as state, revision, schema, writable } from "./run.js";
-import { apply } from "./staged.js";
+import { apply, notice } from "./staged.js";
 import { StagedBar } from "./staged-bar.js";
 import { html, useState } from "./vendor.js";
 
@@ -19,12 +19,9 @@ function Fields() {
 
 export function StateForm() {
   const [note, setNote] = useState("");
-  const send = async (anyway) => {
-    if (await apply(note.trim(), anyway)) setNote("");
-  };
-  const onSubmit = (event) => {
+  const onSubmit = async (event) => {
     event.preventDefault();
-    send(false);
+    if (await apply(note.trim(), notice.value.conflict)) setNote("");
   };
   const onKeyDown = (event) => {
     const { target } = event;
@@ -40,7 +37,7 @@ export function StateForm() {
       <fieldset class="fields" disabled=${!writable.value} aria-labelledby="state-title">
         ${known && html`<${Fields} />`}
       </fieldset>
-      <${StagedBar} note=${note} setNote=${setNote} onApply=${send} />
+      <${StagedBar} note=${note} setNote=${setNote} />
     </form>
   </section>`;
 }

@@ -6,6 +6,8 @@ export const MASK = "**********";
 const DEEPEST = 8; // of what a new value is made of: a schema may contain itself
 const NAMES = { integer: "whole number", number: "number", string: "text", boolean: "yes or no", array: "list", object: "object" };
 
+const descriptions = new WeakMap(); // a form is drawn at every key typed
+
 /** Return `raw` with its `$ref` looked up in `root`; what stands beside the `$ref` goes first. */
 export function resolve(raw, root) {
   let found = isObject(raw) ? raw : {};
@@ -34,14 +36,17 @@ function kindOfType(schema, type) {
  * references, whether null is allowed, and for a union its variants. What makes no sense is any JSON.
  */
 export function describe(raw, root) {
+  const known = isObject(raw) && descriptions.get(raw);
+  if (known && known.root === root) return known.described;
+  let described = { kind: "json", schema: {}, nullable: false };
   try {
-    return described(raw, root);
-  } catch {
-    return { kind: "json", schema: {}, nullable: false };
-  }
+    described = read(raw, root);
+  } catch { /* any JSON */ }
+  if (isObject(raw)) descriptions.set(raw, { root, described });
+  return described;
 }
 
-function described(raw, root) {
+function read(raw, root) {
   const { anyOf, oneOf, ...schema } = resolve(raw, root);
   const branches = anyOf ?? oneOf;
   if (!branches) {

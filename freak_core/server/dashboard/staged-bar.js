@@ -2,7 +2,7 @@
 
 import { words } from "./field-marks.js";
 import { pieces } from "./api.js";
-import { connection, ended, exact as state, schema, writable } from "./run.js";
+import { connection, ended, exact as state, readOnly, schema, writable } from "./run.js";
 import { schemaAt, valueAt } from "./request.js";
 import { applying, consequences, drop, incomplete, notice, problems, staged, waiting } from "./staged.js";
 import { html, useState } from "./vendor.js";
@@ -30,6 +30,7 @@ function Edits() {
 /** Return what is to be told: about the last request, else why none can be made. */
 function told() {
   if (notice.value.text || writable.value || connection.value === "connecting") return notice.value.text;
+  if (readOnly.value) return "This link may only read.";
   return ended.value ? "The run is over: nothing can be changed." : "Not connected: nothing can be changed.";
 }
 
@@ -42,7 +43,7 @@ function Answer() {
     ${also.length > 0 && html`<p class="hint">changes too: ${also.slice(0, MOST).join(", ")}${also.length > MOST && ", …"}</p>`}`;
 }
 
-export function StagedBar({ note, setNote, onApply }) {
+export function StagedBar({ note, setNote }) {
   const [number, pending] = [staged.value.size, waiting.value.size];
   const refused = !writable.value || applying.value || incomplete.value || problems.value.length > 0;
   return html`<div class="staged-bar" data-idle=${number || pending || told() ? undefined : ""}>
@@ -50,8 +51,7 @@ export function StagedBar({ note, setNote, onApply }) {
     <${Answer} />
     ${number > 0 && html`<div class="apply">
       <input type="text" aria-label="note" placeholder="why, for the journal" maxlength="1000" value=${note} onInput=${({ currentTarget }) => setNote(currentTarget.value)} />
-      <button type="submit" class="primary" disabled=${refused} title="Ctrl+Enter">Apply ${count(number)}</button>
-      ${notice.value.conflict && html`<button type="button" onClick=${() => onApply(true)}>Apply anyway</button>`}
+      <button type="submit" class="primary" disabled=${refused} title="Ctrl+Enter">Apply ${notice.value.conflict ? "anyway" : count(number)}</button>
       <button type="button" class="quiet" onClick=${() => drop()}>Drop all</button>
     </div>`}
     ${pending > 0 && html`<p class="pending">${count(pending)} pending</p>`}

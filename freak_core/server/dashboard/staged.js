@@ -1,9 +1,9 @@
 // The edits: staged, checked by the program as they are made, applied together.
 
 import { call, pieces, send } from "./api.js";
-import { parse, same, some, stringify, Unparsed } from "./json.js";
+import { parse, same, some, Unparsed } from "./json.js";
 import { GONE, requestFor, valueAt } from "./request.js";
-import { etag, exact as state, receipts, revision, schema, takeReceipts, takeState, writable } from "./run.js";
+import { etag, exact as state, facts, receipts, revision, schema, takeReceipts, takeState, writable } from "./run.js";
 import { batch, computed, effect, signal, untracked } from "./vendor.js";
 
 const CHECK_MS = 250;
@@ -128,8 +128,17 @@ effect(() => {
   }
 });
 
+// Another run on the same port knows nothing of what this one was asked.
+let known = null;
+effect(() => {
+  const { id } = facts.value;
+  if (id && known && id !== known) untracked(() => batch(() => { waiting.value = new Map(); outcomes.value = new Map(); }));
+  known = id ?? known;
+});
+
 async function newestState() {
-  const response = await call("state");
+  const response = await call("state").catch(() => null);
+  if (!response?.ok) return; // the stream notices
   const number = Number(response.headers.get("ETag").match(/(\d+)"$/)[1]);
   const value = parse(await response.text());
   if (number > revision.value) takeState({ revision: number, value });
@@ -152,20 +161,10 @@ function refuse({ status, problem }) {
   notice.value = { text: [problem.title, status === 422 ? "" : problem.detail].filter(Boolean).join(": "), bad: true };
 }
 
-let last = { said: "", key: "" };
-
-/** Return a key for a request; the same one for one that is repeated because its answer was lost. */
-function keyFor(said) {
-  if (last.said !== said) last = { said, key: Array.from(crypto.getRandomValues(new Uint32Array(4)), (each) => each.toString(36)).join("") };
-  return last.key;
-}
-
 async function attempt(edits, note, anyway) {
   for (let left = ATTEMPTS; ; left--) {
     const { method, route, body } = requestFor(edits, state.value, schema.value);
-    const key = keyFor(`${method} ${route} ${stringify(body)} ${note}`);
-    const answer = await send(method, route, body, { note, key, ifMatch: anyway && method === "PATCH" ? undefined : etag.value });
-    if (answer.status !== 0 && answer.status !== 503) last = { said: "", key: "" };
+    const answer = await send(method, route, body, { note, ifMatch: anyway && method === "PATCH" ? undefined : etag.value });
     if (answer.status !== 412) return answer;
     await newestState();
     const touched = [...edits].some(([at, { base }]) => !same(base, live(at)));
