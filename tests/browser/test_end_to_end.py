@@ -185,7 +185,8 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
         }"""
     )
     training.kill_server()
-    page.wait_for_function("badges.some((text) => text.startsWith('disconnected'))")
+    seen = "badges.some((text) => text.startsWith('disconnected'))"  # not wait_for_function: the CSP forbids eval
+    eventually(lambda: page.evaluate(seen), within=20, what="a word on the lost connection")
     expect(badge(page)).to_have_text("live", timeout=20_000)
     goes_on(page)
     expect(receipt(page, "the loss jumps")).to_be_visible()
