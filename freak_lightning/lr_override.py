@@ -69,6 +69,7 @@ class LROverride(ParamGroupControl):
             le=self.maximum,
             allow_inf_nan=False,
             description="learning rate to hold",
+            json_schema_extra={"scale": "log"},
         )
         group = create_model("GroupOverride", __base__=Override, hold=(float | None, bounded))
         groups: Any = dict[str, group]

@@ -34,6 +34,7 @@ class Edges(BaseModel):
     counts: list[int] = [2**60 + 1, 2]
     batches: int | float = Field(1.0, description="a whole number counts, a fraction is a share")
     rate: float = Field(3e-4, ge=1e-6, le=0.1, json_schema_extra={"unit": "per step"})
+    held: float | None = Field(None, ge=0, le=1, json_schema_extra={"scale": "log"})
     workers: int = Field(2, ge=0, le=16, title="Number of workers", examples=[4])
     old: int = Field(1, deprecated=True)
     choice: Literal["a", 2, True] | None = None
@@ -220,6 +221,10 @@ def test_no_number_is_rounded_and_nothing_is_blank(shown: Shown) -> None:
     expect(at(page, "/old")).to_contain_text("deprecated")
     at(page, "/rate").get_by_role("slider").press("End")
     expect(control(page, "/rate")).to_have_value("0.1")
+    at(page, "/held").get_by_role("slider").press("PageUp")  # a tenth of six decades
+    expect(control(page, "/held")).to_have_value("0.00000398")
+    at(page, "/held").get_by_role("slider").press("Home")
+    expect(control(page, "/held")).to_have_value("0")
     at(page, "/workers").get_by_role("slider").press("ArrowRight")
     control(page, "/big").fill("-9223372036854775807")
     control(page, "/counts/1").fill("9007199254740993")
@@ -248,7 +253,7 @@ def test_no_number_is_rounded_and_nothing_is_blank(shown: Shown) -> None:
         at(page, f"/odd/{key}/x").get_by_role("button", name="remove x").click()
         apply(page)
     assert state.odd == {"a/b %é~": {"y": 1.0}, "..": {}}
-    assert (repr(state.batches), state.rate, state.workers) == ("1", 0.1, 3)
+    assert (repr(state.batches), state.rate, state.held, state.workers) == ("1", 0.1, 0, 3)
     assert (state.choice, state.maybe, state.names) == (2, False, {"a/b": 2.0})
     assert (state.free, state.many, state.whatever) == ({"x": {"n": 2**54 + 1}}, [3], "text")
     assert (state.only, state.nonsense) == ("on", 2)

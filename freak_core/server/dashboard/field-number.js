@@ -26,7 +26,10 @@ function read(text, { type }, nullable) {
   return Number.isSafeInteger(value) ? value : new Unparsed(text, "a whole number is needed");
 }
 
-/** Return `{low, high, log, step}` of a slider, or null where the schema does not bound it on both sides. */
+/**
+ * Return `{low, high, log, zero, step}` of a slider, or null where the schema does not bound it on both sides.
+ * A logarithmic one starts at `low`, or with `zero` at 0, which no logarithm has.
+ */
 export function scaleOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum, multipleOf, type, scale }) {
   const low = minimum ?? exclusiveMinimum;
   const high = maximum ?? exclusiveMaximum;
@@ -37,26 +40,27 @@ export function scaleOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum, 
     return log ? { low: first, high: last, log, step: 1 } : { low: first, high: last, step: multipleOf ?? Math.max(1, Math.round((last - first) / TICKS)) };
   }
   const open = low === 0 && minimum === undefined; // over zero, by any factor: as rates are
-  const log = scale === "log" || (low > 0 && high / low >= DECADES) || open;
-  return log && high > 0 ? { low: low > 0 ? low : high * 1e-6, high, log } : { low, high };
+  const log = (scale === "log" && low >= 0) || (low > 0 && high / low >= DECADES) || open;
+  return log ? { low: low > 0 ? low : high * 1e-6, high, log, zero: minimum === 0 } : { low, high };
 }
 
 function Slider({ place, name, schema, scale }) {
-  const { low, high, log, step } = scale;
+  const { low, high, log, zero, step } = scale;
   const now = isNumber(place.value) ? Number(place.value) : low;
   const span = Math.log(high / low);
   const position = log ? TICKS * Math.log(Math.max(now, low) / low) / span : now;
   const at = (tick) => {
+    if (tick === 0 && zero) return 0;
     const value = Number((low * Math.exp((span * tick) / TICKS)).toPrecision(3));
     return step ? Math.round(value) : Math.min(value, high);
   };
   const onInput = ({ currentTarget }) => {
     const value = log ? at(currentTarget.valueAsNumber) : step ? currentTarget.valueAsNumber : Number(currentTarget.valueAsNumber.toPrecision(6));
-    place.set(same(Number(place.live), value) ? place.live : value);
+    place.set(isNumber(place.live) && Number(place.live) === value ? place.live : value);
   };
   return html`<input type="range" aria-label="${name}, slider" aria-valuetext=${place.value === null ? "none" : String(place.value ?? "")}
     min=${log ? 0 : low} max=${log ? TICKS : high} step=${log ? 1 : step ?? "any"} value=${position} onInput=${onInput}
-    title=${`${low} … ${high}${log ? ", logarithmic" : ""}${schema.unit ? ` ${schema.unit}` : ""}`} />`;
+    title=${`${zero ? 0 : low} … ${high}${log ? ", logarithmic" : ""}${schema.unit ? ` ${schema.unit}` : ""}`} />`;
 }
 
 /** Say in words what the schema allows. */
