@@ -185,7 +185,8 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
         }"""
     )
     training.kill_server()
-    seen = "badges.some((text) => text.startsWith('disconnected'))"  # not wait_for_function: the CSP forbids eval
+    seen = "badges.some((text) => text.startsWith('disconnected'))"
+    # Not wait_for_function, which evaluates in the page: its security policy forbids that.
     eventually(lambda: page.evaluate(seen), within=20, what="a word on the lost connection")
     expect(badge(page)).to_have_text("live", timeout=20_000)
     goes_on(page)

@@ -33,7 +33,7 @@ function Trouble() {
   if (ended.value) return run.error && html`<p class="trouble ${run.phase}" role="alert">${run.error}</p>`;
   if (connection.value === "disconnected") {
     return html`<p class="trouble disconnected">The server was last heard ${ago(heardAt.value)}; what you see is from then.
-      Trying again by itself. If that lasts, the program has been killed, or the network or the tunnel is down.</p>`;
+      This page tries again by itself. If that lasts, the program has been killed, or the network or the tunnel is down.</p>`;
   }
   return run.journal === "degraded" && html`<p class="trouble failed" role="alert">
     The journal cannot be written: changes apply, but are not on disk (${run.journal_path}).</p>`;
