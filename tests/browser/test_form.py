@@ -1,22 +1,17 @@
 """The form made from the state's schema: every construct of pydantic is shown, edited and read back."""
 
 import re
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Page, expect
 from pydantic import BaseModel, Field, SecretStr
 
-from freak_core import Client, Freak
-from tests.browser.conftest import Open
+from tests.browser.filling import Shown, apply, at, control
 from tests.core.schema_zoo import Cat, Colour, Dog, Layer, Sgd, Zoo, zoo
-
-REFUSED = ("status of 422", "status of 412")
 
 
 class Tree(BaseModel):
@@ -51,46 +46,6 @@ class Edges(BaseModel):
     only: Literal["on"] | None = None
     odd: dict[str, dict[str, float | None]] = {"a/b %é~": {"x": None, "y": 1.0}, "..": {"x": 1.0}}
     nonsense: int = Field(1, json_schema_extra={"enum": 5, "anyOf": 7})
-
-
-Shown = Callable[..., tuple[Page, Any, Freak]]
-
-
-@pytest.fixture
-def shown(served: Callable[..., Freak], open_page: Open) -> Shown:
-    """Return a function that puts a state under control and opens its form."""
-
-    def shown(state: Any, **options: Any) -> tuple[Page, Any, Freak]:
-        freak = served(state, **options)
-        assert freak.link is not None
-        page = open_page(freak.link, expected=REFUSED)
-        expect(page.get_by_role("status").filter(has_text="live").first).to_be_visible()
-        return page, state, freak
-
-    return shown
-
-
-def at(page: Page, pointer: str) -> Locator:
-    """Return the field, or group of fields, at a JSON Pointer."""
-    return page.locator(f'.state [data-at="{pointer}"]')
-
-
-def control(page: Page, pointer: str) -> Locator:
-    """Return what a field is edited with."""
-    return at(page, pointer).locator(":is(input, textarea, select):not([type=range], .variant)").first
-
-
-def apply(page: Page) -> None:
-    """Apply what is staged, and wait until it is."""
-    page.get_by_role("button", name=re.compile(r"^Apply \d+ change")).click()
-    expect(page.locator(".staged-bar .answer")).to_have_text("applied")
-    expect(page.locator(".staged-bar .edits")).to_have_count(0)
-
-
-def change(freak: Freak, patch: dict[str, Any]) -> None:
-    """Change the state as somebody else."""
-    with Client(freak.url, freak.token) as client:
-        client.set(patch)
 
 
 def edit_zoo(page: Page) -> None:
@@ -260,104 +215,3 @@ def test_no_number_is_rounded_and_nothing_is_blank(shown: Shown) -> None:
     assert (state.tree.spare, state.tree.children[0].children) == (Tree(), [Tree()])
     assert state.kept.get_secret_value() == "as it was"  # although all was sent, this one as its mask
     assert (state.secret.get_secret_value(), state.pair, state.bounded) == ("psst", (2,), [1, 0])
-
-
-def test_edits_are_checked_shown_and_dropped(shown: Shown, barriers: Callable[[Page], list[str]]) -> None:
-    """A refusal stands at its field as one types, for everybody; Escape and the buttons drop edits."""
-    page, state, _ = shown(zoo())
-    lr = control(page, "/lr")
-    lr.fill("5")
-    expect(at(page, "/lr")).to_contain_text("0.1 → 5")
-    expect(lr).to_have_attribute("aria-invalid", "true")
-    expect(lr).to_have_accessible_description(re.compile("Input should be less than or equal to 1"))
-    expect(page.get_by_label("refused")).to_contain_text("lr")
-    apply_button = page.get_by_role("button", name="Apply 1 change")
-    expect(apply_button).to_be_disabled()
-    page.emulate_media(color_scheme="light")
-    assert barriers(page) == []
-    page.emulate_media(color_scheme="dark")
-    assert barriers(page) == []
-    page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
-    page.set_viewport_size({"width": 1280, "height": 900})
-    lr.fill("abc")
-    expect(lr).to_have_accessible_description(re.compile("not a number"))
-    expect(apply_button).to_be_disabled()
-    lr.press("Escape")
-    expect(lr).to_have_value("0.1")
-    expect(lr).not_to_have_attribute("aria-invalid", "true")
-    expect(apply_button).to_have_count(0)
-    control(page, "/watched/low").fill("3")
-    expect(at(page, "/watched").locator(".error")).to_contain_text("low must not be over high")
-    control(page, "/layers/1/size").fill("0")
-    expect(control(page, "/layers/1/size")).to_have_attribute("aria-invalid", "true")
-    control(page, "/data").fill("{")
-    expect(control(page, "/data")).to_have_accessible_description(re.compile("not JSON"))
-    page.get_by_role("button", name="drop data", exact=True).click()
-    expect(control(page, "/data")).to_have_value("{}")
-    at(page, "/optimizer").get_by_role("button", name="optimizer as JSON").click()
-    control(page, "/optimizer").fill('{"kind": "sgd"}')
-    page.get_by_role("button", name="Drop all").click()
-    expect(page.locator(".staged-bar .edits")).to_have_count(0)
-    assert state == Zoo()
-
-
-def test_a_field_that_is_not_touched_follows_and_a_touched_one_stays(shown: Shown) -> None:
-    """Others may change the state meanwhile: what is staged stays, and says what is live now."""
-    page, state, freak = shown(zoo())
-    control(page, "/lr").fill("0.5")
-    change(freak, {"lr": 0.2, "steps": 77})
-    expect(control(page, "/steps")).to_have_value("77")
-    expect(control(page, "/lr")).to_have_value("0.5")
-    expect(at(page, "/lr")).to_contain_text("changed meanwhile: now 0.2")
-    control(page, "/lr").press("Control+Enter")
-    expect(at(page, "/lr").locator(".applied")).to_be_visible()
-    assert state.lr == 0.5
-
-
-def test_a_conflict_shows_both_values_and_can_be_overruled(shown: Shown) -> None:
-    """A change that comes between the click and the server is told, not overwritten."""
-    page, state, freak = shown(zoo())
-    control(page, "/lr").fill("0.5")
-    page.get_by_label("note").fill("säge")
-    moved = []
-
-    def overtake(route: Route) -> None:
-        if not moved and route.request.method == "PATCH" and "dry_run" not in route.request.url:
-            moved.append(True)
-            change(freak, {"lr": 0.25})
-        route.continue_()
-
-    page.route("**/state*", overtake)
-    page.get_by_label("note").press("Enter")
-    expect(page.locator(".staged-bar .answer")).to_contain_text("The state has changed meanwhile.")
-    expect(at(page, "/lr")).to_contain_text("changed meanwhile: now 0.25")
-    assert state.lr == 0.25
-    page.get_by_role("button", name="Apply anyway").click()
-    expect(at(page, "/lr").locator(".applied")).to_be_visible()
-    assert state.lr == 0.5
-    with Client(freak.url, freak.token) as client:
-        assert client.receipts()[-1].note == "säge"
-
-
-def test_a_change_is_pending_until_the_program_applies_it(shown: Shown) -> None:
-    """At the field: pending, then at which step it was applied; a failure brings the edit back."""
-    page, state, freak = shown(zoo(), apply="sync")
-    control(page, "/lr").fill("0.5")
-    page.get_by_role("button", name="Apply 1 change").click()
-    expect(at(page, "/lr")).to_contain_text("pending")
-    expect(control(page, "/lr")).to_have_value("0.5")
-    assert state.lr == 0.1
-    freak.sync(step=12)
-    expect(at(page, "/lr").locator(".applied")).to_have_text("applied at step 12")
-    expect(at(page, "/lr")).not_to_contain_text("pending")
-    control(page, "/steps").fill("99")
-    page.get_by_role("button", name="Apply 1 change").click()
-    expect(at(page, "/steps")).to_contain_text("pending")
-    with freak.locked():
-        state.watched.__dict__["low"] = 9.0  # makes every change invalid
-    freak.sync(step=13)
-    expect(page.locator(".staged-bar .answer")).to_contain_text("failed")
-    expect(control(page, "/steps")).to_have_value("99")
-    freak.stop()
-    expect(control(page, "/lr")).to_be_disabled()
