@@ -1,7 +1,6 @@
 """Freak: puts a program's pydantic object under remote control."""
 
 import atexit
-import contextlib
 import functools
 import os
 import secrets
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from pydantic import BaseModel
 
-from freak_core import address, runs
+from freak_core import address
 from freak_core.actions import Action
+from freak_core.announcement import announce
 from freak_core.ending import ending
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
@@ -23,6 +23,7 @@ from freak_core.fork import forget_in_children, keep_in_children
 from freak_core.journal import Journal
 from freak_core.receipts import Applied, Receipt, now
 from freak_core.responder import Responder
+from freak_core.runs import RunFile, home, made_folder, new_run
 from freak_core.serving import Serving, checked_log_level
 from freak_core.store import Store
 from freak_core.token import checked_token, new_token
@@ -100,7 +101,7 @@ class Freak:
         self._feed: Feed | None = None
         self._serving: Serving | None = None
         self._mirror: EmbeddedMirror | None = None
-        self._run_file: Path | None = None
+        self._run_file: RunFile | None = None
 
     def control(self, state: BaseModel, serve: bool | None = None, *, apply: Apply | None = None) -> Self:
         """Put ``state`` under control and serve it, unless you serve your own app.
@@ -128,7 +129,7 @@ class Freak:
         if self.disabled:
             return self
         journal = Journal(self.journal_path)
-        self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
+        self._feed = Feed(journal, on_idle=self._idle)
         store.listener = self._feed
         self._responder = Responder(store, self._feed, self)
         self._serving = Serving(self._feed, self._responder, self.app)
@@ -139,8 +140,7 @@ class Freak:
         except BaseException:
             self._store = self._feed = self._serving = None
             raise
-        with contextlib.suppress(OSError):
-            runs.made_folder()
+        made_folder()
         journal.open({"run": self.id, "name": self.name, "started_at": now()})
         self._feed.start()
         forget_in_children(self)
@@ -157,10 +157,9 @@ class Freak:
         listener = address.bind(self.host, self._port_asked_for)
         self.port = listener.getsockname()[1]
         self._serving.start(listener, self.uvicorn_log_level)
-        with contextlib.suppress(OSError):
-            run = runs.new_run(self.id, self.name, self.url, self.token, self.journal_path)
-            self._run_file = runs.publish(run)
-        runs.announce(self.name, self.url, self.link, self._run_file)
+        run = new_run(self.id, self.name, self.url, self.token, self.read_token, self.journal_path)
+        self._run_file = RunFile(run)
+        announce(run)
 
     def stop(self, error: BaseException | None = None) -> None:
         """End the server and free the port, within 2.5 seconds; the state can still be read.
@@ -179,9 +178,8 @@ class Freak:
         feed.event("run", ending(error))
         serving.stop()
         run_file, self._run_file = self._run_file, None
-        with contextlib.suppress(OSError):
-            if run_file is not None:
-                run_file.unlink(missing_ok=True)
+        if run_file is not None:
+            run_file.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -272,6 +270,12 @@ class Freak:
         if self._feed is not None:
             self._feed.event("run", {"phase": phase, **facts})
 
+    def _idle(self) -> None:
+        if self._store is not None:
+            self._store.refresh(wait=False)
+        if self._run_file is not None:
+            self._run_file.beat()
+
     def _add_action(self, function: Function, name: str | None) -> Function:
         action = Action(function, name)
         self._actions[action.name] = action
@@ -282,7 +286,7 @@ class Freak:
     def _name_run(self) -> None:
         """Give the run that is about to begin an id of its own."""
         self.id = secrets.token_hex(6)
-        usual = runs.home() / "runs" / self.id / "journal.jsonl"
+        usual = home() / "runs" / self.id / "journal.jsonl"
         self.journal_path = usual if self._journal_asked_for is None else Path(self._journal_asked_for)
 
     def forget(self) -> None:

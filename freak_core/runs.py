@@ -1,18 +1,28 @@
-"""Runs: how a client on the same machine finds a program and its token."""
+"""Runs: how whoever shares a home folder with a program finds it and its token."""
 
 import contextlib
 import json
 import os
-import socket
-import sys
 import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import BaseModel, ValidationError
 
+from freak_core.address import is_loopback
 from freak_core.errors import NotFound
+from freak_core.launcher import launcher_ids
+from freak_core.process import Process, is_here, this_process
 from freak_core.receipts import now
+
+BEAT = 15.0
+"""Seconds between two heartbeats of a run: the time of its file's last change."""
+
+SILENCE = 120.0
+"""Seconds without a heartbeat after which a run counts as dead whose process cannot be seen from here."""
 
 
 class Run(BaseModel):
@@ -22,24 +32,67 @@ class Run(BaseModel):
     name: str
     url: str
     token: str
+    read_token: str = ""
     host: str
     pid: int
     pid_started: float | None = None
+    pid_space: str | None = None
     started_at: str
     journal: str | None = None
+    launcher: dict[str, str] = {}
 
     @property
-    def alive(self) -> bool:
-        """Whether the process that wrote the file still runs; always so for one of another host."""
-        if self.host != socket.gethostname():
-            return True
+    def process(self) -> Process:
+        """The program's process."""
+        return Process(self.host, self.pid_space, self.pid, self.pid_started)
+
+    @property
+    def near(self) -> bool:
+        """Whether its address leads to it from this machine, so that the token may be sent there."""
+        return is_here(self.process) or not is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
+    def link(self) -> str:
+        """The link to open in a browser, token included."""
+        return f"{self.url}/#token={self.token}"
+
+    def answers_to(self, wanted: str) -> bool:
+        """Whether ``wanted`` is its id, its name, or the id of its SLURM job or torchrun run."""
+        jobs = [self.launcher.get(name) for name in ("slurm_job", "torchrun", "kubernetes_pod")]
+        return wanted in (self.id, self.name, *jobs)
+
+
+class RunFile:
+    """Writes the file of the run that lives in this process. Never raises: a run goes on without its file."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.path = home() / "runs" / f"{run.id}.json"
+        self._removed = False
+        self._write()
+
+    def _write(self) -> None:
+        self._beat_due = time.monotonic() + BEAT
+        with contextlib.suppress(OSError):
+            publish(self.run)
+
+    def beat(self) -> None:
+        """Show that the run is alive, if it is time; a file that somebody took for a dead run's is back."""
+        if self._removed or time.monotonic() < self._beat_due:
+            return
+        self._beat_due = time.monotonic() + BEAT
         try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
+            os.utime(self.path)
+        except FileNotFoundError:
+            self._write()
+        except OSError:  # not now
             pass
-        return process_started(self.pid) == self.pid_started
+
+    def remove(self) -> None:
+        """Remove the file: the run is over."""
+        self._removed = True
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
 
 def home() -> Path:
@@ -48,33 +101,31 @@ def home() -> Path:
 
 
 def made_folder() -> Path:
-    """Return the folder of run files and journals, made for this user's eyes only."""
-    folder = home() / "runs"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    """Return the folder of run files and journals, made for this user's eyes only where that is possible."""
+    folder = home()
+    with contextlib.suppress(OSError):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for each in (folder, folder / "runs"):
+            each.mkdir(mode=0o700, exist_ok=True)
+    return folder / "runs"
 
 
-def process_started(pid: int) -> float | None:
-    """Return when a process was started, in clock ticks since boot, where the system tells."""
-    try:
-        return float(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-def new_run(run_id: str, name: str, url: str, token: str, journal: Path | None) -> Run:
+def new_run(run_id: str, name: str, url: str, token: str, read_token: str, journal: Path | None) -> Run:
     """Describe the run of this very process."""
-    pid = os.getpid()
+    process = this_process()
     return Run(
         id=run_id,
         name=name,
         url=url,
         token=token,
-        host=socket.gethostname(),
-        pid=pid,
-        pid_started=process_started(pid),
+        read_token=read_token,
+        host=process.host,
+        pid=process.pid,
+        pid_started=process.started,
+        pid_space=process.space,
         started_at=now(),
-        journal=str(journal) if journal else None,
+        journal=str(journal.absolute()) if journal else None,
+        launcher=launcher_ids(),
     )
 
 
@@ -89,21 +140,21 @@ def publish(run: Run) -> Path:
     return path
 
 
-def announce(name: str, url: str, link: str, run_file: Path | None) -> None:
-    """Say where the run is; with the token only where a person reads along, never in a log file."""
-    where = link if sys.stderr.isatty() else f"{url} on {socket.gethostname()}; the token is in {run_file}"
-    print(f"Freak controls {name!r}: {where}", file=sys.stderr, flush=True)  # noqa: T201
-
-
 def list_runs() -> list[Run]:
-    """Return the runs that are alive, newest first; files of dead ones are removed."""
+    """Return the runs that are alive, of every machine that shares this home, newest first.
+
+    A run is dead when its process is gone, or where that cannot be seen from here, when its heartbeat is
+    older than ``SILENCE``. Files of dead runs are removed.
+    """
     runs = []
     for path in (home() / "runs").glob("*.json"):
         try:
             run = Run.model_validate(json.loads(path.read_text()))
+            running = run.process.runs()
+            alive = _silence(path) < SILENCE if running is None else running
         except (OSError, ValueError, ValidationError):
             continue
-        if run.alive:
+        if alive:
             runs.append(run)
         else:
             with contextlib.suppress(OSError):
@@ -111,24 +162,45 @@ def list_runs() -> list[Run]:
     return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
 
-def find_run(wanted: str | None = None) -> Run:
-    """Return the one live run of this machine whose name, id or id prefix is ``wanted``.
+def _silence(path: Path) -> float:
+    """Return the seconds since a file was changed, by the clock of the disk it is on, not of this machine."""
+    changed = path.stat().st_mtime
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp") as fresh:
+            return Path(fresh.name).stat().st_mtime - changed
+    except OSError:  # we may only read here
+        return time.time() - changed
 
-    Without ``wanted``, the only live run. A token is never sent to an address of another machine.
+
+def find_run(wanted: str | None = None) -> Run:
+    """Return the one live run that ``wanted`` names and whose address leads to it from this machine.
+
+    Args:
+        wanted: id, name, job id, or how an id or name begins; without it, the only live run.
 
     Raises:
         NotFound: there is none, or more than one; the message lists what there is.
     """
-    everywhere = list_runs()
-    runs = [run for run in everywhere if run.host == socket.gethostname()]
+    runs = list_runs()
+    return chosen(wanted, [run for run in runs if run.near], runs)
+
+
+def chosen(wanted: str | None, runs: Sequence[Run], known: Sequence[Run] = ()) -> Run:
+    """Return the one of ``runs`` that ``wanted`` names; the only one, without ``wanted``.
+
+    Raises:
+        NotFound: there is none, or more than one; the message lists them, or else those that are ``known``.
+    """
+    matching = list(runs)
     if wanted is not None:
-        matching = [run for run in runs if wanted in (run.id, run.name)]
-        matching = matching or [run for run in runs if run.id.startswith(wanted)]
-    else:
-        matching = runs
+        matching = [run for run in runs if run.answers_to(wanted)]
+        matching = matching or [run for run in runs if wanted and run.id.startswith(wanted)]
+        matching = matching or [run for run in runs if wanted and run.name.startswith(wanted)]
     if len(matching) == 1:
         return matching[0]
     what = f"{'more than one' if matching else 'no'} live run" + (f" called {wanted!r}" if wanted else "")
-    others = matching or everywhere
-    listed = "".join(f"\n  {r.name} ({r.id}) at {r.url} on {r.host}, since {r.started_at}" for r in others)
+    listed = "".join(
+        f"\n  {r.name} ({r.id}) at {r.url} on {r.host}, since {r.started_at}"
+        for r in matching or known or runs
+    )
     raise NotFound(f"{what} on this machine in {home()}" + (f"; there are:{listed}" if listed else ""))

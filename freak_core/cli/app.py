@@ -1,0 +1,60 @@
+"""The application: every command under its name."""
+
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from freak_core.cli.actions import call, checkpoint, validate
+from freak_core.cli.follow import log, watch
+from freak_core.cli.outcome import cancel
+from freak_core.cli.reach import link, token, tunnel
+from freak_core.cli.runs import info, ls
+from freak_core.cli.state import get, reset, set_values
+from freak_core.cli.training import pause, resume, stop
+
+EPILOG = """Which run: --run, or FREAK_RUN in the environment; without either, the only live one.
+
+Exit codes: 0 applied, 1 failed, 2 usage, 3 no such run or unreachable, 4 refused, 5 not applied in time,
+6 access, 7 revision conflict, 130 Ctrl-C."""
+
+app = typer.Typer(
+    name="freak",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EPILOG,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(metadata.version("freak-control"))  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def freak(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which Freak this is.")
+    ] = False,
+) -> None:
+    """Read and steer running programs."""
+
+
+FINDING, STEERING, TRAINING = "Finding runs", "Reading and steering", "Trainings"
+
+for panel, commands in {
+    FINDING: {"ls": ls, "info": info, "open": link, "tunnel": tunnel, "token": token},
+    STEERING: {"get": get, "set": set_values, "reset": reset, "call": call, "cancel": cancel}
+    | {"watch": watch, "log": log},
+    TRAINING: {"stop": stop, "checkpoint": checkpoint, "pause": pause, "resume": resume}
+    | {"validate": validate},
+}.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)
+
+
+def main() -> None:
+    """Run the command that the arguments name, and leave with its exit code."""
+    app(prog_name="freak")

@@ -1,0 +1,112 @@
+"""Completion: runs, paths, values and actions, asked of the live run while somebody types."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import typer
+
+from freak_core import paths
+from freak_core.cli.values import nodes_at
+from freak_core.cli.which_run import connect
+from freak_core.client import Client
+from freak_core.client_request import keys_of
+from freak_core.errors import Refused
+from freak_core.runs import list_runs
+
+Candidates = list[tuple[str, str]]
+
+
+def complete_run(incomplete: str) -> Candidates:
+    """Return the names of the live runs, ids where a name is not theirs alone."""
+    runs = list_runs()
+    names = [run.name for run in runs]
+    found = [(r.name if names.count(r.name) == 1 else r.id, f"{r.name} on {r.host}") for r in runs]
+    return [each for each in found if each[0].startswith(incomplete)]
+
+
+def complete_path(ctx: typer.Context, incomplete: str) -> Candidates:
+    """Return the paths of the state with what is there now."""
+    return _asked(ctx, lambda client: _matching(_paths(client.get(), ()), incomplete))
+
+
+def complete_assignment(ctx: typer.Context, incomplete: str) -> Candidates:
+    """Return the paths of the state with an ``=``; after it, the values that a choice allows."""
+    path, equals, _ = incomplete.partition("=")
+
+    def found(client: Client) -> Candidates:
+        if equals:
+            return _matching(
+                ((f"{path}={value}", "") for value in _choices(client.schema(), path)), incomplete
+            )
+        leaves = ((f"{name}=", text) for name, text in _paths(client.get(), (), leaves=True))
+        return _matching(leaves, incomplete)
+
+    return _asked(ctx, found)
+
+
+def complete_action(ctx: typer.Context, incomplete: str) -> Candidates:
+    """Return the actions with their descriptions."""
+
+    def found(client: Client) -> Candidates:
+        actions = client.actions().items()
+        return _matching(((name, _first_line(action)) for name, action in actions), incomplete)
+
+    return _asked(ctx, found)
+
+
+def complete_argument(ctx: typer.Context, incomplete: str) -> Candidates:
+    """Return the arguments of the action that was named."""
+
+    def found(client: Client) -> Candidates:
+        action = client.actions().get(str(ctx.params.get("action")), {})
+        known = action.get("arguments", {}).get("properties", {})
+        return _matching(
+            ((f"{name}=", str(each.get("type", ""))) for name, each in known.items()), incomplete
+        )
+
+    return _asked(ctx, found)
+
+
+def complete_receipt(ctx: typer.Context, incomplete: str) -> Candidates:
+    """Return the ids of the requests that wait."""
+
+    def found(client: Client) -> Candidates:
+        waiting = [receipt for receipt in client.receipts(limit=1000) if not receipt.settled]
+        return _matching(((receipt.id, receipt.line()) for receipt in waiting), incomplete)
+
+    return _asked(ctx, found)
+
+
+def _asked(ctx: typer.Context, question: Callable[[Client], Candidates]) -> Candidates:
+    """Ask the run; nothing is completed where it does not answer."""
+    try:
+        with connect(ctx.params.get("run")) as client:
+            return question(client)
+    except Refused:
+        return []
+
+
+def _matching(candidates: Any, incomplete: str) -> Candidates:
+    return [(name, text) for name, text in candidates if name.startswith(incomplete)]
+
+
+def _paths(value: Any, parent: paths.Path, *, leaves: bool = False) -> Iterator[tuple[str, str]]:
+    inside = value if isinstance(value, dict) else {}
+    if parent and not (leaves and inside):
+        yield paths.to_dots(parent), json.dumps(value, ensure_ascii=False)[:40]
+    for key, child in inside.items():
+        yield from _paths(child, (*parent, key), leaves=leaves)
+
+
+def _choices(schema: dict[str, Any], path: str) -> Iterator[str]:
+    for node in nodes_at(schema, keys_of(path)):
+        values = [True, False] if node.get("type") == "boolean" else node.get("enum", [])
+        for value in [*values, *([node["const"]] if "const" in node else [])]:
+            yield value if isinstance(value, str) else json.dumps(value)
+        if node.get("type") == "null":
+            yield "null"
+
+
+def _first_line(action: dict[str, Any]) -> str:
+    return str(action.get("description", "")).partition("\n")[0]

@@ -1,0 +1,124 @@
+"""``freak watch`` and ``log``: what happens, and what was asked for."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from freak_core.cli.exit_codes import exits
+from freak_core.cli.options import JsonOption, RunArgument, RunOption
+from freak_core.cli.terminal import compact, progress, say, show, show_json
+from freak_core.cli.which_run import connect
+from freak_core.client_events import Event
+from freak_core.errors import NotFound
+from freak_core.journal import read_journal
+from freak_core.receipts import Receipt
+from freak_core.wire import ENDED
+
+USUAL_TYPES = ("receipt", "run", "metrics", "progress")
+
+
+@exits
+def watch(
+    name: RunArgument = None,
+    types: Annotated[
+        str | None,
+        typer.Option(
+            "--types",
+            metavar="TYPE,...",
+            help="Of state, receipt, run, progress, metrics; with --json all, else all but state.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="EVENT", help="After the event with this id; 0 for all that is known."
+        ),
+    ] = None,
+    run: RunOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what happens, a line each, until the run ends."""
+    wanted = tuple(types.split(",")) if types else () if as_json else USUAL_TYPES
+    with connect(name or run) as client:
+        start = f"{client.run()['id']}-0" if since == "0" else since
+        events = client.events(*wanted, last_id=start)
+        _show_events(events, as_json=as_json, progress_too="progress" in (types or ""))
+
+
+def _show_events(events: Iterable[Event], *, as_json: bool, progress_too: bool) -> None:
+    """Print events; progress, unless it was asked for, only as a line that stays at the bottom."""
+    with progress("waiting for something to happen") as tell:
+        for event in events:
+            if as_json:
+                show_json({"id": event.id, "type": event.type, "data": event.data}, line=True)
+                continue
+            text = event_line(event)
+            if event.type == "progress" and not progress_too:
+                tell(text)
+            else:
+                show(text)
+            if event.type == "run" and event.data.get("phase") in ENDED:
+                say(f"the run has ended: {event.data['phase']}")
+
+
+def event_line(event: Event) -> str:
+    """Return an event as one readable line."""
+    match event.type:
+        case "receipt":
+            return receipt_line(Receipt.model_validate(event.data))
+        case "metrics":
+            values = "  ".join(f"{name} {value:.4g}" for name, value in event.data["values"].items())
+            return f"{_clock(event.data.get('at'))}  step {event.data['step']}  {values}"
+        case "progress":
+            return f"step {event.data.get('step')}, epoch {event.data.get('epoch')}"
+        case _:
+            return f"{event.type} {compact(event.data)}"
+
+
+@exits
+def log(
+    name: RunArgument = None,
+    last: Annotated[int, typer.Option("--last", "-n", min=1, help="How many at most.")] = 100,
+    journal: Annotated[
+        Path | None,
+        typer.Option("--journal", help="Read this file instead: of a run that has ended, for example."),
+    ] = None,
+    run: RunOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the requests so far with what became of them: who, when, at which step, old → new, why."""
+    if journal is not None:
+        receipts = _journalled(journal)
+    else:
+        with connect(name or run) as client:
+            receipts = client.receipts(limit=1000)
+    if as_json:
+        show_json([receipt.model_dump(mode="json") for receipt in receipts[-last:]])
+        return
+    for receipt in receipts[-last:]:
+        show(receipt_line(receipt))
+
+
+def _journalled(path: Path) -> list[Receipt]:
+    """Return the receipts of a journal, each as it ended."""
+    try:
+        entries = [entry for entry in read_journal(path) if "id" in entry and "kind" in entry]
+    except OSError as error:
+        raise NotFound(f"cannot read {path}: {error.strerror}") from None
+    return list({entry["id"]: Receipt.model_validate(entry) for entry in entries}.values())
+
+
+def receipt_line(receipt: Receipt) -> str:
+    """Return a receipt as one line: when, what, by whom, why."""
+    note = f"  # {receipt.note}" if receipt.note else ""
+    return f"{_clock(receipt.requested_at)}  {receipt.line()}, by {receipt.by}{note}"
+
+
+def _clock(when: Any) -> str:
+    """Return the local time of day of a timestamp, RFC 3339 or seconds since the epoch."""
+    if isinstance(when, str):
+        return f"{datetime.fromisoformat(when).astimezone():%H:%M:%S}"
+    return f"{datetime.fromtimestamp(when or 0):%H:%M:%S}"

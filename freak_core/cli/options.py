@@ -1,0 +1,51 @@
+"""The options that commands share."""
+
+from typing import Annotated
+
+import typer
+
+from freak_core.cli.completion import complete_action, complete_path, complete_run
+
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        "-r",
+        envvar="FREAK_RUN",
+        metavar="RUN",
+        autocompletion=complete_run,
+        help="Which run: id, name, job id, the beginning of one, or URL.",
+    ),
+]
+RunArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN]", autocompletion=complete_run, help="Which run; the same as --run."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PathArgument = Annotated[
+    str,
+    typer.Argument(metavar="[PATH]", autocompletion=complete_path, help="Such as lr.hold; all without it."),
+]
+ActionArgument = Annotated[str, typer.Argument(metavar="ACTION", autocompletion=complete_action)]
+WaitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--wait",
+        min=0,
+        metavar="SECONDS",
+        help="How long to wait until it is applied: 30 s, or not at all with --at-step and --at-epoch.",
+    ),
+]
+NoteOption = Annotated[str | None, typer.Option("--note", help="Why, for the journal.")]
+IfMatchOption = Annotated[
+    str | None,
+    typer.Option("--if-match", metavar="REVISION", help="Refuse it if the state has changed since."),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only check it, and show what would change.")]
+AtStepOption = Annotated[
+    int | None, typer.Option("--at-step", min=0, help="Keep it back until so many steps are done.")
+]
+AtEpochOption = Annotated[
+    int | None, typer.Option("--at-epoch", min=0, help="Keep it back until that epoch.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

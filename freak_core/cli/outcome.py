@@ -1,0 +1,115 @@
+"""The outcome of a request: awaited, shown, told by the exit code."""
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from freak_core.cli.completion import complete_receipt
+from freak_core.cli.exit_codes import PENDING, exits
+from freak_core.cli.options import JsonOption, RunOption
+from freak_core.cli.terminal import compact, dotted, progress, say, show, show_facts, show_json
+from freak_core.cli.which_run import connect
+from freak_core.client import Client
+from freak_core.errors import NotFound
+from freak_core.receipts import Receipt
+
+USUAL_WAIT = 30.0
+
+_STYLE = {"applied": "green", "valid": "green", "accepted": "yellow", "failed": "red", "rejected": "red"}
+
+Send = Callable[..., Receipt]
+"""Sends a request with an idempotency ``key``, and waits so many seconds: ``send(key=…, wait=…)``."""
+
+
+def carry_out(send: Send, *, wait: float | None, as_json: bool, later: bool = False) -> None:
+    """Send a request, wait until it has ended, and show its receipt.
+
+    Args:
+        send: sends it; called again with the same key for as long as it waits.
+        wait: seconds; without it 30, or none for a request that is meant for ``later``.
+        as_json: how to show the receipt.
+        later: whether the request itself says when.
+
+    Raises:
+        Refused: it was refused, or has failed.
+        typer.Exit: with 5, it is not applied yet.
+    """
+    patience = (0.0 if later else USUAL_WAIT) if wait is None else wait
+    deadline = time.monotonic() + patience
+    key = secrets.token_hex(8)
+    receipt = send(key=key, wait=min(patience, 1.0))
+    if not receipt.settled and patience > 1.0:
+        receipt = _awaited(receipt, lambda seconds: send(key=key, wait=seconds), deadline)
+    show_receipt(receipt, as_json=as_json)
+    if not receipt.settled:
+        say(f"not applied yet; follow it with 'freak log', withdraw it with 'freak cancel {receipt.seq}'")
+        raise typer.Exit(PENDING)
+
+
+def _awaited(receipt: Receipt, again: Callable[[float], Receipt], deadline: float) -> Receipt:
+    try:
+        with progress("") as tell:
+            while not receipt.settled and (left := deadline - time.monotonic()) > 0:
+                tell(f"accepted as #{receipt.seq}; waiting up to {left:.0f} s until the program applies it")
+                receipt = again(min(left, 2.0))
+    except KeyboardInterrupt:
+        say(f"#{receipt.seq} still waits; withdraw it with 'freak cancel {receipt.seq}'")
+        raise
+    return receipt
+
+
+def show_receipt(receipt: Receipt, *, as_json: bool) -> None:
+    """Print a receipt."""
+    if as_json:
+        show_json(receipt.model_dump(mode="json"))
+        return
+    where = receipt.applied
+    parts: list[str] = [receipt.status if receipt.status != "valid" else "valid, nothing was changed"]
+    if where is not None:
+        parts += [f"at step {where.step}"] if where.step is not None else []
+        parts += [f"on {where.ranks} ranks"] if where.ranks > 1 else []
+    number = f"#{receipt.seq} " if receipt.seq else ""
+    show(f"{number}{receipt.name or receipt.kind}: {', '.join(parts)}", _STYLE.get(receipt.status, ""))
+    for change in receipt.changes:
+        show(f"  {dotted(change.path)}: {compact(change.old)} → {compact(change.new)}")
+    if isinstance(receipt.result, dict):
+        show_facts({f"  {name}": value for name, value in receipt.result.items()})
+    elif receipt.result is not None:
+        show(f"  result: {compact(receipt.result)}")
+
+
+@exits
+def cancel(
+    receipt: Annotated[
+        str,
+        typer.Argument(metavar="REQUEST", autocompletion=complete_receipt, help="Its number, or its id."),
+    ],
+    run: RunOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Withdraw a request that waits."""
+    with connect(run) as client:
+        show_receipt(client.cancel(_id_of(client, receipt)), as_json=as_json)
+
+
+def _id_of(client: Client, wanted: str) -> str:
+    number = wanted.removeprefix("#")
+    if not number.isdecimal() or len(number) >= 16:
+        return wanted
+    found = [
+        each for each in client.receipts(since=max(0, int(number) - 1), limit=1) if each.seq == int(number)
+    ]
+    if not found:
+        raise NotFound(f"there is no request #{number}; 'freak log' lists them")
+    return found[0].id
+
+
+def revision_tag(client: Client, revision: str | None) -> str | None:
+    """Return the ETag that a revision stands for: its number, or the tag itself."""
+    if revision is None or not revision.isdecimal():
+        return revision
+    facts: dict[str, Any] = client.run()
+    return f'"{facts["id"]}-{revision}"'

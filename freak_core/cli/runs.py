@@ -1,0 +1,117 @@
+"""``freak ls`` and ``info``: the live runs and how they are doing."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from freak_core.cli.exit_codes import exits
+from freak_core.cli.options import JsonOption, RunArgument, RunOption
+from freak_core.cli.terminal import say, show, show_facts, show_json, show_table
+from freak_core.cli.which_run import connect
+from freak_core.runs import Run, home, list_runs
+
+PATIENCE = 0.7
+"""Seconds that each run has to answer; they are asked all at once."""
+
+HEADER = ("NAME", "ID", "STATE", "EPOCH", "STEP", "STEPS/S", "AGE", "HOST", "URL")
+
+
+@exits
+def ls(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print ids only.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the live runs of this machine, and of all that share its home."""
+    runs = list_runs()
+    if quiet and not as_json:
+        for run in runs:
+            show(run.id)
+        return
+    listed = [_facts(run, answer) for run, answer in zip(runs, ask_all(runs), strict=True)]
+    if as_json:
+        show_json(listed)
+    elif listed:
+        show_table(HEADER, [_row(each) for each in listed])
+    else:
+        say(f"no live runs in {home()}")
+
+
+@exits
+def info(name: RunArgument = None, run: RunOption = None, as_json: JsonOption = False) -> None:
+    """Tell how a run is doing, and what it offers."""
+    with connect(name or run) as client:
+        facts = client.run()
+        sections, actions = sorted(client.schema().get("properties", {})), sorted(client.actions())
+        url = client.url
+    told = {"url": url, **facts, "state": state_of(facts), "sections": sections, "actions": actions}
+    if as_json:
+        show_json(told)
+        return
+    first = ("name", "id", "state", "epoch", "step", "steps_per_second", "world_size", "host", "pid", "url")
+    seldom = ("phase", "stalled", "seconds_since_progress")
+    show_facts({name: _readable(told.pop(name, None)) for name in first})
+    show_facts({name: _readable(value) for name, value in told.items() if name not in seldom})
+
+
+def ask_all(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return what ``GET /run`` says of each; ``{"state": why}`` where it says nothing."""
+    if not runs:
+        return []
+    with (
+        httpx.Client(timeout=PATIENCE, trust_env=False, verify=False) as http,  # noqa: S501 - http only
+        ThreadPoolExecutor(min(len(runs), 32)) as pool,
+    ):
+        return list(pool.map(lambda run: _ask(http, run), runs))
+
+
+def _ask(http: httpx.Client, run: Run) -> dict[str, Any]:
+    if not run.near:
+        return {"state": "alive"}
+    try:
+        answer = http.get(f"{run.url}/run", headers={"Authorization": f"Bearer {run.token}"})
+        facts: dict[str, Any] = answer.raise_for_status().json()
+    except (httpx.HTTPError, ValueError):
+        return {"state": "no answer"}
+    return {**facts, "state": state_of(facts)}
+
+
+def state_of(facts: dict[str, Any]) -> str:
+    """Return in a word or two how a run is doing, from what ``GET /run`` says."""
+    phase = str(facts.get("phase") or "running")
+    if facts.get("stalled") and phase != "paused":
+        return f"stalled for {facts['seconds_since_progress']:.0f} s"
+    return phase
+
+
+def _facts(run: Run, answer: dict[str, Any]) -> dict[str, Any]:
+    known = run.model_dump(include={"id", "name", "url", "host", "pid", "started_at", "journal", "launcher"})
+    return {**answer, **known, "near": run.near, "age_seconds": round(_age(run.started_at), 1)}
+
+
+def _row(facts: dict[str, Any]) -> list[str]:
+    cells = (facts.get(name) for name in ("name", "id", "state", "epoch", "step", "steps_per_second"))
+    return [*map(_cell, cells), _short(facts["age_seconds"]), facts["host"], facts["url"]]
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else str(_readable(value))
+
+
+def _readable(value: Any) -> Any:
+    return f"{value:.3g}" if isinstance(value, float) else value
+
+
+def _age(since: str) -> float:
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds())
+
+
+def _short(seconds: float) -> str:
+    """Return a duration as ``45s``, ``12m``, ``3h`` or ``2d``."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{seconds:.0f}s"

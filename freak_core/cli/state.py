@@ -1,0 +1,91 @@
+"""``freak get``, ``set`` and ``reset``: the state."""
+
+import functools
+from typing import Annotated
+
+import typer
+
+from freak_core.cli.completion import complete_assignment
+from freak_core.cli.exit_codes import exits
+from freak_core.cli.options import (
+    AtEpochOption,
+    AtStepOption,
+    DryRunOption,
+    IfMatchOption,
+    JsonOption,
+    NoteOption,
+    PathArgument,
+    RunOption,
+    WaitOption,
+    YesOption,
+)
+from freak_core.cli.outcome import carry_out, revision_tag
+from freak_core.cli.terminal import compact, confirm, show, show_json
+from freak_core.cli.values import assigned
+from freak_core.cli.which_run import connect
+
+Assignments = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH=VALUE...",
+        autocompletion=complete_assignment,
+        help="Such as lr.hold=3e-4: JSON if it is JSON and fits there, else a string.",
+    ),
+]
+
+
+@exits
+def get(path: PathArgument = "", run: RunOption = None, as_json: JsonOption = False) -> None:
+    """Print the value at a path, or the whole state; a string without --json as it is."""
+    with connect(run) as client:
+        value = client.get(path)
+    if as_json or isinstance(value, dict):
+        show_json(value)
+    else:
+        show(value if isinstance(value, str) else compact(value))
+
+
+@exits
+def set_values(
+    values: Assignments,
+    run: RunOption = None,
+    wait: WaitOption = None,
+    note: NoteOption = None,
+    dry_run: DryRunOption = False,
+    if_match: IfMatchOption = None,
+    at_step: AtStepOption = None,
+    at_epoch: AtEpochOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change values, all or none: freak set lr.hold=3e-4 --note 'loss is jumping'."""
+    with connect(run) as client:
+        send = functools.partial(
+            client.set,
+            assigned(values, client.schema()),
+            note=note,
+            dry_run=dry_run,
+            if_match=revision_tag(client, if_match),
+            at_step=at_step,
+            at_epoch=at_epoch,
+        )
+        carry_out(send, wait=wait, as_json=as_json, later=(at_step, at_epoch) != (None, None))
+
+
+@exits
+def reset(
+    path: PathArgument = "",
+    run: RunOption = None,
+    wait: WaitOption = None,
+    note: NoteOption = None,
+    dry_run: DryRunOption = False,
+    if_match: IfMatchOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a value, or the whole state, back to what it was at the start."""
+    with connect(run) as client:
+        if not path and not dry_run:
+            confirm("Put the whole state back to what it was at the start?", yes=yes)
+        tag = revision_tag(client, if_match)
+        send = functools.partial(client.reset, path, note=note, dry_run=dry_run, if_match=tag)
+        carry_out(send, wait=wait, as_json=as_json)

@@ -1,0 +1,92 @@
+"""The terminal: data on stdout, talk on stderr, colour and questions only where a person looks."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from freak_core import paths
+from freak_core.errors import Refused
+
+
+def say(text: str, style: str = "") -> None:
+    """Tell a person something, on stderr."""
+    _console(sys.stderr).print(Text(text, style), soft_wrap=True)
+
+
+def show(text: str, style: str = "") -> None:
+    """Print data, on stdout."""
+    _console(sys.stdout).print(Text(text, style), soft_wrap=True)
+
+
+def show_json(value: Any, *, line: bool = False) -> None:
+    """Print data as JSON, for people to read or as one line."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=None if line else 2) + "\n")
+    sys.stdout.flush()
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns, aligned and never cut."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def show_facts(facts: dict[str, Any]) -> None:
+    """Print names and values, one a line; what is None or empty is left out."""
+    known = {name: value for name, value in facts.items() if value not in (None, "", {}, [])}
+    width = max(map(len, known), default=0)
+    for name, value in known.items():
+        show(f"{name + ':':{width + 1}} {value if isinstance(value, str) else compact(value)}")
+
+
+def compact(value: Any) -> str:
+    """Return a value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def complain(refused: Refused, *, as_json: bool) -> None:
+    """Say what is wrong and where; with ``as_json`` the problem document is data, too."""
+    say(f"freak: {refused.detail}", "red")
+    for error in refused.errors:
+        say(f"  {dotted(error['path']) or 'the whole'}: {error['message']}", "red")
+    if as_json:
+        show_json(refused.problem())
+
+
+def dotted(pointer: str) -> str:
+    """Return the path of a JSON Pointer with dots, as one types it."""
+    return paths.to_dots(paths.from_pointer(pointer))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask whether to go on, where somebody can answer; ``yes`` is the answer beforehand.
+
+    Raises:
+        typer.Exit: the answer was no.
+    """
+    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    if not typer.confirm(question, err=True):
+        say("nothing was asked for")
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal that something is awaited; gives a function that changes the text."""
+    console = _console(sys.stderr)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status(Text(text)) as status:
+        yield lambda new: status.update(Text(new))
+
+
+def _console(file: Any) -> Console:
+    return Console(file=file, highlight=False)

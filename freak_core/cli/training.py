@@ -1,0 +1,98 @@
+"""``freak stop``, ``pause`` and ``resume``: what the controls of a training offer."""
+
+import functools
+from typing import Annotated, Any, Literal
+
+import typer
+
+from freak_core.cli.exit_codes import exits
+from freak_core.cli.options import JsonOption, NoteOption, RunArgument, RunOption, WaitOption, YesOption
+from freak_core.cli.outcome import carry_out
+from freak_core.cli.terminal import confirm
+from freak_core.cli.which_run import connect
+from freak_core.client import Client
+from freak_core.errors import NotFound
+
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why, for the receipts.")]
+_GIVEN_BY = {"stop": "GracefulStop", "pause": "Pause"}
+
+
+@exits
+def stop(
+    name: RunArgument = None,
+    after: Annotated[
+        Literal["batch", "epoch", "validation"] | None,
+        typer.Option("--after", help="What to finish first; the batch if you do not say."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Although min_epochs or min_steps are not reached.")
+    ] = False,
+    no_checkpoint: Annotated[bool, typer.Option("--no-checkpoint", help="Save nothing before.")] = False,
+    reason: ReasonOption = None,
+    run: RunOption = None,
+    wait: WaitOption = None,
+    note: NoteOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Save a checkpoint and stop, on all ranks at the same step."""
+    asked: dict[str, Any] = {"should_stop": True, "after": after or "batch"}
+    asked |= {"force": True} if force else {}
+    asked |= {"checkpoint": False} if no_checkpoint else {}
+    asked |= {"reason": reason} if reason is not None else {}
+    with connect(name or run) as client:
+        _check(client, "stop")
+        saves = "without saving" if no_checkpoint else "with a checkpoint"
+        confirm(f"Stop {client.run()['name']!r} after this {asked['after']}, {saves}?", yes=yes)
+        _ask(client, "stop", asked, wait=wait, note=note, as_json=as_json)
+
+
+@exits
+def pause(
+    name: RunArgument = None,
+    reason: ReasonOption = None,
+    run: RunOption = None,
+    wait: WaitOption = None,
+    note: NoteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the training stand still after the next step; everything else goes on working."""
+    asked: dict[str, Any] = {"paused": True} | ({"reason": reason} if reason is not None else {})
+    with connect(name or run) as client:
+        _ask(client, "pause", asked, wait=wait, note=note, as_json=as_json)
+
+
+@exits
+def resume(
+    name: RunArgument = None,
+    run: RunOption = None,
+    wait: WaitOption = None,
+    note: NoteOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a pause."""
+    with connect(name or run) as client:
+        _ask(client, "pause", {"paused": False}, wait=wait, note=note, as_json=as_json)
+
+
+def _ask(
+    client: Client,
+    section: str,
+    asked: dict[str, Any],
+    *,
+    wait: float | None,
+    note: str | None,
+    as_json: bool,
+) -> None:
+    _check(client, section)
+    values = {f"{section}.{field}": value for field, value in asked.items()}
+    carry_out(functools.partial(client.set, values, note=note), wait=wait, as_json=as_json)
+
+
+def _check(client: Client, section: str) -> None:
+    """Refuse what the run does not offer."""
+    known = client.schema().get("properties", {})
+    if section not in known:
+        there_are = ", ".join(known) or "nothing"
+        control = f"{_GIVEN_BY[section]}() among a trainer's callbacks gives it"
+        raise NotFound(f"this run has no section {section!r}; {control}. Its state has: {there_are}")

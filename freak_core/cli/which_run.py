@@ -1,0 +1,74 @@
+"""Which run: from what somebody typed, or from there being only one, to a client for it."""
+
+import contextlib
+import os
+import re
+import shlex
+from urllib.parse import urlsplit
+
+from freak_core.address import is_loopback
+from freak_core.announcement import tunnel_command
+from freak_core.cli.exit_codes import NoSuchRun
+from freak_core.client import Client
+from freak_core.errors import NotFound
+from freak_core.runs import Run, chosen, list_runs
+
+_ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")
+
+
+def connect(wanted: str | None) -> Client:
+    """Return a client for a run by id, name, job id, the beginning of one, or URL; or for the only one.
+
+    Raises:
+        NoSuchRun: there is none, more than one, or it is on a machine that cannot be reached from here.
+    """
+    if wanted and _ADDRESS.fullmatch(wanted):
+        return Client(wanted, _token_for(wanted), timeout=10)
+    run = find(wanted)
+    if not run.near:
+        raise NoSuchRun(
+            f"{run.name!r} is on {run.host}, out of reach from here. Make a tunnel:\n"
+            f"  {tunnel_command(run)}\nthen, in another shell:\n"
+            f'  export FREAK_RUN="$(freak open {shlex.quote(run.name)})"'
+        )
+    return Client(run.url, run.token, timeout=10)
+
+
+def find(wanted: str | None) -> Run:
+    """Return a run by what somebody typed, on whatever machine; of this machine, where there are several.
+
+    Raises:
+        NoSuchRun: there is none, or more than one.
+    """
+    if wanted and _ADDRESS.fullmatch(wanted):
+        return _at(connect(wanted))
+    runs = list_runs()
+    near = [run for run in runs if run.near]
+    with contextlib.suppress(NotFound):
+        return chosen(wanted, near)
+    try:
+        return chosen(wanted, runs)
+    except NotFound as refused:
+        what_to_do = "\nname one with --run or FREAK_RUN" if runs else ""
+        raise NoSuchRun(refused.detail + what_to_do) from None
+
+
+def _at(client: Client) -> Run:
+    with client:
+        facts = client.run()
+        token = client.link.partition("#token=")[2]
+    known = {name: facts[name] for name in ("id", "name", "host", "pid", "started_at")}
+    return Run(**known, url=client.url, token=token, journal=facts.get("journal_path"))
+
+
+def _token_for(url: str) -> str | None:
+    """Return the token of the run of this machine that listens there, unless somebody gave one."""
+    if "#token=" in url or os.environ.get("FREAK_TOKEN"):
+        return None
+    return next((run.token for run in list_runs() if run.near and _place(run.url) == _place(url)), None)
+
+
+def _place(url: str) -> tuple[str, int | None]:
+    parts = urlsplit(url if "://" in url else f"//{url}")
+    host = parts.hostname or ""
+    return "localhost" if is_loopback(host) else host, parts.port

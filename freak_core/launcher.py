@@ -1,0 +1,33 @@
+"""The launcher: under which names SLURM, torchrun and Kubernetes know this program."""
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+_VARIABLES = {
+    "slurm_job": "SLURM_JOB_ID",
+    "slurm_array_job": "SLURM_ARRAY_JOB_ID",
+    "slurm_array_task": "SLURM_ARRAY_TASK_ID",
+    "slurm_submit_host": "SLURM_SUBMIT_HOST",
+    "torchrun": "TORCHELASTIC_RUN_ID",
+}
+_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def launcher_ids(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what is known of who started this program: ``slurm_job``, ``torchrun``, ``kubernetes_pod``, …"""
+    found = {name: environment.get(variable, "") for name, variable in _VARIABLES.items()}
+    if found["torchrun"] == "none":  # torchrun's word for a run without an id
+        del found["torchrun"]
+    if environment.get("KUBERNETES_SERVICE_HOST"):
+        found["kubernetes_pod"] = environment.get("POD_NAME") or socket.gethostname()
+        found["kubernetes_namespace"] = environment.get("POD_NAMESPACE") or _namespace()
+    return {name: value for name, value in found.items() if value}
+
+
+def _namespace() -> str:
+    try:
+        return _NAMESPACE.read_text().strip()
+    except OSError:
+        return ""
