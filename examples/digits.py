@@ -2,7 +2,7 @@
 
     python examples/digits.py --ranks 2 --epochs 5 --step-seconds 0.2
 
-Freak is the import and the three ``callbacks``. The loader knows its place in the epoch, so a checkpoint
+Freak is the import and the ``callbacks``. The loader knows its place in the epoch, so a checkpoint
 saved in the middle of one resumes bit for bit: ``--resume CHECKPOINT``.
 """
 
@@ -21,7 +21,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 from torchdata.stateful_dataloader.sampler import StatefulDistributedSampler
 
 from freak_core import Freak
-from freak_lightning import CheckpointNow, GracefulStop, LROverride
+from freak_lightning import remote_control
 
 Batch = tuple[Tensor, Tensor]
 
@@ -108,7 +108,7 @@ def main() -> None:
     torch.set_num_threads(1)  # images this small gain nothing from more
     seed_everything(1, verbose=False)
     trainer = Trainer(
-        callbacks=[GracefulStop(freak=Freak(name=args.name)), LROverride(), CheckpointNow()],
+        callbacks=remote_control(freak=Freak(name=args.name)),
         accelerator="cpu",
         devices=args.ranks,
         strategy="ddp" if args.ranks > 1 else "auto",

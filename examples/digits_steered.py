@@ -48,7 +48,7 @@ def steer(client: Client) -> int:
     """Do what a researcher does, print the receipts, and return the number of the last one."""
     print(f"join in with a browser:   {client.link}")
     wait_for_step(client, 20)
-    print(f"state:                    {client.get()}")
+    print(f"learning rate, held:      {client.get('lr')}")
     show("hold the LR", client.set({"lr.hold": 3e-4}, wait=30, note="loss is jumping"))
     try:
         client.set({"lr.hold": "fast"}, wait=30)

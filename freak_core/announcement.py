@@ -5,6 +5,7 @@ import shlex
 import sys
 from urllib.parse import urlsplit
 
+from freak_core.address import DEFAULT_PORT
 from freak_core.runs import Run
 
 
@@ -20,8 +21,8 @@ def announce(run: Run) -> None:
 def tunnel_command(run: Run, port: int | None = None) -> str:
     """Return the command that makes a port of another machine, the run's own if you give none, lead to it."""
     address = urlsplit(run.url)
+    here = port or address.port or DEFAULT_PORT
     there = address.port or 80
-    here = port or there
     pod = run.launcher.get("kubernetes_pod")
     if pod:
         namespace = run.launcher.get("kubernetes_namespace")
@@ -30,14 +31,15 @@ def tunnel_command(run: Run, port: int | None = None) -> str:
     gate = run.launcher.get("slurm_submit_host", run.host)
     jump = f"-J {_account(gate)} " if gate != run.host else ""
     host = f"[{address.hostname}]" if ":" in (address.hostname or "") else address.hostname
-    return f"ssh -N {jump}-L {here}:{host}:{there} {_account(run.host)}"
+    end = shlex.quote(address.path.partition(":")[0]) if address.scheme == "unix" else f"{host}:{there}"
+    return f"ssh -N {jump}-L {here}:{end} {_account(run.host)}"
 
 
 def link_through_tunnel(run: Run, port: int | None = None) -> str:
     """Return the link that works at the near end of the tunnel."""
     address = urlsplit(run.link)
-    netloc = f"127.0.0.1:{port or address.port or 80}"
-    return address._replace(netloc=netloc).geturl()
+    prefix = address.path.partition(":")[2] + "/" if address.scheme == "unix" else address.path
+    return f"http://127.0.0.1:{port or address.port or DEFAULT_PORT}{prefix}#{address.fragment}"
 
 
 def _account(host: str) -> str:

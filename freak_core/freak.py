@@ -157,7 +157,7 @@ class Freak:
         listener = address.bind(self.host, self._port_asked_for)
         self.port = listener.getsockname()[1]
         self._serving.start(listener, self.uvicorn_log_level)
-        run = new_run(self.id, self.name, self.url, self.token, self.read_token, self.journal_path)
+        run = new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
         self._run_file = RunFile(run)
         announce(run)
 

@@ -32,7 +32,7 @@ class Run(BaseModel):
     name: str
     url: str
     token: str
-    read_token: str = ""
+    read_token: str | None = None
     host: str
     pid: int
     pid_started: float | None = None
@@ -49,12 +49,14 @@ class Run(BaseModel):
     @property
     def near(self) -> bool:
         """Whether its address leads to it from this machine, so that the token may be sent there."""
-        return is_here(self.process) or not is_loopback(urlsplit(self.url).hostname or "")
+        address = urlsplit(self.url)
+        reachable = address.scheme != "unix" and not is_loopback(address.hostname or "")
+        return reachable or is_here(self.process)
 
     @property
     def link(self) -> str:
         """The link to open in a browser, token included."""
-        return f"{self.url}/#token={self.token}"
+        return f"{self.url}{'' if self.url.startswith('unix:') else '/'}#token={self.token}"
 
     def answers_to(self, wanted: str) -> bool:
         """Whether ``wanted`` is its id, its name, or the id of its SLURM job or torchrun run."""
@@ -110,7 +112,9 @@ def made_folder() -> Path:
     return folder / "runs"
 
 
-def new_run(run_id: str, name: str, url: str, token: str, read_token: str, journal: Path | None) -> Run:
+def new_run(
+    run_id: str, name: str, url: str, token: str, journal: Path | None, read_token: str | None = None
+) -> Run:
     """Describe the run of this very process."""
     process = this_process()
     return Run(

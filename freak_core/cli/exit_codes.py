@@ -20,9 +20,18 @@ from typing import Any
 import typer
 
 from freak_core.cli.terminal import complain, say
-from freak_core.errors import AccessDenied, Conflict, Failed, NotFound, Refused, Unauthorized, Unreachable
+from freak_core.errors import (
+    AccessDenied,
+    ConfigurationError,
+    Conflict,
+    Failed,
+    NotFound,
+    Refused,
+    Unauthorized,
+    Unreachable,
+)
 
-FAILED, NO_RUN, REFUSED, PENDING, ACCESS, CONFLICT, INTERRUPTED = 1, 3, 4, 5, 6, 7, 130
+FAILED, USAGE, NO_RUN, REFUSED, PENDING, ACCESS, CONFLICT, INTERRUPTED = 1, 2, 3, 4, 5, 6, 7, 130
 
 
 class NoSuchRun(NotFound):
@@ -55,6 +64,9 @@ def exits(command: Callable[..., None]) -> Callable[..., None]:
         except Refused as refused:
             complain(refused, as_json=options.get("as_json", False))
             raise typer.Exit(code_of(refused)) from None
+        except ConfigurationError as wrong:
+            say(f"freak: {wrong}", "red")
+            raise typer.Exit(USAGE) from None
         except KeyboardInterrupt:
             say("interrupted")
             raise typer.Exit(INTERRUPTED) from None

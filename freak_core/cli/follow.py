@@ -11,7 +11,6 @@ from freak_core.cli.exit_codes import exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, progress, say, show, show_json
 from freak_core.cli.which_run import connect
-from freak_core.client_events import Event
 from freak_core.errors import NotFound
 from freak_core.journal import read_journal
 from freak_core.receipts import Receipt
@@ -48,7 +47,7 @@ def watch(
         _show_events(events, as_json=as_json, progress_too="progress" in (types or ""))
 
 
-def _show_events(events: Iterable[Event], *, as_json: bool, progress_too: bool) -> None:
+def _show_events(events: Iterable[Any], *, as_json: bool, progress_too: bool) -> None:
     """Print events; progress, unless it was asked for, only as a line that stays at the bottom."""
     with progress("waiting for something to happen") as tell:
         for event in events:
@@ -64,7 +63,7 @@ def _show_events(events: Iterable[Event], *, as_json: bool, progress_too: bool) 
                 say(f"the run has ended: {event.data['phase']}")
 
 
-def event_line(event: Event) -> str:
+def event_line(event: Any) -> str:
     """Return an event as one readable line."""
     match event.type:
         case "receipt":

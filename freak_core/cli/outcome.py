@@ -1,5 +1,6 @@
 """The outcome of a request: awaited, shown, told by the exit code."""
 
+import functools
 import secrets
 import time
 from collections.abc import Callable
@@ -38,25 +39,26 @@ def carry_out(send: Send, *, wait: float | None, as_json: bool, later: bool = Fa
         typer.Exit: with 5, it is not applied yet.
     """
     patience = (0.0 if later else USUAL_WAIT) if wait is None else wait
-    deadline = time.monotonic() + patience
-    key = secrets.token_hex(8)
-    receipt = send(key=key, wait=min(patience, 1.0))
-    if not receipt.settled and patience > 1.0:
-        receipt = _awaited(receipt, lambda seconds: send(key=key, wait=seconds), deadline)
+    receipt = _awaited(functools.partial(send, key=secrets.token_hex(8)), patience)
     show_receipt(receipt, as_json=as_json)
     if not receipt.settled:
         say(f"not applied yet; follow it with 'freak log', withdraw it with 'freak cancel {receipt.seq}'")
         raise typer.Exit(PENDING)
 
 
-def _awaited(receipt: Receipt, again: Callable[[float], Receipt], deadline: float) -> Receipt:
+def _awaited(send: Send, patience: float) -> Receipt:
+    """Send a request and return its receipt, at the latest after so many seconds."""
+    deadline = time.monotonic() + patience
+    what_to_do = "it may have been accepted; 'freak log' tells"
     try:
-        with progress("") as tell:
+        receipt = send(wait=min(patience, 0.3))
+        what_to_do = f"#{receipt.seq} still waits; withdraw it with 'freak cancel {receipt.seq}'"
+        with progress(f"accepted as #{receipt.seq}") as tell:
             while not receipt.settled and (left := deadline - time.monotonic()) > 0:
                 tell(f"accepted as #{receipt.seq}; waiting up to {left:.0f} s until the program applies it")
-                receipt = again(min(left, 2.0))
+                receipt = send(wait=min(left, 2.0))
     except KeyboardInterrupt:
-        say(f"#{receipt.seq} still waits; withdraw it with 'freak cancel {receipt.seq}'")
+        say(what_to_do)
         raise
     return receipt
 

@@ -77,7 +77,7 @@ def _with_token(run: Run, *, read_only: bool) -> Run:
     if not read_only:
         return run
     if not run.read_token:
-        raise NoSuchRun("the token that may read only is known on the machine of the run alone")
+        raise NoSuchRun("its file says nothing of a token that may read only; ask on the machine of the run")
     return run.model_copy(update={"token": run.read_token})
 
 

@@ -12,6 +12,8 @@ from freak_core.cli.exit_codes import exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import say, show, show_facts, show_json, show_table
 from freak_core.cli.which_run import connect
+from freak_core.client import Client
+from freak_core.errors import Refused
 from freak_core.runs import Run, home, list_runs
 
 PATIENCE = 0.7
@@ -53,8 +55,8 @@ def info(name: RunArgument = None, run: RunOption = None, as_json: JsonOption = 
         return
     first = ("name", "id", "state", "epoch", "step", "steps_per_second", "world_size", "host", "pid", "url")
     seldom = ("phase", "stalled", "seconds_since_progress")
-    show_facts({name: _readable(told.pop(name, None)) for name in first})
-    show_facts({name: _readable(value) for name, value in told.items() if name not in seldom})
+    names = [*first, *(name for name in told if name not in first + seldom)]
+    show_facts({name: _readable(told.get(name)) for name in names})
 
 
 def ask_all(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -72,9 +74,13 @@ def _ask(http: httpx.Client, run: Run) -> dict[str, Any]:
     if not run.near:
         return {"state": "alive"}
     try:
-        answer = http.get(f"{run.url}/run", headers={"Authorization": f"Bearer {run.token}"})
-        facts: dict[str, Any] = answer.raise_for_status().json()
-    except (httpx.HTTPError, ValueError):
+        if run.url.startswith("unix:"):
+            with Client(run.url, run.token, timeout=PATIENCE) as client:
+                facts = client.run()
+        else:
+            answer = http.get(f"{run.url}/run", headers={"Authorization": f"Bearer {run.token}"})
+            facts = answer.raise_for_status().json()
+    except (httpx.HTTPError, Refused, ValueError):
         return {"state": "no answer"}
     return {**facts, "state": state_of(facts)}
 
@@ -88,8 +94,9 @@ def state_of(facts: dict[str, Any]) -> str:
 
 
 def _facts(run: Run, answer: dict[str, Any]) -> dict[str, Any]:
-    known = run.model_dump(include={"id", "name", "url", "host", "pid", "started_at", "journal", "launcher"})
-    return {**answer, **known, "near": run.near, "age_seconds": round(_age(run.started_at), 1)}
+    known = run.model_dump(include={"id", "name", "url", "host", "pid", "started_at", "launcher"})
+    more = {"journal_path": run.journal, "near": run.near, "age_seconds": round(_age(run.started_at), 1)}
+    return {**answer, **known, **more}
 
 
 def _row(facts: dict[str, Any]) -> list[str]:

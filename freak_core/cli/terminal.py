@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
 from rich.text import Text
 
 from freak_core import paths
@@ -84,8 +86,12 @@ def progress(text: str) -> Iterator[Callable[[str], None]]:
     if not console.is_terminal:
         yield lambda _: None
         return
-    with console.status(Text(text)) as status:
-        yield lambda new: status.update(Text(new))
+    spinner = Spinner("dots", Text(text))
+    on_screen = (
+        sys.stdout.isatty()
+    )  # else data would be drawn above the spinner instead of going where it shall
+    with Live(spinner, console=console, transient=True, redirect_stdout=on_screen, redirect_stderr=on_screen):
+        yield lambda new: spinner.update(text=Text(new))
 
 
 def _console(file: Any) -> Console:

@@ -6,6 +6,8 @@ import re
 import shlex
 from urllib.parse import urlsplit
 
+import typer
+
 from freak_core.address import is_loopback
 from freak_core.announcement import tunnel_command
 from freak_core.cli.exit_codes import NoSuchRun
@@ -22,7 +24,7 @@ def connect(wanted: str | None) -> Client:
     Raises:
         NoSuchRun: there is none, more than one, or it is on a machine that cannot be reached from here.
     """
-    if wanted and _ADDRESS.fullmatch(wanted):
+    if wanted and _is_address(wanted):
         return Client(wanted, _token_for(wanted), timeout=10)
     run = find(wanted)
     if not run.near:
@@ -40,7 +42,7 @@ def find(wanted: str | None) -> Run:
     Raises:
         NoSuchRun: there is none, or more than one.
     """
-    if wanted and _ADDRESS.fullmatch(wanted):
+    if wanted and _is_address(wanted):
         return _at(connect(wanted))
     runs = list_runs()
     near = [run for run in runs if run.near]
@@ -59,6 +61,21 @@ def _at(client: Client) -> Run:
         token = client.link.partition("#token=")[2]
     known = {name: facts[name] for name in ("id", "name", "host", "pid", "started_at")}
     return Run(**known, url=client.url, token=token, journal=facts.get("journal_path"))
+
+
+def _is_address(wanted: str) -> bool:
+    """Whether somebody gave a URL, and no name.
+
+    Raises:
+        typer.BadParameter: it is a broken one.
+    """
+    if not _ADDRESS.fullmatch(wanted):
+        return False
+    try:
+        _place(wanted)
+    except ValueError as error:
+        raise typer.BadParameter(f"{wanted!r} is no URL: {error}") from None
+    return True
 
 
 def _token_for(url: str) -> str | None:

@@ -254,7 +254,7 @@ def test_files_of_dead_runs_are_removed(home: Path, closing: ExitStack) -> None:
         Client.find()
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    dead = new_run("dead", "dead", "http://127.0.0.1:1", "t" * 16, "r" * 16, None)
+    dead = new_run("dead", "dead", "http://127.0.0.1:1", "t" * 16, None)
     path = publish(dead.model_copy(update={"pid": child.pid}))
     reborn = publish(dead.model_copy(update={"id": "reborn", "pid_started": 1.0}))
     (home / "runs" / "torn.json").write_text("{")

@@ -1,0 +1,78 @@
+"""What the shell completes, asked of a live run."""
+
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from freak_core import Client, Freak
+from freak_core.cli.app import app
+from tests.core.conftest import Serve
+from tests.core.steered import Steered
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Freak]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FREAK_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.delenv("FREAK_RUN", raising=False)
+        served = Freak(port=0, name="prog", apply="sync")
+        served.action(save)
+        with served.control(Steered()):
+            yield served
+
+
+def save(name: str = "", weights_only: bool = False) -> None:
+    """Save now.
+
+    And say where.
+    """
+
+
+def completed(line: str) -> dict[str, str]:
+    """Return what fish is told at the end of ``line``: candidates with their descriptions."""
+    environment = {
+        "_FREAK_COMPLETE": "complete_fish",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "_TYPER_COMPLETE_ARGS": line,
+    }
+    result = CliRunner().invoke(app, [], prog_name="freak", env=environment)
+    assert result.stderr == ""
+    return dict(candidate.partition("\t")[::2] for candidate in result.stdout.split("\n") if candidate)
+
+
+def test_paths_are_completed_with_what_is_there(program: Freak) -> None:
+    assert completed("freak get head") == {
+        "head": '{"lr": 0.1, "hidden": [32, 16], "dropout',
+        "head.lr": "0.1",
+        "head.hidden": "[32, 16]",
+        "head.dropout": "null",
+    }
+    assert r"weights.c\.d" in completed("freak get w")
+    assert list(completed("freak reset ep")) == ["epochs"]
+
+
+def test_assignments_are_completed_with_paths_then_with_choices(program: Freak) -> None:
+    assert list(completed("freak set head.")) == ["head.lr=", "head.hidden=", "head.dropout="]
+    assert list(completed("freak set epochs=1 mode=")) == ["mode=fast", "mode=slow"]
+    assert list(completed("freak set head.dropout=")) == ["head.dropout=null"]
+
+
+def test_actions_and_their_arguments_are_completed(program: Freak) -> None:
+    assert completed("freak call ") == {"save": "Save now."}
+    assert completed("freak call save ") == {"name=": "string", "weights_only=": "boolean"}
+
+
+def test_runs_and_waiting_requests_are_completed(program: Freak) -> None:
+    for line in ("freak get -r ", "freak info ", "freak stop p"):
+        assert list(completed(line)) == ["prog"]
+    with Client(program.link) as client:
+        waiting = client.set({"epochs": 20})
+    assert list(completed("freak cancel ")) == [waiting.id]
+    assert list(completed(f"freak get -r {program.id} mo")) == ["mode"]
+
+
+def test_twins_are_completed_by_id(served: Serve) -> None:
+    ids = {served(name="twin").id, served(name="twin").id}
+    assert set(completed("freak info ")) == ids
+    assert completed("freak get ") == {}  # of which?

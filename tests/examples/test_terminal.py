@@ -1,0 +1,165 @@
+"""A session at a terminal: the digits train on two ranks, and a person steers them with ``freak``."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.examples.terminal import Terminal
+
+pytestmark = [pytest.mark.ranks, pytest.mark.timeout(300)]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("terminal")
+    (folder / "run").mkdir()
+    (folder / "run" / "checkpoints").write_text("in the way")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def training(folder: Path) -> Iterator[Terminal]:
+    """The terminal in which the training was started."""
+    terminal = Terminal("training", folder)
+    try:
+        options = "--ranks 2 --epochs 10000 --step-seconds 0.03 --name digits --dir run"
+        terminal.start(f"python {ROOT}/examples/digits.py {options}")
+        terminal.until(r"accuracy 0\.\d+")
+        yield terminal
+    finally:
+        terminal.close()
+
+
+@pytest.fixture(scope="module")
+def shell(training: Terminal, folder: Path) -> Iterator[Terminal]:
+    """Another terminal, to steer it from."""
+    terminal = Terminal("shell", folder)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+@pytest.fixture(scope="module")
+def asked(shell: Terminal, folder: Path) -> Callable[..., Any]:
+    """Return a function that runs a command with ``--json`` and returns what a script reads from it."""
+
+    def asked(command: str, code: int = 0) -> Any:
+        said = shell.run(f"freak {command} --json > out.json", code)
+        assert bool(said) == bool(code), said
+        return json.loads((folder / "out.json").read_text())
+
+    return asked
+
+
+def test_the_start_says_where_the_run_is_and_how_to_get_there(training: Terminal, shell: Terminal) -> None:
+    screen = training.screen()
+    link = re.search(r"http://127\.0\.0\.1:(\d+)/#token=\S+", screen)
+    assert link
+    assert f"ssh -N -L {link[1]}:127.0.0.1:{link[1]}" in screen
+    assert screen.count("Freak controls") == 1  # the other rank says nothing
+    assert shell.run("freak open").splitlines()[0] == link[0]
+    assert shell.run("freak token").splitlines()[0] == link[0].partition("#token=")[2]
+    assert shell.run("freak tunnel").startswith("ssh -N -L")
+
+
+def test_the_run_is_listed_and_described(shell: Terminal, asked: Callable[..., Any]) -> None:
+    assert re.search(
+        r"^digits +\w{12} +(training|validating) +\d+ +\d+ ", shell.run("freak ls"), re.MULTILINE
+    )
+    (listed,) = asked("ls")
+    described = asked(f"info {listed['id'][:6]}")
+    assert described["world_size"] == 2
+    assert {"checkpoint", "validate"} <= set(described["actions"])
+    assert "digits" in shell.run("freak info")
+
+
+def test_a_learning_rate_is_held_scaled_and_released(shell: Terminal, asked: Callable[..., Any]) -> None:
+    said = shell.run("freak set lr.hold=3e-4 --note 'loss is jumping'")
+    assert re.search(r"applied, at step \d+, on 2 ranks\n  lr\.hold: null → 0\.0003", said)
+    assert shell.run("freak get lr.hold").startswith("0.0003\n")
+    receipt = asked("set lr.hold=null lr.scale=0.5")
+    assert (receipt["status"], receipt["applied"]["ranks"]) == ("applied", 2)
+    assert asked("set lr.scale=0.25 --dry-run")["status"] == "valid"
+    assert asked("reset lr")["changes"] == [{"path": "/lr/scale", "old": 0.5, "new": None}]
+    assert "# loss is jumping" in shell.run("freak log")
+    assert asked("log")[-1]["kind"] == "reset"
+
+
+def test_a_pause_holds_every_rank_until_resumed(shell: Terminal, asked: Callable[..., Any]) -> None:
+    shell.run("freak pause --reason lunch")
+    assert asked("ls")[0]["state"] == "paused"
+    assert asked("resume")["status"] == "applied"
+
+
+def test_a_validation_and_a_checkpoint_can_be_had_now(
+    shell: Terminal, asked: Callable[..., Any], folder: Path
+) -> None:
+    assert 0 < asked("validate")["result"]["metrics"]["accuracy"] <= 1
+    blocked = folder / "run" / "checkpoints"
+    if blocked.is_file():
+        assert "could not be saved" in shell.run("freak checkpoint", code=1)
+        blocked.unlink()
+    assert Path(asked("checkpoint --name before")["result"]["path"]).is_file()
+    assert Path(asked("call checkpoint name=again weights_only=true")["result"]["path"]).name == "again.ckpt"
+
+
+def test_what_goes_wrong_is_told_by_the_exit_code(shell: Terminal, asked: Callable[..., Any]) -> None:
+    assert "PATH=VALUE" in shell.run("freak set lr.hold", code=2)
+    assert "digits" in shell.run("freak get lr -r nobody", code=3)
+    assert "lr.hold" in shell.run("freak set lr.hold=fast", code=4)
+    assert asked("set lr.hold=-1", code=4)["errors"][0]["path"] == "/lr/hold"
+    assert "token" in shell.run("FREAK_RUN=$(freak open)x freak get", code=6)
+    assert "read it again" in shell.run("freak set lr.hold=null --if-match 0", code=7)
+
+
+def test_what_waits_can_be_watched_and_withdrawn(shell: Terminal) -> None:
+    assert "freak cancel" in shell.run("freak set lr.hold=1e-3 --at-step 10000000", code=5)
+    shell.start("freak set lr.hold=1e-3 --at-epoch 10000000 --wait 50")
+    number = shell.until(r"accepted as #(\d+); waiting up to \d+ s")[1]
+    shell.press("C-c")
+    assert shell.ended() == 130
+    assert f"withdraw it with 'freak cancel {number}'" in shell.screen()
+    assert "cancelled" in shell.run(f"freak cancel {number}")
+
+
+def test_watch_prints_until_ctrl_c(shell: Terminal, folder: Path) -> None:
+    shell.start("freak watch --since 0 --json | head -n 3 > three.jsonl")
+    assert shell.ended() == 0
+    events = [json.loads(line) for line in (folder / "three.jsonl").read_text().splitlines()]
+    assert all({"id", "type", "data"} == set(event) for event in events)
+    shell.start("freak watch")
+    shell.until(r"step \d+  .*loss")
+    shell.press("C-c")
+    assert shell.ended() == 130
+
+
+def test_a_name_is_completed(shell: Terminal) -> None:
+    shell.run('eval "$(freak --show-completion bash)"')
+    shell.type("freak get lr.ho", enter=False)
+    shell.press("Tab")
+    shell.until(r"^\$ freak get lr\.hold")
+    shell.press("C-c")
+
+
+def test_stop_asks_saves_and_stops(shell: Terminal, training: Terminal, folder: Path) -> None:
+    (folder / "run" / "checkpoints").is_file() and (folder / "run" / "checkpoints").unlink()
+    shell.start("freak stop")
+    shell.until(r"Stop 'digits' after this batch, with a checkpoint\? \[y/N\]")
+    shell.type("n")
+    assert shell.ended() == 1
+    shell.start("freak stop --after epoch --reason 'seen enough'")
+    shell.until(r"\[y/N\]")
+    shell.type("y")
+    assert shell.ended() == 0
+    assert "stops after this epoch" in shell.screen()
+    assert training.ended() == 0
+    assert list((folder / "run" / "checkpoints").glob("stop-*.ckpt"))
+    assert "no live runs" in shell.run("freak ls")
+    journal = next((folder / "home" / "runs").glob("*/journal.jsonl"))
+    assert "seen enough" in shell.run(f"freak log --journal {journal}")
