@@ -1,6 +1,5 @@
 """The announcement: where a run is, and how to get there from another machine."""
 
-import getpass
 import shlex
 import sys
 from urllib.parse import urlsplit
@@ -43,6 +42,8 @@ def link_through_tunnel(run: Run, port: int | None = None) -> str:
 
 
 def _account(host: str) -> str:
+    import getpass  # here, since a program under control imports as little as it can
+
     try:
         return f"{getpass.getuser()}@{host}"
     except (KeyError, OSError, ImportError):  # a container's user may have no name

@@ -22,6 +22,11 @@ def test_a_trainer_imports_no_server_and_no_client(module: str) -> None:
     loaded = imported_by(module)
     assert module in loaded
     assert not loaded & {"fastapi", "uvicorn", "starlette", "httpx", "freak_core.server"}
+    assert not loaded & {"typer", "freak_core.cli", "freak_core.client"}
+
+
+def test_the_core_leaves_the_terminal_alone() -> None:
+    assert not imported_by("freak_core") & {"rich", "shellingham", "getpass", "webbrowser"}
 
 
 def test_the_core_knows_no_torch() -> None:

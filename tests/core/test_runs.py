@@ -17,8 +17,8 @@ from freak_core import Client, Freak, NotFound
 from freak_core import runs as run_files
 from freak_core.launcher import launcher_ids
 from freak_core.runs import Run, RunFile, chosen, find_run, list_runs, new_run, publish
+from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
-from tests.core.shell import freak
 
 MANY = 12
 PROGRAMS = """

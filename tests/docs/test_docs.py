@@ -5,12 +5,16 @@ import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from freak_core import Client, Freak, Receipt
+from freak_core.cli.app import app
 from tests.lightning.conftest import Training
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +95,54 @@ def test_the_curl_lines_of_the_readme_steer_its_program(environment: dict[str, s
     assert '"layers":{"hidden":128}' in answers[0]
     assert '"status":422' in shell.stdout
     assert "that will do" in shell.stdout
+
+
+@pytest.fixture
+def digits(environment: dict[str, str], tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A training of the digits, under way."""
+    options = ["--epochs", "100000", "--step-seconds", "0.02", "--name", "digits", "--dir", str(tmp_path)]
+    command = [sys.executable, str(ROOT / "examples" / "digits.py"), *options]
+    with subprocess.Popen(command, env={**environment, "OMP_NUM_THREADS": "1"}) as training:
+        try:
+            with Client.find("digits", wait=60) as client:
+                while not client.run().get("step"):
+                    time.sleep(0.1)
+            yield training
+        finally:
+            training.kill()
+
+
+def test_freak_does_in_a_shell_what_the_pages_say(
+    digits: "subprocess.Popen[bytes]", environment: dict[str, str], tmp_path: Path
+) -> None:
+    scripts = [text for _, text in SHELL if re.search("^freak ", text, re.MULTILINE)]
+    scripts.sort(key=lambda text: "freak stop" in text)
+    assert "freak stop" in scripts[-1]
+    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    for script in scripts:
+        shell = subprocess.run(
+            ["bash", "-euc", script],
+            env={**environment, "PATH": path},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert shell.returncode == 0, f"{script}\n{shell.stdout}\n{shell.stderr}"
+        told = re.findall(r"echo \"exit code .*# (\d+)", script)
+        assert re.findall(r"^exit code (\d+)$", shell.stdout, re.MULTILINE) == told
+    assert digits.wait(60) == 0
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text()
+    for command in app.registered_commands:
+        assert re.search(rf"`{command.name}\b", page), command.name
+        assert command.callback is not None
+        for hint in get_type_hints(command.callback, include_extras=True).values():
+            for option in getattr(get_args(hint)[-1], "param_decls", None) or () if get_args(hint) else ():
+                assert f"`{option}" in page, f"{command.name} {option}"
 
 
 def test_the_remaining_shell_blocks_name_what_there_is() -> None:

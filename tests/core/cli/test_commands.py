@@ -1,0 +1,53 @@
+"""``freak get``, ``set``, ``reset`` and ``call``."""
+
+from tests.core.cli.shell import freak
+from tests.core.steered import Steered
+
+
+def test_values_are_read_as_data_on_stdout(state: Steered) -> None:
+    assert freak("get", "head.lr").out == "0.1\n"
+    assert freak("get", "name").out == "run\n"
+    assert freak("get", "name", "--json").out == '"run"\n'
+    assert freak("get", "head.dropout").out == "null\n"
+    assert freak("get", "/head/hidden").out == "[32, 16]\n"
+    assert freak("get", "head").json == {"lr": 0.1, "hidden": [32, 16], "dropout": None}
+    assert freak("get", "--json").json["weights"]["ü"] == 3.0
+    assert freak("get").err == ""
+
+
+def test_values_are_set_by_what_the_schema_says_they_are(state: Steered) -> None:
+    ran = freak(
+        "set", "head.lr=3e-1", "name=true", "mode=fast", "epochs=2e1", "weights.a/b=7", "--note", "why"
+    )
+    assert (state.head.lr, state.name, state.mode, state.epochs) == (0.3, "true", "fast", 20)
+    assert state.weights["a/b"] == 7
+    assert "applied" in ran.out
+    assert "head.lr: 0.1 → 0.3" in ran.out
+    assert "why" in freak("log").out
+    freak("set", "head.hidden=[8, 8]", "head.dropout=0.5")
+    receipt = freak("set", "head.dropout=null", "--json").json
+    assert receipt["changes"] == [{"path": "/head/dropout", "old": 0.5, "new": None}]
+    assert state.head.hidden == [8, 8]
+
+
+def test_a_dry_run_shows_what_would_change(state: Steered) -> None:
+    ran = freak("set", "epochs=20", "--dry-run")
+    assert "valid" in ran.out
+    assert "epochs: 10 → 20" in ran.out
+    assert state.epochs == 10
+    freak("reset", "--dry-run")
+    freak("set", "epochs=0", "--dry-run", code=4)
+
+
+def test_reset_puts_one_value_or_all_back(state: Steered) -> None:
+    freak("set", "epochs=20", "head.lr=1")
+    freak("reset", "head")
+    assert (state.epochs, state.head.lr) == (20, 0.1)
+    assert freak("reset", "--json").json["status"] == "applied"
+    assert state.epochs == 10
+
+
+def test_actions_are_called_with_names_and_values(state: Steered) -> None:
+    assert freak("call", "add", "one=2", "label=007", "--json").json["result"] == "0073"
+    assert "result: " in freak("call", "add", "one=2").out
+    assert "one" in freak("call", "add", code=4).err

@@ -1,0 +1,87 @@
+"""``freak ls``, ``info``, ``watch`` and ``log``."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from freak_core import Freak, Receipt
+from freak_core.runs import list_runs
+from tests.core.cli.shell import freak
+from tests.core.conftest import Serve
+from tests.core.steered import Steered
+
+
+def test_runs_are_listed_with_state_and_progress(program: Freak) -> None:
+    program.phase("training")
+    program.publish(step=12, epoch=3)
+    while freak("ls", "--json").json[0].get("step") != 12:
+        time.sleep(0.05)
+    header, row = freak("ls").out.splitlines()
+    assert header.split()[:5] == ["NAME", "ID", "STATE", "EPOCH", "STEP"]
+    assert row.split()[:5] == ["prog", program.id, "training", "3", "12"]
+    assert "no answer" not in row
+    told = freak("info").out
+    for text in ("training", "12", "weights", "add", program.url):
+        assert text in told
+    assert program.token not in told
+
+
+def test_a_program_that_does_not_answer_is_listed_as_such(served: Serve) -> None:
+    program = served()
+    assert program.server_pid is not None
+    os.kill(program.server_pid, signal.SIGSTOP)
+    try:
+        assert freak("ls", "--json").json[0]["state"] == "no answer"
+    finally:
+        os.kill(program.server_pid, signal.SIGCONT)
+
+
+def test_watch_follows_a_run_to_its_end(served: Serve) -> None:
+    program = served(name="brief")
+    freak("set", "epochs=20")
+    program.publish(step=1, loss=0.5)
+    command = [sys.executable, "-m", "freak_core.cli", "watch", "--since", "0"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with (
+        subprocess.Popen([*command, "--json"], **pipes) as script,
+        subprocess.Popen(command, **pipes) as person,
+    ):
+        assert script.stdout
+        assert person.stdout
+        assert person.stderr
+        lines = [next(script.stdout) for _ in range(5)]
+        read = next(person.stdout)
+        program.stop()
+        lines += script.stdout
+        read += person.stdout.read()
+        said = person.stderr.read()
+        assert (script.wait(30), person.wait(30)) == (0, 0)
+    events = [json.loads(line) for line in lines]
+    assert {"receipt", "state", "metrics", "progress", "run"} <= {event["type"] for event in events}
+    assert events[-1]["data"]["phase"] == "finished"
+    assert "step 1  loss 0.5" in read
+    assert "/epochs 10 → 20" in read
+    assert "ended: finished" in said
+    journal = str(program.journal_path)
+    assert "/epochs 10 → 20" in freak("log", "--journal", journal).out
+    assert [each["status"] for each in freak("log", "--journal", journal, "--json").json] == ["applied"]
+    freak("log", "--journal", "/nowhere", code=4)
+
+
+def test_log_lists_the_newest_requests(state: Steered) -> None:
+    for epochs in (20, 30, 40):
+        freak("set", f"epochs={epochs}", "--note", f"to {epochs}")
+    lines = freak("log", "-n", "2").out.splitlines()
+    assert [line.partition("# ")[2] for line in lines] == ["to 30", "to 40"]
+    receipts = [Receipt.model_validate(each) for each in freak("log", "--json").json]
+    assert receipts[-1].note == "to 40"
+
+
+def test_a_list_of_runs_is_empty_after_the_last(served: Serve) -> None:
+    served().stop()
+    assert list_runs() == []
+    assert "no live runs" in freak("ls").err

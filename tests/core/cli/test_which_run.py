@@ -1,0 +1,60 @@
+"""Which run a command is about, and how to get to it."""
+
+from pathlib import Path
+
+import pytest
+
+from freak_core import Freak
+from freak_core.runs import new_run, publish
+from tests.core.cli.shell import freak
+from tests.core.conftest import Serve
+
+
+def test_a_run_goes_by_name_id_beginning_and_url(program: Freak, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = program.url.rpartition(":")[2]
+    for run in ("prog", program.id, program.id[:5], "pro", program.link, program.url, f"localhost:{port}"):
+        assert freak("get", "mode", "-r", run).out == "slow\n"
+        assert freak("info", run, "--json").json["id"] == program.id
+    monkeypatch.setenv("FREAK_RUN", "nobody")
+    freak("get", code=3)
+    freak("get", "-r", "prog")
+
+
+def test_an_ambiguous_run_is_an_error_that_lists_them(served: Serve) -> None:
+    one, two = served(name="twin"), served(name="twin")
+    for arguments in (("get",), ("get", "-r", "twin"), ("stop",)):
+        error = freak(*arguments, code=3).err
+        assert one.id in error
+        assert two.id in error
+        assert "--run" in error
+    assert sorted(freak("ls", "-q").out.split()) == sorted([one.id, two.id])
+    freak("get", "-r", one.id)
+
+
+def test_how_to_reach_a_run_of_another_machine(home: Path) -> None:
+    here = new_run("far", "vit large", "http://127.0.0.1:4500", "the-token", None, "read")
+    publish(here.model_copy(update={"host": "gpu7"}))
+    error = freak("get", code=3).err
+    assert "ssh -N -L 4500:127.0.0.1:4500" in error
+    assert "the-token" not in error
+    assert freak("tunnel", "--port", "5000").out.endswith("@gpu7\n")
+    assert freak("open").out == "http://127.0.0.1:4500/#token=the-token\n"
+    assert (
+        freak("open", "vit", "--port", "5000", "--json").json["link"]
+        == "http://127.0.0.1:5000/#token=the-token"
+    )
+    assert "gpu7" in freak("open", "far").err
+    (listed,) = freak("ls", "--json").json
+    assert (listed["host"], listed["state"], listed["near"]) == ("gpu7", "alive", False)
+
+
+def test_the_link_and_the_tokens_are_printed(program: Freak) -> None:
+    assert freak("open").out == f"{program.link}\n"
+    assert freak("open", "--read-only").out == f"{program.url}/#token={program.read_token}\n"
+    assert freak("token", "prog").out == f"{program.token}\n"
+    assert freak("token", "--read-only", "--json").json == {"token": program.read_token}
+    assert freak("token", "-r", program.link).out == f"{program.token}\n"
+    port = program.url.rpartition(":")[2]
+    line = freak("tunnel").out
+    assert line.startswith(f"ssh -N -L {port}:127.0.0.1:{port} ")
+    assert freak("tunnel", "--json").json["tunnel"] + "\n" == line
