@@ -26,8 +26,9 @@ demo: $(READY)  ## train on two ranks and steer the run from a second process
 	$(BIN)/python -W error::DeprecationWarning:__main__ examples/digits_steered.py
 
 test: $(READY) lint  ## lint, types and every test
-	@command -v chromium >/dev/null || { echo "installing Debian's chromium for the browser tests" >&2; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	@missing=; for each in chromium tmux; do command -v $$each >/dev/null || missing="$$missing $$each"; done; \
+		test -z "$$missing" || { echo "the tests of browser and terminal need it: installing Debian's$$missing" >&2; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 	$(BIN)/python -m pytest
 
 lint: $(READY)  ## ruff, mypy --strict and the import rules

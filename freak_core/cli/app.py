@@ -1,5 +1,7 @@
 """The application: every command under its name."""
 
+import io
+import sys
 from importlib import metadata
 from typing import Annotated
 
@@ -57,4 +59,7 @@ for panel, commands in {
 
 def main() -> None:
     """Run the command that the arguments name, and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # where a locale has no arrow
     app(prog_name="freak")

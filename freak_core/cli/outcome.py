@@ -41,6 +41,8 @@ def carry_out(send: Send, *, wait: float | None, as_json: bool, later: bool = Fa
     patience = (0.0 if later else USUAL_WAIT) if wait is None else wait
     receipt = _awaited(functools.partial(send, key=secrets.token_hex(8)), patience)
     show_receipt(receipt, as_json=as_json)
+    if receipt.journal == "degraded":
+        say("the journal cannot be written: nothing but the run itself knows of this", "yellow")
     if not receipt.settled:
         say(f"not applied yet; follow it with 'freak log', withdraw it with 'freak cancel {receipt.seq}'")
         raise typer.Exit(PENDING)

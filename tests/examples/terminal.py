@@ -48,9 +48,9 @@ class Terminal:
         """Press a key by tmux's name for it, such as ``C-c``."""
         self._tmux("send-keys", key)
 
-    def screen(self) -> str:
-        """Return what is to be seen, wrapped lines joined."""
-        return self._tmux("capture-pane", "-p", "-J").rstrip()
+    def screen(self, *options: str) -> str:
+        """Return what is to be seen, wrapped lines joined; with ``-e`` its colours, too."""
+        return self._tmux("capture-pane", "-p", "-J", *options).rstrip()
 
     def until(self, pattern: str) -> "re.Match[str]":
         """Wait until a pattern is to be seen."""

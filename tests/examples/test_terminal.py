@@ -139,6 +139,13 @@ def test_watch_prints_until_ctrl_c(shell: Terminal, folder: Path) -> None:
     assert shell.ended() == 130
 
 
+def test_colours_are_for_those_who_want_them(shell: Terminal) -> None:
+    shell.run("freak get nowhere", code=4)
+    assert "\x1b[31m" in shell.screen("-e")
+    shell.run("NO_COLOR=1 freak get nowhere", code=4)
+    assert "\x1b[31m" not in shell.screen("-e")
+
+
 def test_a_name_is_completed(shell: Terminal) -> None:
     shell.run('eval "$(freak --show-completion bash)"')
     shell.type("freak get lr.ho", enter=False)

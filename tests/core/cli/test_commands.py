@@ -1,5 +1,9 @@
 """``freak get``, ``set``, ``reset`` and ``call``."""
 
+import os
+import subprocess
+import sys
+
 from tests.core.cli.shell import freak
 from tests.core.steered import Steered
 
@@ -51,3 +55,11 @@ def test_actions_are_called_with_names_and_values(state: Steered) -> None:
     assert freak("call", "add", "one=2", "label=007", "--json").json["result"] == "0073"
     assert "result: " in freak("call", "add", "one=2").out
     assert "one" in freak("call", "add", code=4).err
+
+
+def test_a_locale_without_arrows_is_served_too(state: Steered) -> None:
+    command = [sys.executable, "-m", "freak_core.cli", "set", "head.lr=0.5"]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=True
+    )
+    assert r"head.lr: 0.1 \u2192 0.5" in done.stdout
