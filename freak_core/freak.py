@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from freak_core import address
 from freak_core.actions import Action
-from freak_core.announcement import announce
 from freak_core.ending import ending
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
@@ -23,7 +22,7 @@ from freak_core.fork import forget_in_children, keep_in_children
 from freak_core.journal import Journal
 from freak_core.receipts import Applied, Receipt, now
 from freak_core.responder import Responder
-from freak_core.runs import RunFile, home, made_folder, new_run
+from freak_core.runs import home, made_folder, new_run
 from freak_core.serving import Serving, checked_log_level
 from freak_core.store import Store
 from freak_core.token import checked_token, new_token
@@ -101,7 +100,6 @@ class Freak:
         self._feed: Feed | None = None
         self._serving: Serving | None = None
         self._mirror: EmbeddedMirror | None = None
-        self._run_file: RunFile | None = None
 
     def control(self, state: BaseModel, serve: bool | None = None, *, apply: Apply | None = None) -> Self:
         """Put ``state`` under control and serve it, unless you serve your own app.
@@ -129,7 +127,7 @@ class Freak:
         if self.disabled:
             return self
         journal = Journal(self.journal_path)
-        self._feed = Feed(journal, on_idle=self._idle)
+        self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
         self._responder = Responder(store, self._feed, self)
         self._serving = Serving(self._feed, self._responder, self.app)
@@ -156,10 +154,8 @@ class Freak:
             return
         listener = address.bind(self.host, self._port_asked_for)
         self.port = listener.getsockname()[1]
-        self._serving.start(listener, self.uvicorn_log_level)
         run = new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
-        self._run_file = RunFile(run)
-        announce(run)
+        self._serving.start(listener, self.uvicorn_log_level, run)
 
     def stop(self, error: BaseException | None = None) -> None:
         """End the server and free the port, within 2.5 seconds; the state can still be read.
@@ -177,9 +173,6 @@ class Freak:
         feed.flush(0.3)
         feed.event("run", ending(error))
         serving.stop()
-        run_file, self._run_file = self._run_file, None
-        if run_file is not None:
-            run_file.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -270,12 +263,6 @@ class Freak:
         if self._feed is not None:
             self._feed.event("run", {"phase": phase, **facts})
 
-    def _idle(self) -> None:
-        if self._store is not None:
-            self._store.refresh(wait=False)
-        if self._run_file is not None:
-            self._run_file.beat()
-
     def _add_action(self, function: Function, name: str | None) -> Function:
         action = Action(function, name)
         self._actions[action.name] = action
@@ -295,5 +282,5 @@ class Freak:
             self._store.forked()
         if self._serving is not None:
             self._serving.forget()
-        self._feed = self._serving = self._run_file = None
+        self._feed = self._serving = None
         atexit.unregister(self.stop)

@@ -3,10 +3,12 @@
 import socket
 from typing import TYPE_CHECKING
 
+from freak_core.announcement import announce
 from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
 from freak_core.link import Link
 from freak_core.responder import Responder
+from freak_core.runs import Run, RunFile
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -34,6 +36,7 @@ class Serving:
         self._link: Link | None = None
         self._http: HttpServer | None = None
         self._mirror: EmbeddedMirror | None = None
+        self._run_file: RunFile | None = None
 
     @property
     def started(self) -> bool:
@@ -56,8 +59,11 @@ class Serving:
         self._feed.connect(self._responder.hello, self._mirror.receive)
         return self._mirror
 
-    def start(self, listener: socket.socket, log_level: str) -> None:
-        """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one."""
+    def start(self, listener: socket.socket, log_level: str, run: Run) -> None:
+        """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one.
+
+        ``run`` is what others are told of where that is.
+        """
         try:
             if self._app is not None:
                 from freak_core.server.http import HttpServer
@@ -71,6 +77,9 @@ class Serving:
             self._link = self._http = None
             listener.close()
             raise
+        self._run_file = RunFile(run)
+        self._feed.on_idle.append(self._run_file.beat)
+        announce(run)
 
     def stop(self) -> None:
         """Pass on what is left to tell, end what was started, free the port; within 2.5 seconds."""
@@ -82,6 +91,8 @@ class Serving:
             self._mirror.end()
         if self._http is not None:
             self._http.stop(1.0)
+        if self._run_file is not None:
+            self._run_file.remove()
 
     def forget(self) -> None:
         """Let go of the server in a forked child, where it is not ours."""
