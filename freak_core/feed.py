@@ -35,7 +35,7 @@ class Feed:
     def __init__(self, journal: Journal | None, on_idle: Callable[[], None] = lambda: None) -> None:
         self._journal = journal
         self._healthy = True
-        self._on_idle = on_idle
+        self.on_idle = [on_idle]
         self._idle_due = 0.0
         self._sink: Callable[[Message], None] | None = None
         self._progress: Message | None = None
@@ -143,7 +143,8 @@ class Feed:
             self._pass_on()
             if time.monotonic() >= self._idle_due:
                 self._idle_due = time.monotonic() + 1.0
-                self._on_idle()
+                for function in self.on_idle:
+                    function()
 
     def _await_bell(self) -> None:
         """Wait up to a second for something to tell; where it can wait, let more of it gather."""

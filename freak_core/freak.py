@@ -155,9 +155,8 @@ class Freak:
             return
         listener = bind_socket(self.uds) if self.uds else address.bind(self.host, self._port_asked_for)
         self.port = None if self.uds else listener.getsockname()[1]
-        self._serving.start(listener, self.uvicorn_log_level)
         run = new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
-        self._serving.publish(run)
+        self._serving.start(listener, self.uvicorn_log_level, run)
 
     def stop(self, error: BaseException | None = None) -> None:
         """End the server and free the port, within 2.5 seconds; the state can still be read.
@@ -273,8 +272,6 @@ class Freak:
     def _idle(self) -> None:
         if self._store is not None:
             self._store.refresh(wait=False)
-        if self._serving is not None:
-            self._serving.beat()
 
     def _add_action(self, function: Function, name: str | None, confirm: bool) -> Function:
         action = Action(function, name, confirm=confirm)

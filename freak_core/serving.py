@@ -66,8 +66,11 @@ class Serving:
         self._feed.connect(self._responder.hello, self._mirror.receive)
         return self._mirror
 
-    def start(self, listener: socket.socket, log_level: str) -> None:
-        """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one."""
+    def start(self, listener: socket.socket, log_level: str, run: Run) -> None:
+        """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one.
+
+        ``run`` is what others are told of where that is.
+        """
         self._socket_file = Path(listener.getsockname()) if listener.family == socket.AF_UNIX else None
         try:
             if self._app is not None:
@@ -82,16 +85,9 @@ class Serving:
             self._link = self._http = None
             listener.close()
             raise
-
-    def publish(self, run: Run) -> None:
-        """Say where the run is, in its file and to whoever reads along."""
         self._run_file = RunFile(run)
+        self._feed.on_idle.append(self._run_file.beat)
         announce(run)
-
-    def beat(self) -> None:
-        """Show that the run is alive, if it is time."""
-        if self._run_file is not None:
-            self._run_file.beat()
 
     def stop(self) -> None:
         """Pass on what is left to tell, end what was started, free the port; within 2.5 seconds."""

@@ -49,6 +49,7 @@ def test_the_wheel_holds_all_there_is(tmp_path: Path) -> None:
     assert "freak_core/server/dashboard/vendor.js" in names
     assert {name for name in tracked if "/dashboard/vendor/" not in name} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert any(name.endswith("entry_points.txt") for name in names)
 
 
 def test_no_file_has_grown_too_long() -> None:

@@ -1,6 +1,7 @@
 """Runs are found by their files: on this machine, and on all that share its home."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -174,6 +175,14 @@ def test_a_file_is_not_touched_all_the_time_nor_after_the_end(home: Path) -> Non
     assert not file.path.exists()
 
 
+def test_a_heart_beats_in_vain_where_the_disk_is_gone(home: Path) -> None:
+    file = RunFile(new_run("one", "one", "http://127.0.0.1:1", "t" * 16, None))
+    shutil.rmtree(home)
+    home.write_text("")
+    file._beat_due = 0.0
+    file.beat()
+
+
 def test_a_run_goes_on_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Empty(BaseModel):
         pass
@@ -182,10 +191,7 @@ def test_a_run_goes_on_without_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("FREAK_HOME", str(tmp_path / "file" / "home"))
     with Freak(port=0).control(Empty()) as program, Client(program.link) as client:
         assert client.get() == {}
-        assert program._serving is not None
-        assert program._serving._run_file is not None
-        program._serving._run_file._beat_due = 0.0
-        program._serving.beat()
+        assert program.store.model == Empty()
 
 
 def test_a_run_goes_by_the_names_its_launcher_gave_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,12 @@ class Program:
         return self._process.wait(within)
 
     @property
+    def complaints(self) -> str:
+        """What is on stderr besides where the run is."""
+        lines = self.error_text.splitlines()
+        return "\n".join(line for line in lines if not line.startswith("Freak controls"))
+
+    @property
     def error_text(self) -> str:
         """What the program wrote to stderr so far."""
         return "".join(self.errors)

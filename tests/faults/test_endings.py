@@ -56,7 +56,7 @@ def test_the_server_ends_with_the_program(start: Start, ending: str) -> None:
     program.say("end")
     assert program.wait(5.0) == status
     program.gone()
-    assert "freak" not in program.error_text
+    assert "freak" not in program.complaints
 
 
 def test_ctrl_c_in_a_terminal_ends_program_and_server(start: Start) -> None:
