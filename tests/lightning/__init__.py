@@ -32,4 +32,4 @@ class Alias(MetaPathFinder, Loader):
 if importlib.util.find_spec("lightning") is None:
     import freak_lightning  # noqa: F401 - it must find its namespace by itself
 
-    sys.meta_path.append(Alias())
+    sys.meta_path.insert(0, Alias())  # else its submodules would be found again, as copies
