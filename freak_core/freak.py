@@ -128,7 +128,7 @@ class Freak:
         if self.disabled:
             return self
         journal = Journal(self.journal_path)
-        self._feed = Feed(journal, on_idle=self._idle)
+        self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
         self._responder = Responder(store, self._feed, self)
         self._serving = Serving(self._feed, self._responder, self.app)
@@ -268,10 +268,6 @@ class Freak:
         """Tell which phase the program is in, and facts that ``GET /run`` shall show."""
         if self._feed is not None:
             self._feed.event("run", {"phase": phase, **facts})
-
-    def _idle(self) -> None:
-        if self._store is not None:
-            self._store.refresh(wait=False)
 
     def _add_action(self, function: Function, name: str | None, confirm: bool) -> Function:
         action = Action(function, name, confirm=confirm)
