@@ -54,7 +54,9 @@ class Access:
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
             raise AccessDenied("requests from pages of other sites are refused")
-        if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        if request.headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _follows_link(
+            request
+        ):
             raise AccessDenied("requests from pages of other sites are refused")
 
     def _who(self, request: Request) -> str:
@@ -71,6 +73,13 @@ class Access:
         if request.method not in _READING:
             raise AccessDenied("this token may read only")
         return "reader"
+
+
+def _follows_link(request: Request) -> bool:
+    """Whether a person follows a link, in a chat, say: the page opens, with no token and unseen by the other."""
+    headers = request.headers
+    opens = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+    return opens and request.method == "GET"
 
 
 def _name(url: str) -> str:

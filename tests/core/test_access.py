@@ -140,6 +140,21 @@ def test_the_servers_own_pages_may_ask(shared: httpx.Client) -> None:
     assert shared.get("healthz", headers={"Sec-Fetch-Site": "none"}).status_code == 200
 
 
+def test_a_link_in_a_chat_opens_the_dashboard_and_nothing_else(
+    shared: httpx.Client, anyone: httpx.Client
+) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert anyone.get("", headers=link).status_code == 200
+    assert anyone.get("state", headers=link).status_code == 401
+    assert shared.post("actions/box", headers=link).status_code == 403
+    for other in (
+        {"Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Mode": "cors"},
+        {"Origin": "https://evil.example"},
+    ):
+        assert anyone.get("", headers=link | other).status_code == 403
+
+
 def test_names_in_allowed_hosts_are_allowed(served: Serve, connect: Connect) -> None:
     http = connect(served(host="0.0.0.0", allowed_hosts=["Node7.cluster"]))  # noqa: S104
     port = http.base_url.port
