@@ -9,6 +9,7 @@ from typing import Any, cast, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
+from freak_core.annotation import MASK
 from freak_core.errors import ConfigurationError, Failed, Rejected
 from freak_core.schema import json_schema
 from freak_core.strict_json import JSON, dumps
@@ -36,11 +37,11 @@ class Action:
         return json_schema(self._arguments)
 
     def shown(self, body: JSON) -> JSON:
-        """Return the arguments as readers may see them: secrets masked; None where that cannot be told."""
+        """Return the arguments as readers may see them: secrets masked; all where that cannot be told."""
         try:
             dumped = self._validated(body).model_dump(mode="json", exclude_unset=True, fallback=repr)
         except Exception:  # noqa: BLE001 - serializers are user code
-            return None
+            return MASK
         return cast(JSON, dumped)
 
     def validate(self, body: JSON) -> dict[str, Any]:

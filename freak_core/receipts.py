@@ -36,12 +36,13 @@ class Applied(BaseModel):
     """Where a request took effect.
 
     ``step`` is the program's global step and ``epoch`` its epoch, both ``None`` for a program that
-    names none; ``point`` says at which kind of point of that step, where there are several; ``ranks`` is the
-    number of processes that applied it; ``at`` is RFC 3339.
+    names none; ``point`` says at which kind of point of that step, and ``batch`` after how many batches,
+    where there are several; ``ranks`` is the number of processes that applied it; ``at`` is RFC 3339.
     """
 
     step: int | None = None
     epoch: int | None = None
+    batch: int | None = None
     point: str | None = None
     ranks: int = 1
     at: str = Field(default_factory=now)
@@ -52,7 +53,7 @@ class Receipt(BaseModel):
 
     ``seq`` counts the receipts of a run from 1; ``revision`` is the revision of the state after the
     request, or the one it was validated against while it is only accepted; ``asked`` is the body of a
-    request that was applied, withheld where the state has secrets; ``error`` is a problem
+    request that was applied, ``"**********"`` where the state has secrets; ``error`` is a problem
     document (RFC 9457); ``journal`` is ``"degraded"`` where the receipt could not be written to disk.
     """
 

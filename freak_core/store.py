@@ -275,14 +275,14 @@ class Store(State):
         return receipt
 
     def _asked(self, write: Write | None, changes: Sequence[merge.Change]) -> JSON:
-        """Return the body of a request for its receipt, unless the state has secrets at all."""
+        """Return the body of a request for its receipt; masked where the state has secrets at all."""
         if write is None:
             return None
         if write.kind == "action":
             return self.actions[str(write.name)].shown(write.body)
         # A secret may be sent as it is already, which changes nothing: the state decides, not the changes.
         secret = any(MASK in dumps([change.old, change.new]) for change in changes)
-        return None if secret or merge.hides(self.model) else write.body
+        return MASK if secret or merge.hides(self.model) else write.body
 
     def _tell(self, receipt: Receipt) -> None:
         for function in self.on_change:

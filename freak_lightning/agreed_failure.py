@@ -1,4 +1,4 @@
-"""The failure that all ranks agree on, when one of them could not do what was asked."""
+"""What all ranks agree on when one of them could not do what was asked, or not yet."""
 
 import json
 
@@ -20,6 +20,11 @@ def agreed_failure(agreement: Agreement, failure: Refused | None) -> Refused | N
         which = "all ranks" if len(failed) == len(outcomes) else f"rank {', '.join(map(str, failed))}"
         refused.detail += f" (on {which} of {len(outcomes)})"
     return refused
+
+
+def on_any(agreement: Agreement, here: bool) -> bool:
+    """Return whether something is so on any rank. Every rank must call it."""
+    return any(outcome is not None for outcome in agreement.gather("yes" if here else None))
 
 
 def _failure(text: str) -> Refused:

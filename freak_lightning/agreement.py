@@ -83,24 +83,25 @@ class OverGloo:
         self._group = dist.new_group(backend="gloo", timeout=timeout)
         self._rank = dist.get_rank()
         self._world_size = dist.get_world_size()
+        self._underway = False
 
     def share(self, decision: Any, next_in: int) -> tuple[Any, int]:
         """Return rank zero's decision."""
         payload = _to_bytes(decision)
         header = torch.tensor([len(payload), next_in], dtype=torch.int64)
-        dist.broadcast(header, src=0, group=self._group)
+        self._broadcast(header)
         size, next_in = header.tolist()
         if not size:
             return None, next_in
         data = _to_tensor(payload) if self._rank == 0 else torch.empty(size, dtype=torch.uint8)
-        dist.broadcast(data, src=0, group=self._group)
+        self._broadcast(data)
         return json.loads(data.numpy().tobytes()), next_in
 
     def gather(self, outcome: str | None) -> list[str | None]:
         """Return the outcomes of all ranks in their order."""
         payload = _to_bytes(outcome)
         sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self._world_size)]
-        dist.all_gather(sizes, torch.tensor([len(payload)]), group=self._group)
+        self._all_gather(sizes, torch.tensor([len(payload)]))
         longest = int(max(sizes))
         if not longest:
             return [None] * self._world_size
@@ -108,7 +109,7 @@ class OverGloo:
         if payload:
             mine[: len(payload)] = _to_tensor(payload)
         theirs = [torch.empty(longest, dtype=torch.uint8) for _ in range(self._world_size)]
-        dist.all_gather(theirs, mine, group=self._group)
+        self._all_gather(theirs, mine)
         texts = [data[: int(size)].numpy().tobytes() for data, size in zip(theirs, sizes, strict=True)]
         return [json.loads(text) if text else None for text in texts]
 
@@ -116,9 +117,22 @@ class OverGloo:
         """Return the texts of all ranks."""
         return [str(each) for each in self.gather(text)]
 
+    def _broadcast(self, data: torch.Tensor) -> None:
+        self._underway = True
+        dist.broadcast(data, src=0, group=self._group)
+        self._underway = False
+
+    def _all_gather(self, theirs: list[torch.Tensor], mine: torch.Tensor) -> None:
+        self._underway = True
+        dist.all_gather(theirs, mine, group=self._group)
+        self._underway = False
+
     def close(self) -> None:
-        """Destroy the group; local to each rank."""
-        if dist.is_initialized():
+        """Destroy the group; local to each rank.
+
+        Not where an exception came in the middle of a collective: destroying would wait for the other ranks.
+        """
+        if dist.is_initialized() and not self._underway:
             dist.destroy_process_group(self._group)
 
 

@@ -48,7 +48,9 @@ def attempted(
             told = {name: sections[name].apply(trainer, pl_module) for name in attempt.touched}
             attempt.result = plain({n: result for n, result in told.items() if result is not None}) or None
     except NotYet:
-        attempt.not_yet = True
+        attempt.not_yet = write.kind == "action"
+        if not attempt.not_yet:
+            attempt.failure = Failed("NotYet is for actions: apply cannot be called again later")
     except Refused as refused:
         attempt.failure = refused
     except Exception as error:

@@ -10,6 +10,7 @@ from pydantic import Field
 from freak_core import Failed, Freak, Refused, Rejected
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback, Section
+from freak_lightning.exact_point import epoch_done
 from freak_lightning.point import Point
 
 
@@ -53,16 +54,19 @@ class GracefulStop(ControlCallback):
     def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Take note; return when training will stop and what holds it back."""
         if not self.state.should_stop:
+            if self._stopped and not epoch_done(trainer):
+                raise Rejected("too late to cancel: the training has stopped in the middle of this epoch")
             if self._stopped:
                 trainer.should_stop = self._stopped = False
             if self._wanted:
                 self._forget_wish()
             self._put_minimum_back(trainer)
             return {"stops": None}
+        if self._stopped:
+            return {"stops": "now"}
         if self.state.after == "validation" and not trainer.enable_validation:
             raise Rejected("this training has no validation to stop after; use 'epoch' or 'batch'")
         self._wanted = True
-        self._stopped = False
         told: dict[str, Any] = {"stops": f"after this {self.state.after}"}
         held = None if self.state.force else _held_back(trainer)
         if held:
@@ -83,7 +87,7 @@ class GracefulStop(ControlCallback):
             return
         self._stopped = True
         told: dict[str, Any] = {"stopped_after": self.state.after, "reason": self.state.reason}
-        failure = self._save(trainer, told) if self.state.checkpoint else None
+        failure = self._save(trainer, told, "training goes on") if self.state.checkpoint else None
         if failure is None:
             trainer.should_stop = True
         else:
@@ -92,6 +96,15 @@ class GracefulStop(ControlCallback):
         rank_zero_info(_said(point, told, failure))
         if self.session is not None:
             self.session.record("stop", point, told, failure)
+
+    def save_before_sigterm(self, trainer: Trainer, point: Point) -> None:
+        """Save, where a SIGTERM is about to end a pause. Every rank must call it."""
+        if not self.state.checkpoint or self._stopped or self.session is None:
+            return
+        told: dict[str, Any] = {"stopped_after": "SIGTERM", "reason": self.state.reason}
+        failure = self._save(trainer, told, "SIGTERM ends the training without a checkpoint")
+        rank_zero_info(_said(point, told, failure))
+        self.session.record("stop", point, told, failure)
 
     def _forget_wish(self) -> None:
         """Put how and why to stop back, so that the next stop starts from the defaults."""
@@ -108,14 +121,14 @@ class GracefulStop(ControlCallback):
             case _:
                 return point.exact or point.epoch_end
 
-    def _save(self, trainer: Trainer, told: dict[str, Any]) -> Refused | None:
+    def _save(self, trainer: Trainer, told: dict[str, Any], unless: str) -> Refused | None:
         if self.session is None:
             return None
         try:
             name = f"stop-epoch={trainer.current_epoch}-step={trainer.global_step}"
             told["checkpoint"] = self.session.save(self.dirpath, name)
         except Failed as failure:
-            return Failed(f"training goes on, since {failure.detail}")
+            return Failed(f"{unless}, since {failure.detail}")
         return None
 
     def _put_minimum_back(self, trainer: Trainer) -> None:

@@ -13,6 +13,10 @@ PERIOD = 0.25
 """Seconds between two beats: what a request waits, and far less than any collective's timeout."""
 
 
+SIGTERM = "SIGTERM"
+"""The reason to go on that goes before all others."""
+
+
 class Heartbeat:
     """Keeps every rank at one point of the training, and lets all leave it together.
 
@@ -20,22 +24,33 @@ class Heartbeat:
         trainer: whose SIGTERM ends the stay.
         agreement: how ranks agree.
         beat: what all ranks do at every beat.
+        before_sigterm: what all ranks do where SIGTERM ends the stay, before it has its effect.
     """
 
-    def __init__(self, trainer: Trainer, agreement: Agreement, beat: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        agreement: Agreement,
+        beat: Callable[[], None],
+        before_sigterm: Callable[[], None],
+    ) -> None:
         self._trainer = trainer
         self._agreement = agreement
         self._beat = beat
+        self._before_sigterm = before_sigterm
 
     def until(self, reason_to_go: Callable[[], str | None]) -> str:
-        """Stay until any rank has a reason to go on, SIGTERM among them; return the first such reason.
+        """Stay until any rank has a reason to go on, SIGTERM before all others; return the first.
 
         Every rank must call it.
         """
         with DeferredSignal(signal.SIGTERM) as sigterm:
             while True:
                 signalled = sigterm.came or self._trainer.received_sigterm
-                told = self._agreement.gather("SIGTERM" if signalled else reason_to_go())
+                told = self._agreement.gather(SIGTERM if signalled else reason_to_go())
+                if SIGTERM in told:
+                    self._before_sigterm()
+                    return SIGTERM
                 reasons = [reason for reason in told if reason is not None]
                 if reasons:
                     return reasons[0]

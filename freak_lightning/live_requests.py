@@ -6,13 +6,10 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from freak_core import Store
+from freak_core import Entry, Store, Write
 from freak_lightning.agreement import Agreement
 from freak_lightning.cadence import Cadence, Sync
 from freak_lightning.point import Point
-
-Shared = list[dict[str, Any]]
-"""Requests on their way to every rank: ``Write.to_json()`` with the ``id`` of the receipt."""
 
 
 class LiveRequests:
@@ -20,6 +17,9 @@ class LiveRequests:
 
     All ranks must call every method at the same points.
     """
+
+    live = True
+    """Whether more may come while training stands still."""
 
     def __init__(self, trainer: Trainer, store: Store, agreement: Agreement, sync: Sync) -> None:
         self._trainer = trainer
@@ -33,25 +33,29 @@ class LiveRequests:
             return self._store.pending
         return self._cadence.due(last_batch)
 
-    def at(self, point: Point) -> Shared:
+    def at(self, point: Point) -> list[Entry]:
         """Return what to do at this point."""
         offer = self._offer()
         started = time.perf_counter()
         shared, next_in = self._agreement.share(offer, self._next_in(point.step))
         took = time.perf_counter() - started
         self._cadence.agreed(next_in, None if shared else took)
-        return shared or []
+        return _entries(shared)
 
-    def at_epoch_end(self, point: Point) -> Shared:
+    def at_epoch_end(self, point: Point) -> list[Entry]:
         """Return what to do at the end of an epoch, by the collective that every strategy has."""
         text: str = self._trainer.strategy.broadcast(json.dumps(self._offer()), src=0)
-        return json.loads(text) or []
+        return _entries(json.loads(text))
 
-    def at_beat(self) -> Shared:
+    def at_train_end(self, point: Point) -> list[Entry]:
+        """Return nothing: what comes now is too late."""
+        return []
+
+    def at_beat(self) -> list[Entry]:
         """Return what to do while training stands still; the next step looks again."""
         shared, _ = self._agreement.share(self._offer(), 1)
         self._cadence.agreed(1)
-        return shared or []
+        return _entries(shared)
 
     def left_over(self) -> int:
         """Return how many requests were never reached; those of clients fail with the end of the run."""
@@ -63,9 +67,13 @@ class LiveRequests:
         scheduled = self._store.steps_until_due(step)
         return usual if scheduled is None else max(1, min(usual, scheduled))
 
-    def _offer(self) -> Shared | None:
+    def _offer(self) -> list[dict[str, Any]] | None:
         """Return what rank zero decides to do now, for all."""
         if not self._trainer.is_global_zero:
             return None
         due = self._store.take(self._trainer.global_step, self._trainer.current_epoch)
         return [{"id": entry.receipt_id, **entry.write.to_json()} for entry in due] or None
+
+
+def _entries(shared: list[dict[str, Any]] | None) -> list[Entry]:
+    return [Entry(one["id"], Write.from_json(one)) for one in shared or ()]

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from freak_lightning.control_callback import ControlCallback, Section
 from freak_lightning.graceful_stop import GracefulStop
+from freak_lightning.heartbeat import SIGTERM
 from freak_lightning.point import Point
 
 
@@ -24,8 +25,8 @@ class Pause(ControlCallback):
     """Section ``pause``: the training waits after the next optimizer step until ``paused`` is false again.
 
     All other controls work meanwhile; a stop that is asked for ends the pause, and so does SIGTERM on any
-    rank. Ranks agree four times a second, so that none waits in a collective until it times out. A pause is
-    in no checkpoint.
+    rank, before which ``GracefulStop`` saves, unless ``stop.checkpoint`` is off. Ranks agree four times a
+    second, so that none waits in a collective until it times out. A pause is in no checkpoint.
 
     Args:
         freak, sync: as for every control.
@@ -56,8 +57,11 @@ class Pause(ControlCallback):
         self._lingering = True
         try:
             self._begin()
-            ended_by = session.linger(point, partial(self._reason_to_go, trainer))
-            if not session.deferred:  # else what was asked for needs the training; the pause goes on after it
+            ended_by = session.linger(
+                point, partial(self._reason_to_go, trainer), partial(self._before_sigterm, trainer, point)
+            )
+            # Else what was asked for needs the training; the pause goes on after it.
+            if ended_by == SIGTERM or not session.deferred:
                 self._end(point, ended_by)
         finally:
             self._lingering = False
@@ -89,9 +93,16 @@ class Pause(ControlCallback):
         self._stop_known = asked
         return "validation" if self.session is not None and self.session.deferred else None
 
+    def _before_sigterm(self, trainer: Trainer, point: Point) -> None:
+        for stop in self._stops():
+            stop.save_before_sigterm(trainer, point)
+
     def _stop_asked(self) -> bool:
+        return any(stop.state.should_stop for stop in self._stops())
+
+    def _stops(self) -> list[GracefulStop]:
         controls = self.session.controls if self.session is not None else []
-        return any(isinstance(each, GracefulStop) and each.state.should_stop for each in controls)
+        return [each for each in controls if isinstance(each, GracefulStop)]
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self._since, 3) if self._since is not None else 0.0

@@ -2,17 +2,21 @@
 
 from dataclasses import dataclass
 
+from freak_core import Applied
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """Where training stands, equal on all ranks.
 
-    ``step`` is the number of optimizer steps done, ``epoch`` the epoch trained; ``exact`` says whether a
-    checkpoint saved here resumes as if nothing had happened.
+    ``step`` is the number of optimizer steps done, ``epoch`` the epoch trained; ``batch`` the number of
+    batches trained, with manual optimization only, where several may have the same step; ``exact`` says
+    whether a checkpoint saved here resumes as if nothing had happened.
     """
 
     step: int
     epoch: int
+    batch: int | None = None
     exact: bool = False
     last_batch: bool = False
     after_validation: bool = False
@@ -24,3 +28,7 @@ class Point:
         if self.epoch_end:
             return "epoch_end"
         return "step" if self.exact else "between"
+
+    def applied(self, ranks: int) -> Applied:
+        """Return where a request took effect that so many ranks have carried out here."""
+        return Applied(step=self.step, epoch=self.epoch, batch=self.batch, point=self.kind, ranks=ranks)

@@ -3,19 +3,22 @@
 import json
 import os
 import platform
-from importlib import metadata
+import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
-from freak_core import ConfigurationError, Store, Write
+from freak_core import ConfigurationError, Entry, Store, Write
 from freak_lightning.control_callback import ControlCallback
-from freak_lightning.live_requests import Shared
 from freak_lightning.point import Point
 
 BY = "replay"
+
+WITHHELD = "**********"
+"""What a journal has in place of secrets."""
 
 
 class Replay(ControlCallback):
@@ -60,6 +63,9 @@ class ReplayedRequests:
         journal: the journal's lines of one run.
     """
 
+    live = False
+    """Whether more may come while training stands still."""
+
     def __init__(self, trainer: Trainer, store: Store, journal: list[dict[str, Any]]) -> None:
         self._trainer = trainer
         self._store = store
@@ -74,18 +80,22 @@ class ReplayedRequests:
         step = self._trainer.global_step
         return any(entry["applied"]["step"] == step for entry in self._entries)
 
-    def at(self, point: Point) -> Shared:
+    def at(self, point: Point) -> list[Entry]:
         """Return what was done at this point."""
         here = [entry for entry in self._entries if _was_at(entry, point)]
         self._entries = [entry for entry in self._entries if entry not in here]
         writes = [Write.from_receipt(entry) for entry in here]
-        return [{"id": self._store.admit(write, by=BY), **write.to_json()} for write in writes]
+        return [Entry(self._store.admit(write, by=BY), write) for write in writes]
 
-    def at_epoch_end(self, point: Point) -> Shared:
+    def at_epoch_end(self, point: Point) -> list[Entry]:
         """Return what was done at the end of the epoch."""
         return self.at(point)
 
-    def at_beat(self) -> Shared:
+    def at_train_end(self, point: Point) -> list[Entry]:
+        """Return what was done when training was over."""
+        return self.at(point)
+
+    def at_beat(self) -> list[Entry]:
         """Return nothing: a replay does not pause."""
         return []
 
@@ -97,7 +107,7 @@ class ReplayedRequests:
         """Say what differs from the journal's run, so that the weights may, too."""
         before = next((line for line in self._journal if line.get("phase") == "starting"), {})
         now = facts_of(self._trainer)
-        names = [name for name in ("world_size", "max_steps", "versions") if name in before]
+        names = [name for name in now if name in before]
         return [
             f"{name}: {before[name]} then, {now[name]} now" for name in names if before[name] != now[name]
         ]
@@ -105,7 +115,9 @@ class ReplayedRequests:
 
 def facts_of(trainer: Trainer) -> dict[str, Any]:
     """Return what a replay must have in common with the run it repeats."""
-    versions = {name: metadata.version(name) for name in ("torch", "lightning")}
+    kind = next(kind for kind in type(trainer).__mro__ if kind.__name__ == "Trainer")
+    package = sys.modules[kind.__module__.partition(".")[0]]  # lightning or pytorch_lightning
+    versions = {"torch": str(torch.__version__), "lightning": package.__version__}
     return {
         "world_size": trainer.world_size,
         "max_epochs": trainer.max_epochs,
@@ -129,9 +141,8 @@ def read_last_run(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         raise ConfigurationError(f"{path} is no journal of Freak")
     run = lines[starts[-1] :]
     for line in run:
-        withheld = line.get("kind") in ("patch", "put") and line.get("asked") is None and line.get("changes")
-        if withheld and _to_repeat(line):
-            raise ConfigurationError(f"request #{line['seq']} is not told in full: the state has secrets")
+        if _to_repeat(line) and WITHHELD in json.dumps(line["asked"]):
+            raise ConfigurationError(f"request #{line['seq']} is not told in full: it may hold secrets")
     return run
 
 
@@ -141,4 +152,5 @@ def _to_repeat(line: dict[str, Any]) -> bool:
 
 def _was_at(entry: dict[str, Any], point: Point) -> bool:
     applied = entry["applied"]
-    return bool(applied["step"] == point.step and applied["point"] == point.kind)
+    there = (applied["step"], applied["point"], applied.get("batch"))
+    return there == (point.step, point.kind, point.batch)

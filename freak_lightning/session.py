@@ -12,23 +12,21 @@ from pydantic import BaseModel
 
 from freak_core import (
     Action,
-    Applied,
     ConfigurationError,
     Entry,
     Failed,
     Freak,
     Refused,
     Store,
-    Write,
 )
-from freak_lightning.agreed_failure import agreed_failure
+from freak_lightning.agreed_failure import agreed_failure, on_any
 from freak_lightning.agreement import agreement_for
-from freak_lightning.attempt import attempted
+from freak_lightning.attempt import Attempt, attempted
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import ExactCheckpoint
 from freak_lightning.heartbeat import Heartbeat
-from freak_lightning.live_requests import LiveRequests, Shared
+from freak_lightning.live_requests import LiveRequests
 from freak_lightning.point import Point
 from freak_lightning.replay import Replay, ReplayedRequests, facts_of
 from freak_lightning.state_root import actions_of, only_one, root_of, sections_of, start_of
@@ -61,6 +59,7 @@ class ControlSession:
         freak = only_one("freak", [control.freak for control in self.controls])
         self._agreement = agreement_for(trainer)
         self._deferred: list[Entry] = []
+        self._done: dict[str, Attempt] = {}  # requests that other ranks have not yet done
         self._due = False
         self.point = self._point()
         self.checkpoints = ExactCheckpoint(trainer, [*controls], self._agreement, self.agree_on)
@@ -154,8 +153,9 @@ class ControlSession:
     def at_train_end(self) -> None:
         """Do what still waits for a better point: there is none any more."""
         deferred, self._deferred = self._deferred, []
-        for entry in deferred:
-            self._carry_out(entry, self._point())
+        point = self._point()
+        for entry in [*deferred, *self._requests.at_train_end(point)]:
+            self._carry_out(entry, point)
         if self._requests.left_over():
             rank_zero_warn(f"{self._requests.left_over()} requests of the journal were never reached")
 
@@ -164,13 +164,18 @@ class ControlSession:
         """Whether a request waits for training to go on; equal on all ranks."""
         return bool(self._deferred)
 
-    def linger(self, point: Point, reason_to_go: Callable[[], str | None]) -> str:
+    def linger(
+        self, point: Point, reason_to_go: Callable[[], str | None], before_sigterm: Callable[[], None]
+    ) -> str:
         """Stay at this point and carry requests out, until any rank has a reason to go on; return it.
 
-        Every rank must call it.
+        Every rank must call it. On SIGTERM, all call ``before_sigterm`` before the signal has its effect. A
+        replay has no requests to wait for, and goes on at once.
         """
+        if not self._requests.live:
+            return "replay"
         beat = functools.partial(self._beat, point)
-        return Heartbeat(self.trainer, self._agreement, beat).until(reason_to_go)
+        return Heartbeat(self.trainer, self._agreement, beat, before_sigterm).until(reason_to_go)
 
     def _beat(self, point: Point) -> None:
         self.progress()
@@ -184,34 +189,42 @@ class ControlSession:
         if self.freak is not None:
             self.freak.publish(step=self.trainer.global_step, epoch=self.trainer.current_epoch)
 
-    def _carry_out_all(self, shared: Shared, point: Point) -> None:
-        entries = [Entry(one["id"], Write.from_json(one)) for one in shared]
+    def _carry_out_all(self, arrived: list[Entry], point: Point) -> None:
         deferred, self._deferred = self._deferred, []
         held = False  # what came after a request that must wait waits too
-        for entry in deferred + entries:
+        for entry in [*deferred, *arrived]:
             held = held or (entry.write.kind == "action" and not point.exact)
             if held:
                 self._deferred.append(entry)
             else:
-                self._carry_out(entry, point)
+                held = not self._carry_out(entry, point)
 
-    def _carry_out(self, entry: Entry, point: Point) -> None:
-        """Apply one request on this rank, agree with the others on how that went, write the receipt."""
+    def _carry_out(self, entry: Entry, point: Point) -> bool:
+        """Apply one request on this rank, agree with the others on how that went, write the receipt.
+
+        Returns:
+            Whether the request has ended; else it waits for a later point.
+        """
         self.point = point
         memento = self.store.memento()
-        attempt = attempted(entry.write, self.store, self._sections, self.trainer, self.pl_module)
+        attempt = self._done.pop(entry.receipt_id, None) or attempted(
+            entry.write, self.store, self._sections, self.trainer, self.pl_module
+        )
         failure = self.agree_on(attempt.failure)
-        if attempt.not_yet and failure is None:
+        if failure is None and entry.write.kind == "action" and on_any(self._agreement, attempt.not_yet):
+            if not attempt.not_yet:
+                self._done[entry.receipt_id] = attempt
             self._deferred.append(entry)
-            return
+            return False
         if failure is not None and attempt.changes:
             self._revert_quietly(memento)
             for name in attempt.touched:
                 self._apply_quietly(self._sections[name])
         if self.freak is not None:
-            applied = self._applied(point)
             shown = () if failure else attempt.changes
+            applied = point.applied(self.trainer.world_size)
             self.store.complete(entry.receipt_id, applied, shown, result=attempt.result, error=failure)
+        return True
 
     def agree_on(self, failure: Refused | None) -> Refused | None:
         """Return this rank's failure or, where it has none, the first other rank's; None if all went well.
@@ -229,8 +242,7 @@ class ControlSession:
     def record(self, name: str, point: Point, result: Any, failure: Refused | None = None) -> None:
         """Write a receipt, on rank zero, for something a control did by itself."""
         if self.freak is not None:
-            applied = self._applied(point)
-            self.store.record(name, applied, result, error=failure)
+            self.store.record(name, point.applied(self.trainer.world_size), result, error=failure)
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -253,12 +265,11 @@ class ControlSession:
             except Exception:
                 logger.exception("%s failed at a control point; training goes on", type(control).__name__)
 
-    def _applied(self, point: Point) -> Applied:
-        ranks = self.trainer.world_size
-        return Applied(step=point.step, epoch=point.epoch, point=point.kind, ranks=ranks)
-
     def _point(self, **facts: bool) -> Point:
-        return Point(step=self.trainer.global_step, epoch=self.trainer.current_epoch, **facts)
+        trainer, batch = self.trainer, None
+        if not self.pl_module.automatic_optimization:
+            batch = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        return Point(step=trainer.global_step, epoch=trainer.current_epoch, batch=batch, **facts)
 
     def close(self, error: BaseException | None = None) -> None:
         """End the server and let go of the trainer; ``error`` is what ended the fit; twice is fine."""
@@ -267,6 +278,14 @@ class ControlSession:
             freak.stop(error)
         for control in self.controls:
             control.session = None
+
+    def abandon(self) -> None:
+        """End a session whose fit has failed without its controls hearing of it."""
+        missed = RuntimeError("the fit before this one failed, and so did another callback's on_exception")
+        for control in self.controls:
+            control.on_exception(self.trainer, self.pl_module, missed)
+        self.close(missed)
+        self.close_group()
 
     def close_group(self) -> None:
         """Let go of the agreement."""

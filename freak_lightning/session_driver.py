@@ -50,6 +50,10 @@ class SessionDriver(Callback):
         """Begin the session."""
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         controls = [callback for callback in callbacks if isinstance(callback, ControlCallback)]
+        for control in controls:
+            if control.session is not None:  # another callback raised in on_exception: ours never came
+                show_hooks(control.session.controls)
+                control.session.abandon()
         self._session = ControlSession(trainer, pl_module, controls)
         hide_unused_hooks([*controls, self])
 
@@ -95,6 +99,11 @@ class SessionDriver(Callback):
             self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=after_validation)
             self._due_after_validation = self._session.deferred  # an action has asked for a validation
 
+    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Tell that a long validation does not stall."""
+        if self._session is not None:
+            self._session.progress()
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Control point after a validation within training."""
         if self._session is None or trainer.sanity_checking:
@@ -117,16 +126,17 @@ class SessionDriver(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the session; ranks may be anywhere, so no collective."""
-        if self._session is not None:
-            show_hooks(self._session.controls)
-            self._session.close(exception)
+        self._end(trainer, exception)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """End the session and leave the trainer as it was."""
+        self._end(trainer)
+
+    def _end(self, trainer: Trainer, error: BaseException | None = None) -> None:
         session, self._session = self._session, None
         if session is not None:
             show_hooks(session.controls)
-            session.close()
+            session.close(error)
             session.close_group()
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         trainer.callbacks = [callback for callback in callbacks if callback is not self]  # type: ignore[attr-defined]

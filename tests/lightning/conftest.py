@@ -75,12 +75,16 @@ class Training:
     def record(self, rank: int) -> list[Any]:
         return [json.loads(line) for line in (self.out / f"rank-{rank}.jsonl").read_text().splitlines()]
 
-    def close(self) -> None:
-        if self.client is not None:
-            self.client.close()
+    def kill(self) -> None:
+        """Kill all ranks at once, and their server with them."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def close(self) -> None:
+        if self.client is not None:
+            self.client.close()
+        self.kill()
         self._log.close()
 
 
