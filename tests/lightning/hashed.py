@@ -133,13 +133,14 @@ def train(
     replay: Path | None = None,
     resume: Path | None = None,
     stop_at: int | None = None,
-    workers: int = 0,
+    **settings: Any,
 ) -> None:
     """Fit, served with a journal, or repeating one."""
     out.mkdir(exist_ok=True)
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     seed_everything(rank, verbose=False)
-    rows = Rows(80 * ranks)
+    given = {"workers": 0, "batches": 40, "min_epochs": None, **settings}
+    rows = Rows(2 * given["batches"] * ranks)
     sampler = StatefulDistributedSampler(rows, num_replicas=ranks, rank=rank, shuffle=True)
     loss = Loss()
     freak = Freak(name="hashed", journal=journal)
@@ -153,11 +154,12 @@ def train(
         devices=ranks,
         strategy="ddp" if ranks > 1 else "auto",
         max_epochs=100_000,
+        min_epochs=given["min_epochs"],
         use_distributed_sampler=False,
         default_root_dir=out,
         enable_checkpointing=True,
     )
-    loader = StatefulDataLoader(rows, batch_size=2, sampler=sampler, num_workers=workers)
+    loader = StatefulDataLoader(rows, batch_size=2, sampler=sampler, num_workers=given["workers"])
     trainer.fit(Model(loss), loader, plain_loader(2), ckpt_path=resume)
 
 
@@ -168,6 +170,8 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--batches", type=int, default=40)
+    parser.add_argument("--min-epochs", type=int)
     parser.add_argument(
         "--again", type=Path, nargs="*", help="folders of legs; a later one resumes from the first"
     )
@@ -179,6 +183,8 @@ def main() -> None:
             journal=options.out / "journal.jsonl",
             resume=options.resume,
             workers=options.workers,
+            batches=options.batches,
+            min_epochs=options.min_epochs,
         )
     for number, leg in enumerate(options.again or ()):
         last = read_steps(leg / "rank-0.jsonl")[-1][0]

@@ -46,14 +46,15 @@ class Record(Callback):
 
 
 class Impatience(Callback):
-    """Makes the ranks' collectives time out after so many seconds, once all have started."""
+    """Makes all collectives, Freak's among them, time out after so many seconds, once the ranks have started."""
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.seconds is not None:
-            distributed_c10d._set_pg_timeout(timedelta(seconds=self.seconds))
+            for group in distributed_c10d._world.pg_map:
+                distributed_c10d._set_pg_timeout(timedelta(seconds=self.seconds), group)
 
 
 class Trouble(ControlCallback):
