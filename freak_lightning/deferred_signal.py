@@ -20,6 +20,7 @@ class DeferredSignal:
     def __init__(self, which: signal.Signals) -> None:
         self._which = which
         self._handler: Any = None
+        self._delivered = False
         self.came = False
 
     def __enter__(self) -> Self:
@@ -32,10 +33,16 @@ class DeferredSignal:
     def _note(self, signum: int, frame: FrameType | None) -> None:
         self.came = True
 
+    def deliver(self) -> None:
+        """Let the handler have the signal now, whether or not it came, and drop those that follow."""
+        self._delivered = True
+        if self._handler is not None:
+            self._handler(self._which, None)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._handler is not None:
+        if self._handler is not None and not self._delivered:
             signal.signal(self._which, self._handler)
             if self.came:
                 os.kill(os.getpid(), self._which)

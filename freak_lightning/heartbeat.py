@@ -42,7 +42,7 @@ class Heartbeat:
     def until(self, reason_to_go: Callable[[], str | None]) -> str:
         """Stay until any rank has a reason to go on, SIGTERM before all others; return the first.
 
-        Every rank must call it.
+        Every rank must call it, and where SIGTERM has come to any, every rank's handler gets it.
         """
         with DeferredSignal(signal.SIGTERM) as sigterm:
             while True:
@@ -50,6 +50,10 @@ class Heartbeat:
                 told = self._agreement.gather(SIGTERM if signalled else reason_to_go())
                 if SIGTERM in told:
                     self._before_sigterm()
+                    # By now every rank knows, so none has to pass the signal on, and all leave at this batch.
+                    # Lightning's handler alone would let rank zero leave before the others have heard of it.
+                    self._trainer._signal_connector.received_sigterm = True
+                    sigterm.deliver()
                     return SIGTERM
                 reasons = [reason for reason in told if reason is not None]
                 if reasons:

@@ -75,6 +75,9 @@ class Training:
     def record(self, rank: int) -> list[Any]:
         return [json.loads(line) for line in (self.out / f"rank-{rank}.jsonl").read_text().splitlines()]
 
+    def pid(self, rank: int) -> int:
+        return int((self.out / f"pid-{rank}").read_text())
+
     def kill(self) -> None:
         """Kill all ranks at once, and their server with them."""
         with contextlib.suppress(ProcessLookupError):

@@ -56,3 +56,13 @@ def test_outside_the_main_thread_handlers_stay(came: list[int]) -> None:
     thread.start()
     thread.join(5)
     assert seen == [handler]
+
+
+def test_a_signal_can_be_delivered_that_came_to_another_rank_and_later_ones_are_dropped(
+    came: list[int],
+) -> None:
+    with DeferredSignal(SIGNAL) as deferred:
+        deferred.deliver()
+        assert came == [SIGNAL]
+    os.kill(os.getpid(), SIGNAL)
+    assert came == [SIGNAL]

@@ -139,7 +139,8 @@ def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a
     ended = time.monotonic() - asked
     print(f"{resumed.result}; after SIGTERM: left in {left:.2f} s, processes gone in {ended:.2f} s")
     assert left < 2 or not SOAK
-    assert "Received SIGTERM" in training.log()
+    assert training.log().count("Received SIGTERM") == 2
+    assert "Traceback" not in training.log()
     assert training.record(0) == training.record(1)
     assert held.applied is not None
     assert {step: used for step, used, *_ in training.record(0)}[held.applied.step + 1] == [0.125]
@@ -151,7 +152,7 @@ def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a
     assert saved["global_step"] == training.record(0)[-1][0]
 
 
-def test_a_stop_in_a_pause_stops_both_ranks_there_and_sigterm_saves_only_if_it_is_to(start: Start) -> None:
+def test_a_stop_in_a_pause_stops_both_ranks_there_and_sigterm_on_one_ends_both(start: Start) -> None:
     training = start("--ranks", "2")
     client = training.connect()
     client.set({"pause.paused": True}, wait=30)
@@ -164,13 +165,15 @@ def test_a_stop_in_a_pause_stops_both_ranks_there_and_sigterm_saves_only_if_it_i
     assert training.record(0)[-1][0] == stopped.applied.step
     assert len(list(training.out.glob(f"stop-*-step={stopped.applied.step}.ckpt"))) == 1
 
-    training = start()
+    training = start("--ranks", "2")
     client = training.connect()
     client.set({"pause.paused": True, "stop.checkpoint": False}, wait=30)
     training.wait_until(lambda: client.run()["phase"] == "paused")
-    training.process.send_signal(signal.SIGTERM)
+    os.kill(training.pid(1), signal.SIGTERM)
     training.end()
-    assert "Received SIGTERM" in training.log()
+    assert training.log().count("Received SIGTERM") == 2
+    assert "Traceback" not in training.log()
+    assert training.record(0) == training.record(1)
     assert not list(training.out.glob("*.ckpt"))
 
 

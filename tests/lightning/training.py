@@ -29,6 +29,7 @@ class Record(Callback):
         self.used: list[float] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        (self.out / f"pid-{trainer.global_rank}").write_text(str(os.getpid()))
         self.file = (self.out / f"rank-{trainer.global_rank}.jsonl").open("w")
         trainer.optimizers[0].register_step_pre_hook(self._note)
 
@@ -46,7 +47,7 @@ class Record(Callback):
 
 
 class Impatience(Callback):
-    """Makes all collectives, Freak's among them, time out after so many seconds, once the ranks have started."""
+    """Makes all collectives, Freak's too, time out after so many seconds, once the ranks have started."""
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
