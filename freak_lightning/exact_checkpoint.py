@@ -116,9 +116,21 @@ def _writes_later(trainer: Trainer) -> bool:
 def _failure_of(act: Callable[[], None]) -> Refused | None:
     try:
         act()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the training must go on
-        return Failed(f"the checkpoint could not be saved: {type(error).__name__}: {error}")
+    except BaseException as error:
+        sharded = type(error).__name__ == "CheckpointException"  # torch's, which is no Exception
+        if not sharded and not isinstance(error, Exception):
+            raise
+        return Failed(f"the checkpoint could not be saved: {_told(error)}")
     return None
+
+
+def _told(error: BaseException) -> str:
+    """Return an error in a line; a sharded checkpoint's has those of the ranks, each with its traceback."""
+    failures = getattr(error, "failures", None)
+    if not isinstance(failures, dict):
+        return f"{type(error).__name__}: {error}"
+    told = ((rank, failure[0]) for rank, failure in failures.items())
+    return "; ".join(f"rank {rank}: {type(failed).__name__}: {failed}" for rank, failed in told)
 
 
 def _finish(partial: Path, path: Path, *, whole: bool) -> None:

@@ -19,7 +19,7 @@ class ShardedModel(TinyModel):
 def train(out: Path, resume: Path | None = None) -> None:
     out.mkdir(exist_ok=True)
     strategy = ModelParallelStrategy(data_parallel_size=2, tensor_parallel_size=1)
-    steer(out, model=ShardedModel(), strategy=strategy, resume=resume)
+    steer(out, model=ShardedModel(), strategy=strategy, resume=resume, full_on=1)
 
 
 if __name__ == "__main__":

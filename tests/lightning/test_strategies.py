@@ -15,6 +15,7 @@ from freak_core import Write
 from freak_lightning import remote_control
 from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.conftest import ROOT
+from tests.lightning.full_disk import FullDisk
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, plain_loader, resumable_loader, tiny_trainer
 
 pytestmark = [
@@ -65,9 +66,14 @@ class Rates(Callback):
 
 
 def steer(
-    out: Path, *, model: LightningModule | None = None, resume: Path | None = None, **settings: Any
+    out: Path,
+    *,
+    model: LightningModule | None = None,
+    resume: Path | None = None,
+    full_on: int = 0,
+    **settings: Any,
 ) -> None:
-    """Train on two ranks: hold a rate at step 2, validate at 3, save at 4, stop at step 6."""
+    """Train on two ranks: hold a rate at step 2, validate at 3, save at 4, fail to at 5, stop at step 6."""
     controls = remote_control(dirpath=out, sync=1)
     ask = AskOnZero(
         out,
@@ -75,23 +81,29 @@ def steer(
         (0, 1, patch({"lr": {"hold": 0.25}})),
         (0, 2, Write("action", name="validate", body={})),
         (0, 3, checkpoint(name="asked")),
+        (0, 4, checkpoint(name="full")),
         (0, 5, patch({"stop": {"should_stop": True}})),
     )
     given = {"use_distributed_sampler": False, **settings}
-    trainer = tiny_trainer([ask, *controls, Rates(out)], devices=2, **given)
+    callbacks = [ask, *controls, Rates(out), FullDisk(full_on, 5)]
+    trainer = tiny_trainer(callbacks, devices=2, **given)
     trainer.fit(model or TinyModel(), resumable_loader(), plain_loader(2), ckpt_path=resume)
 
 
-def check(out: Path) -> None:
+def check(out: Path, full_on: int = 0) -> None:
     used = [0.05] * 2 + [0.25] * 4
     assert [json.loads((out / f"rank-{rank}.json").read_text()) for rank in (0, 1)] == [used, used]
-    hold, validated, save, asked, stopped = json.loads((out / "receipts.json").read_text())
+    hold, validated, save, full, asked, stopped = json.loads((out / "receipts.json").read_text())
     for receipt, step in ((hold, 2), (validated, 3), (save, 4), (asked, 6), (stopped, 6)):
         assert receipt["status"] == "applied", receipt
         assert (receipt["applied"]["ranks"], receipt["applied"]["step"]) == (2, step)
     assert validated["result"]["extra"] is True
     assert validated["result"]["metrics"].keys() == {"val_loss"}
     assert save["result"]["path"] == str(out / "asked.ckpt")
+    assert full["status"] == "failed", full
+    assert "could not be saved" in full["error"]["detail"]
+    assert f"rank {full_on}" in full["error"]["detail"], full
+    assert [path.name for path in out.glob("*full*")] + list(out.glob(".*")) == []
     for result in (save["result"], stopped["result"]["checkpoint"]):
         assert Path(result["path"]).exists()
 
@@ -112,7 +124,7 @@ def test_requests_reach_both_ranks_of_a_sharded_model_and_a_resume_knows_them(tm
             command, cwd=ROOT, env=environment, stdout=file, stderr=file, timeout=120, check=False
         )
     assert ended.returncode == 0, log.read_text()
-    check(tmp_path)
+    check(tmp_path, full_on=1)
     for rank in (0, 1):
         assert json.loads((tmp_path / "resumed" / f"rank-{rank}.json").read_text()) == [0.25, 0.25]
     served = json.loads((tmp_path / "resumed" / "state.json").read_text())

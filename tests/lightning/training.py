@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies.launchers import subprocess_script
 from torch.distributed import distributed_c10d
 from torch.optim import Optimizer
 
@@ -93,7 +94,6 @@ def end_with(parent: int) -> None:
 
 
 def main() -> None:
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     parser = argparse.ArgumentParser()
     parser.add_argument("--ranks", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
@@ -104,7 +104,12 @@ def main() -> None:
     parser.add_argument("--step-seconds", type=float, default=0.002)
     parser.add_argument("--timeout", type=float, help="seconds, of the ranks' collectives")
     parser.add_argument("--ready-only-dir", type=Path, default=None)
+    parser.add_argument("--on-its-own", action="store_true", help="nobody but its own errors ends a rank")
     options = parser.parse_args()
+    if not (options.on_its_own and "LOCAL_RANK" in os.environ):
+        threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    if options.on_its_own:
+        subprocess_script._launch_process_observer = lambda _: None
     sync: Any = int(options.sync) if options.sync.isdecimal() else options.sync
     stop = GracefulStop(options.out, freak=Freak(name="training"), sync=sync)
     dirpath = options.ready_only_dir or options.out
