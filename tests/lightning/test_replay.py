@@ -103,7 +103,7 @@ def test_a_release_by_put_and_what_was_done_at_the_very_end_are_repeated(tmp_pat
     lr = LROverride(freak=Freak(journal=journal))
     release = Write("put", path=("lr", "hold"), body=None)
     ask = Ask(lr, (0, 2, patch({"lr": {"hold": 0.01}})), (0, 5, release))
-    first = fit([ask, lr, nudge, AtLastEpochEnd(nudge)], model=MODEL)
+    first = fit([ask, AtLastEpochEnd(nudge), lr, nudge], model=MODEL)
     assert '"name":"nudge","path":"","status":"applied"' in journal.read_text()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
