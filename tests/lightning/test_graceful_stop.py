@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning.pytorch import Callback, LightningModule, Trainer
 
-from freak_core import Receipt
+from freak_core import Receipt, Write
+from freak_lightning import ControlCallback
 from tests.lightning.asking import Ask, asking, patch
 from tests.lightning.tiny import (
     KNOWN_WARNINGS,
@@ -140,3 +142,41 @@ def test_the_same_callbacks_serve_a_second_fit(tmp_path: Path) -> None:
     again = tiny_trainer(callbacks)
     again.fit(TinyModel(), resumable_loader(), plain_loader(2))
     assert again.global_step == 24
+
+
+class AtEpochEnd(Callback):
+    """Submits requests at the end of the first epoch, before the control point there."""
+
+    def __init__(self, control: ControlCallback, *writes: Write) -> None:
+        self.control, self.writes = control, writes
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert self.control.session is not None
+        for write in self.writes if trainer.current_epoch == 0 else ():
+            self.control.session.store.submit(write)
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(3, 4), (7, 24)])
+def test_a_stop_can_be_taken_back_until_it_has_cut_an_epoch_short(
+    batch: int, steps: int, tmp_path: Path
+) -> None:
+    ask, callbacks = asking(tmp_path, (0, batch, stop()))
+    cancel = AtEpochEnd(ask.control, patch({"stop": {"should_stop": False}}))
+    assert fit([cancel, *callbacks]).global_step == steps
+    cancelled = next(
+        receipt
+        for receipt in ask.receipts
+        if receipt.asked == {"stop": {"should_stop": False}} or receipt.status == "failed"
+    )
+    assert cancelled.status == ("failed" if steps == 4 else "applied")
+    assert len(list(tmp_path.glob("*.ckpt"))) == 1
+    if cancelled.error is not None:
+        assert "too late" in cancelled.error["detail"]
+
+
+def test_what_is_said_of_a_stop_that_has_begun_does_not_begin_another(tmp_path: Path) -> None:
+    ask, callbacks = asking(tmp_path, (0, 3, stop()))
+    more = AtEpochEnd(ask.control, patch({"stop": {"reason": "as I said"}}))
+    assert fit([more, *callbacks]).global_step == 4
+    assert [receipt.name for receipt in ask.receipts].count("stop") == 1
+    assert told(ask).result["checkpoint"]["exact"] is True

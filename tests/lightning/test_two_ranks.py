@@ -79,10 +79,15 @@ def test_a_killed_rank_makes_nobody_wait(start: Start, phase: str, killed: int) 
     gone(client)
 
 
-@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_the_training_and_its_server(start: Start, which: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("phase", "which"),
+    [("training", signal.SIGINT), ("training", signal.SIGTERM), ("paused", signal.SIGINT)],
+)
+def test_signals_end_the_training_and_its_server(start: Start, phase: str, which: signal.Signals) -> None:
     training = start()
     client = training.connect()
+    client.set({"pause.paused": phase == "paused"}, wait=30)
+    training.wait_until(lambda: client.run()["phase"] == phase)
     training.process.send_signal(which)
     training.end()
     gone(client)
