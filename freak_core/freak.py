@@ -4,7 +4,6 @@ import atexit
 import functools
 import os
 import secrets
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,6 +19,7 @@ from freak_core.errors import ConfigurationError
 from freak_core.feed import Feed
 from freak_core.fork import forget_in_children, keep_in_children
 from freak_core.journal import Journal
+from freak_core.launcher import script_name
 from freak_core.receipts import Applied, Receipt, now
 from freak_core.responder import Responder
 from freak_core.runs import home, made_folder, new_run
@@ -86,7 +86,7 @@ class Freak:
         self.port = self._port_asked_for = address.checked_port(os.environ.get("FREAK_PORT") or port)
         self.docs_url = checked_docs_url(docs_url)
         self.uvicorn_log_level = checked_log_level(uvicorn_log_level)
-        self.name = name or Path(sys.argv[0] or "python").stem or "python"
+        self.name = name or script_name()
         self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
         self.read_token = new_token()
         self.allowed_hosts = address.checked_hosts(allowed_hosts)

@@ -1,7 +1,8 @@
-"""The launcher: under which names SLURM, torchrun and Kubernetes know this program."""
+"""The launcher: who started this program, and what SLURM, torchrun and Kubernetes call it."""
 
 import os
 import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,3 +32,10 @@ def _namespace() -> str:
         return _NAMESPACE.read_text().strip()
     except OSError:
         return ""
+
+
+def script_name() -> str:
+    """Return what the program is called: its script or package; ``python`` where it has neither."""
+    path = Path(sys.argv[0] if sys.argv else "")
+    name = path.parent.name if path.stem == "__main__" else path.stem
+    return name if name and not name.startswith("-") else "python"

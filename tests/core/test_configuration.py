@@ -1,5 +1,6 @@
 """What Freak takes from its arguments and from the environment, and what it refuses."""
 
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,18 @@ def test_the_run_is_named_and_its_link_opens_it(served: Serve) -> None:
     assert freak.link.startswith(f"{freak.url}/#token=")
     with Client(freak.link) as client:
         assert client.run()["name"] == "my run"
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [
+        ("/runs/train.py", "train"),
+        ("/lib/vit/__main__.py", "vit"),
+        ("-c", "python"),
+        ("-m", "python"),
+        ("", "python"),
+    ],
+)
+def test_a_run_is_called_like_its_script(argument: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [argument])
+    assert Freak().name == name

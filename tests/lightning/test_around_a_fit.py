@@ -73,7 +73,7 @@ def test_a_long_validation_tells_that_it_goes_on() -> None:
             patched.undo()
 
     fit([Watching(), GracefulStop(freak=freak)], max_epochs=1)
-    assert told == [{"step": 8, "epoch": 0}] * 2
+    assert [facts for facts in told if "step" in facts] == [{"step": 8, "epoch": 0}] * 2
 
 
 def test_an_action_cannot_be_put_off_by_apply() -> None:

@@ -106,7 +106,7 @@ def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a
     start: Start, home: Path
 ) -> None:
     """Two ranks stand still for six times as long as their collectives wait."""
-    timeout = 30 if SOAK else 4
+    timeout = 30 if SOAK else 5
     training = start("--ranks", "2", "--timeout", str(timeout))
     client = training.connect()
     applied = client.set({"pause.paused": True, "pause.reason": "lunch"}, wait=30)
@@ -118,13 +118,13 @@ def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a
     step = applied.applied.step
     assert step is not None
     time.sleep(3 * timeout)
-    held = client.set({"lr.hold": 0.125}, wait=5)
+    held = client.set({"lr.hold": 0.125}, wait=30)
     assert client.call("checkpoint", wait=30).status == "applied"
     time.sleep(3 * timeout)
     run = client.run()
     assert (run["step"], run["stalled"]) == (step, False)
-    assert run["seconds_since_progress"] < 2
-    resumed = client.set({"pause.paused": False}, wait=5)
+    assert run["seconds_since_progress"] < timeout
+    resumed = client.set({"pause.paused": False}, wait=30)
     assert resumed.result["pause"]["paused_seconds"] > 6 * timeout
     training.wait_until(lambda: client.run()["step"] > step and client.run()["phase"] == "training")
     assert client.run()["paused_since"] is None

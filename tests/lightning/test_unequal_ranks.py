@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from freak_core import Write
 from freak_lightning import ControlCallback, NotYet, action, remote_control
 from tests.lightning.asking import patch
-from tests.lightning.test_strategies import AskOnZero
+from tests.lightning.test_sharded import AskOnZero
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, plain_loader, resumable_loader, tiny_trainer
 
 pytestmark = [
