@@ -62,3 +62,4 @@ def test_a_secret_is_in_no_receipt_even_where_it_changes_nothing(key: str) -> No
     receipt = Store(Settings()).submit(Write("patch", body={"lr": 0.5, "key": key}))
     assert receipt.status == "applied"
     assert f'"{key}"' not in receipt.model_dump_json()
+    assert receipt.asked == "**********"  # not null, which a request may well have asked for
