@@ -10,7 +10,7 @@ TARGET = 0.99
 ROWS = {
     "none again": "no controls, measured again (the noise)",
     "listed": "listed, but switched off: what Lightning's own calls of their hooks cost",
-    "on": "GracefulStop, LROverride, CheckpointNow",
+    "on": "all of remote_control()",
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from freak_core import Freak
-from freak_lightning import CheckpointNow, GracefulStop, LROverride
+from freak_lightning import remote_control
 from tests.benchmarks.core_clock import CoreClock, Reading
 from tests.benchmarks.network import fit
 from tests.benchmarks.switch import Switch
@@ -80,8 +80,8 @@ class Blocks(Callback):
 
 def main() -> None:
     blocks = Blocks(int(sys.argv[1]), int(sys.argv[2]))
-    stop = GracefulStop(freak=Freak(port=0, name="bench"))
-    fit([blocks, stop, LROverride(), CheckpointNow()], width=WIDTH, rows=ROWS, batches=blocks.batches)
+    controls = remote_control(freak=Freak(port=0, name="bench"))
+    fit([*controls, blocks], width=WIDTH, rows=ROWS, batches=blocks.batches)
     hook = sorted(blocks.hook)[len(blocks.hook) // 2]
     answer({"seconds": blocks.seconds, "disturbed": blocks.disturbed, "hook": hook})
 
