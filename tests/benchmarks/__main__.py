@@ -7,6 +7,7 @@ from tests.benchmarks import machine, report
 from tests.benchmarks.idle_cost import IdleCost
 from tests.benchmarks.imports import Imports
 from tests.benchmarks.latency import Latency
+from tests.benchmarks.listing import Listing
 from tests.benchmarks.server_load import ServerLoad
 from tests.benchmarks.two_ranks import TwoRanks
 
@@ -16,6 +17,7 @@ BENCHMARKS = {
     "two_ranks": TwoRanks,
     "latency": Latency,
     "imports": Imports,
+    "listing": Listing,
 }
 
 
