@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
+from freak_core.strict_json import dumps
+
 Kind = Literal["patch", "put", "reset", "action"]
 Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "valid"]
 """``valid`` is the answer to a dry run, which has no receipt in the history."""
@@ -52,9 +54,10 @@ class Receipt(BaseModel):
     """What became of one request, from ``accepted`` to its end.
 
     ``seq`` counts the receipts of a run from 1; ``revision`` is the revision of the state after the
-    request, or the one it was validated against while it is only accepted; ``asked`` is the body of a
-    request that was applied, ``"**********"`` where the state has secrets; ``error`` is a problem
-    document (RFC 9457); ``journal`` is ``"degraded"`` where the receipt could not be written to disk.
+    request, or the one it was validated against while it is only accepted; ``asked`` is the body of the
+    request, ``"**********"`` where the state has secrets; ``at_step`` and ``at_epoch`` are what it waits
+    for; ``error`` is a problem document (RFC 9457); ``journal`` is ``"degraded"`` where the receipt could
+    not be written to disk.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -70,6 +73,8 @@ class Receipt(BaseModel):
     note: str | None = None
     requested_at: str = Field(default_factory=now)
     asked: Any = None
+    at_step: int | None = None
+    at_epoch: int | None = None
     changes: list[ChangedValue] = []
     applied: Applied | None = None
     result: Any = None
@@ -94,12 +99,18 @@ class Receipt(BaseModel):
         """Return the receipt as one readable line."""
         what = f"{self.kind} {self.name or self.path or '/'}"
         parts = [f"#{self.seq} {what}: {self.status}"]
+        wanted = (("step", self.at_step), ("epoch", self.at_epoch))
+        due = [f"{name} {at}" for name, at in wanted if at is not None]
+        if due and not self.applied:
+            parts.append(f"due at {' and '.join(due)}")
         if self.applied and self.applied.step is not None:
             parts.append(f"at step {self.applied.step}")
         if self.applied:
             parts.append(f"ranks: {self.applied.ranks}")
         if changes:
             parts += [f"{change.path} {change.old!r} → {change.new!r}" for change in self.changes]
+        if self.status != "applied" and self.asked not in (None, {}):
+            parts.append(f"asked {dumps(self.asked)[:200]}")
         if self.result is not None:
             parts.append(f"result {self.result}")
         if self.error:

@@ -55,19 +55,14 @@ class Store(State):
             if repeated is not None:
                 return self._known(repeated)
             self.refresh()
-            receipt = Receipt(
-                kind=write.kind,
-                name=write.name,
-                path=to_pointer(write.path),
-                by=write.by,
-                note=write.note,
-                revision=self.revision,
-            )
+            receipt = write.receipt(self.revision)
             try:
                 candidate = self._check(write)
             except Refused as refused:
                 if not write.dry_run:
-                    receipt = self._write(receipt, status="rejected", error=refused.problem())
+                    asked = self._asked(write)
+                    short = asked if len(dumps(asked)) <= 2000 else None
+                    receipt = self._write(receipt, status="rejected", error=refused.problem(), asked=short)
                     refused.receipt = receipt.model_dump(mode="json")
                     self._keys.remember(write, receipt.id)
                 raise
@@ -75,7 +70,7 @@ class Store(State):
                 foreseen = _listed(self._preview(write, candidate))
                 return receipt.model_copy(update={"status": "valid", "changes": foreseen})
             entry = Entry(receipt.id, write)
-            receipt = self._write(receipt)
+            receipt = self._write(receipt, asked=self._asked(write))
             self._keys.remember(write, receipt.id)
             if self.apply_when == "sync":
                 self._pending.append(entry)
@@ -274,12 +269,13 @@ class Store(State):
             self.listener.receipt(receipt)
         return receipt
 
-    def _asked(self, write: Write | None, changes: Sequence[merge.Change]) -> JSON:
+    def _asked(self, write: Write | None, changes: Sequence[merge.Change] = ()) -> JSON:
         """Return the body of a request for its receipt; masked where the state has secrets at all."""
         if write is None:
             return None
         if write.kind == "action":
-            return self.actions[str(write.name)].shown(write.body)
+            action = self.actions.get(str(write.name))
+            return action.shown(write.body) if action is not None else None
         # A secret may be sent as it is already, which changes nothing: the state decides, not the changes.
         secret = any(MASK in dumps([change.old, change.new]) for change in changes)
         return MASK if secret or merge.hides(self.model) else write.body

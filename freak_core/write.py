@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from freak_core.errors import ConfigurationError, Rejected
 from freak_core.merge import Operation
-from freak_core.paths import Path, from_pointer
+from freak_core.paths import Path, from_pointer, to_pointer
+from freak_core.receipts import Receipt
 from freak_core.strict_json import JSON
 
 Apply = Literal["now", "sync"]
@@ -60,6 +61,19 @@ class Write:
         if self.kind == "action":
             raise TypeError("an action is no operation on the state")
         return Operation(self.kind, self.path, self.body)
+
+    def receipt(self, revision: int) -> Receipt:
+        """Return a receipt for this write, which nobody has looked at."""
+        return Receipt(
+            kind=self.kind,
+            name=self.name,
+            path=to_pointer(self.path),
+            by=self.by,
+            note=self.note,
+            revision=revision,
+            at_step=self.at_step,
+            at_epoch=self.at_epoch,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return what another rank needs to apply this write."""

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from freak_core import Client, Freak, Malformed, Rejected, Store, Write
+from freak_core import Client, Freak, Malformed, NotFound, Rejected, Store, Write
 
 
 class Settings(BaseModel):
@@ -55,6 +55,26 @@ class Open(BaseModel):
 
 def test_a_receipt_says_what_was_asked_for() -> None:
     assert Store(Open()).submit(Write("patch", body={"lr": 0.5})).asked == {"lr": 0.5}
+
+
+def test_so_does_one_that_waits_and_one_that_is_refused() -> None:
+    store = Store(Open(), "sync")
+    waiting = store.submit(Write("patch", body={"lr": 0.5}, at_step=1200))
+    assert (waiting.asked, waiting.at_step, waiting.status) == ({"lr": 0.5}, 1200, "accepted")
+    assert str(waiting) == '#1 patch /: accepted, due at step 1200, asked {"lr":0.5}'
+    for body, told in (({"lr": "fast"}, {"lr": "fast"}), ({"lr": "x" * 3000}, None)):
+        with pytest.raises(Rejected):
+            store.submit(Write("patch", body=body))
+        assert store.receipts.since(0)[-1].asked == told
+    with pytest.raises(NotFound):
+        store.submit(Write("action", body={}, name="nobody"))
+
+
+def test_a_refused_secret_is_in_no_receipt() -> None:
+    store = Store(Settings())
+    with pytest.raises(Rejected):
+        store.submit(Write("patch", body={"key": ["pass", "word"]}))
+    assert "word" not in store.receipts.since(0)[-1].model_dump_json()
 
 
 @pytest.mark.parametrize("key", ["another", "hidden"])

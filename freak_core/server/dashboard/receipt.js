@@ -6,7 +6,7 @@ import { Outcome, useRequest } from "./asking.js";
 import { etag, state, writable } from "./run.js";
 import { canUndo, changedSince, undoPatch } from "./undo.js";
 import { html } from "./vendor.js";
-import { dotted, parts, reasons, subject, value, where } from "./wording.js";
+import { dotted, due, parts, reasons, subject, value, where, wishes } from "./wording.js";
 
 const MARKS = { accepted: "◷", applied: "✓", failed: "✕", rejected: "✕", cancelled: "–" };
 
@@ -42,11 +42,14 @@ export function Receipt({ receipt }) {
   const { seq, status, changes, note, by, error, applied, requested_at: asked } = receipt;
   const time = applied?.at ?? asked;
   return html`<li class=${status} id=${`receipt-${seq}`}>
-    <span class="status ${status}"><span aria-hidden="true">${MARKS[status]} </span>${status}${status === "applied" && where(receipt)}</span>
+    <span class="status ${status}"><span aria-hidden="true">${MARKS[status]} </span>${status}${status === "applied" ? where(receipt) : due(receipt)}</span>
     <span class="subject"><small>#${seq}</small> ${subject(receipt)}</span>
     <span class="meta">by ${by}, <time datetime=${time} title=${absolute(time)}>${ago(time)}</time></span>
     ${changes.length > 0 && html`<ul class="changes">${changes.map((change) => html`
       <li key=${change.path}><code>${dotted(change.path)}</code> <span class="old">${value(change.old)}</span> <span aria-label="becomes">→</span> <span class="new">${value(change.new)}</span></li>`)}</ul>`}
+    ${changes.length === 0 && status !== "applied" && wishes(receipt).length > 0 && html`<ul class="changes">${wishes(receipt).map(([path, wish]) => html`
+      <li key=${path}><code>${dotted(path)}</code> <span aria-label="asked for">→</span> <span class="new">${value(wish)}</span></li>`)}</ul>`}
+    ${changes.length === 0 && status === "applied" && ["patch", "put", "reset"].includes(receipt.kind) && html`<p class="meta">nothing changed</p>`}
     ${error && html`<p class="bad">${reasons(error)}</p>`}
     <${Result} receipt=${receipt} />
     ${note && html`<p class="note">${note}</p>`}

@@ -1,6 +1,8 @@
 // Receipts in words.
 
-import { pieces } from "./api.js";
+import { pieces, pointer } from "./api.js";
+
+const MASK = "**********";
 
 /** Return a JSON Pointer as people write it: `lr.hold`. */
 export const dotted = (path) => pieces(path).join(".") || "the whole state";
@@ -23,11 +25,29 @@ export function where({ applied }) {
   return applied?.ranks > 1 ? `${step} on ${applied.ranks} ranks` : step;
 }
 
+/** Return the values that a request asks for, as `[path, value]`; none where they are secret or not told. */
+export function wishes({ kind, path, asked }) {
+  if (asked === null || asked === undefined || asked === MASK) return [];
+  const leaves = (thing, at) =>
+    thing !== null && typeof thing === "object" && !Array.isArray(thing) && (kind !== "put" || at === "")
+      ? Object.entries(thing).flatMap(([key, inner]) => leaves(inner, at + pointer([key])))
+      : [[at, thing]];
+  return leaves(asked, kind === "action" ? "" : path);
+}
+
+/** Return when a request that waits is due: "due at step 1,200". */
+export function due({ at_step: step, at_epoch: epoch, applied }) {
+  const wanted = [["step", step], ["epoch", epoch]].filter(([, at]) => at !== null && at !== undefined);
+  return wanted.length && !applied ? `, due at ${wanted.map(([what, at]) => `${what} ${at.toLocaleString("en")}`).join(" and ")}` : "";
+}
+
 /** Return what a request is about. */
-export function subject({ kind, name, path, changes, by }) {
+export function subject(receipt) {
+  const { kind, name, path, changes, by } = receipt;
   if (kind === "action") return ["program", "freak"].includes(by) ? name : `call ${name}`;
   if (kind === "reset") return `reset ${dotted(path)}`;
-  const touched = changes.length ? changes.map((change) => dotted(change.path)) : [dotted(path)];
+  const paths = changes.length ? changes.map((change) => change.path) : wishes(receipt).map(([at]) => at);
+  const touched = paths.length ? paths.map(dotted) : [path ? dotted(path) : "the state"];
   return `set ${touched.slice(0, 3).join(", ")}${touched.length > 3 ? `, and ${touched.length - 3} more` : ""}`;
 }
 
