@@ -45,9 +45,12 @@ class ExactCheckpoint:
             Failed: a rank could not write; all ranks raise, and nothing is left behind.
         """
         trainer = self._trainer
-        path = _path(trainer, dirpath, name)
+        found: list[tuple[Path, bool]] = []  # a rank may not see the folder: agreed on before all else
+        failure = self._agree_on(_failure_of(lambda: found.append(_found(_path(trainer, dirpath, name)))))
+        if failure is not None:
+            raise failure
+        path, replaced = found[0]
         partial = path if _writes_later(trainer) else path.with_name(f".{path.name}.part")
-        replaced = path.exists()
         self._states = None if weights_only else self._everyones_states()
         reasons = ["weights only"] if weights_only else self._why_not_exact()
         failure = self._agree_on(_failure_of(lambda: save_checkpoint(trainer, partial, weights_only)))
@@ -105,6 +108,10 @@ def _path(trainer: Trainer, dirpath: str | os.PathLike[str] | None, name: str) -
     if ":/" in str(dirpath or trainer.default_root_dir):
         raise Failed(f"{folder!r} is no folder of this machine; give the control a dirpath that is")
     return Path(folder).absolute() / f"{name}.ckpt"
+
+
+def _found(path: Path) -> tuple[Path, bool]:
+    return path, path.exists()
 
 
 def _writes_later(trainer: Trainer) -> bool:

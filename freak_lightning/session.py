@@ -30,6 +30,7 @@ from freak_lightning.live_requests import LiveRequests
 from freak_lightning.namespace import LightningModule, Trainer, rank_zero_warn
 from freak_lightning.point import Point
 from freak_lightning.replay import Replay, ReplayedRequests, facts_of
+from freak_lightning.restored import restored_sections
 from freak_lightning.state_root import actions_of, only_one, root_of, sections_of, start_of
 
 logger = logging.getLogger("freak")
@@ -110,18 +111,17 @@ class ControlSession:
 
     def start(self) -> None:
         """Apply what a checkpoint brought along, then whatever waits."""
-        for name, control in self._sections.items():
-            if control.state_dict():
-                self._restore(name, control)
+        for name, failure in restored_sections(self._sections, self._agreement).items():
+            self._restore(name, self._sections[name], failure)
         if self.freak is not None:
             self.freak.phase("training")
         self._carry_out_all(self._requests.at(self._point()), self._point())
 
-    def _restore(self, name: str, control: ControlCallback) -> None:
+    def _restore(self, name: str, control: ControlCallback, failure: Refused | None) -> None:
         """Apply a section that a checkpoint brought along, on all ranks or on none."""
-        failure: Refused | None = None
-        told = {name: control.state.model_dump(mode="json", fallback=repr)}
+        told: dict[str, Any] = {name: None}
         try:
+            told[name] = control.state.model_dump(mode="json", fallback=repr)
             control.apply(self.trainer, self.pl_module)
         except Exception as error:
             logger.exception("%s cannot go on as the checkpoint says", type(control).__name__)

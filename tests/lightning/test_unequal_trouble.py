@@ -1,0 +1,67 @@
+"""Trouble on one rank: every rank goes through the same collectives, so that none waits for ever."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from freak_core import Failed
+from freak_lightning import GracefulStop, LROverride, Tunable
+from freak_lightning.agreed_failure import agreed_failure
+from freak_lightning.agreement import Alone
+from freak_lightning.exact_checkpoint import ExactCheckpoint
+from freak_lightning.restored import restored_sections
+
+
+class Noting(Alone):
+    """Notes the collectives that this rank takes part in; another rank answers ``other``."""
+
+    def __init__(self, other: str | None = None) -> None:
+        self.calls: list[str] = []
+        self.other = other
+
+    def gather(self, outcome: str | None) -> list[str | None]:
+        self.calls.append("gather")
+        return [outcome, self.other]
+
+    def everyones(self, text: str) -> list[str] | None:
+        self.calls.append("everyones")
+        return None
+
+
+def test_a_folder_that_one_rank_cannot_see_fails_before_any_other_collective(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blind(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    agreement, trainer = Noting(), SimpleNamespace(default_root_dir=str(tmp_path))
+    checkpoint = ExactCheckpoint(trainer, [], agreement, lambda failure: agreed_failure(agreement, failure))  # type: ignore[arg-type]
+    monkeypatch.setattr(Path, "exists", blind)
+    with pytest.raises(Failed, match=r"Permission denied.*on rank 0 of 2"):
+        checkpoint.save(None, "one")
+    assert agreement.calls == ["gather"]
+
+
+class Shard(BaseModel):
+    number: int = 0
+
+
+def test_sections_that_only_one_rank_has_changed_are_restored_by_all() -> None:
+    class Fails(GracefulStop):
+        def state_dict(self) -> dict[str, Any]:
+            raise RuntimeError("on purpose")
+
+    changed = Tunable(Shard())
+    changed.model.number = 1
+    sections = {"stop": Fails(), "lr": LROverride(), "shard": changed}
+    here = Noting()
+    found = restored_sections(sections, here)
+    assert list(found) == ["stop", "shard"]
+    assert isinstance(found["stop"], Failed)
+    assert found["shard"] is None
+    there = Noting(other="yes")
+    assert list(restored_sections({name: LROverride() for name in sections}, there)) == list(sections)
+    assert here.calls == there.calls == ["gather"] * 3
