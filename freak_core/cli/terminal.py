@@ -93,13 +93,14 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask whether to go on, where somebody can answer; ``yes`` is the answer beforehand.
 
     Raises:
-        typer.Exit: the answer was no.
+        typer.Exit: the answer was no; with 0, since that is what was wanted.
+        typer.Abort: Ctrl-C, or the end of the input.
     """
     if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     if not typer.confirm(question, err=True):
         say("nothing was asked for")
-        raise typer.Exit(1)
+        raise typer.Exit
 
 
 @contextlib.contextmanager
