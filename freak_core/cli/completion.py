@@ -81,7 +81,7 @@ def complete_receipt(ctx: typer.Context, incomplete: str) -> Candidates:
 def _asked(ctx: typer.Context, question: Callable[[Client], Candidates]) -> Candidates:
     """Ask the run; nothing is completed where it does not answer."""
     try:
-        with connect(ctx.params.get("run")) as client:
+        with connect(ctx.params.get("run"), reading=True) as client:
             return question(client)
     except Refused:
         return []

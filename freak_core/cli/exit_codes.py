@@ -67,7 +67,7 @@ def exits(command: Callable[..., None]) -> Callable[..., None]:
         except ConfigurationError as wrong:
             say(f"freak: {wrong}", "red")
             raise typer.Exit(USAGE) from None
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):  # the latter at a question
             say("interrupted")
             raise typer.Exit(INTERRUPTED) from None
 

@@ -69,7 +69,7 @@ def event_line(event: Any) -> str:
         case "receipt":
             return receipt_line(Receipt.model_validate(event.data))
         case "metrics":
-            values = "  ".join(f"{name} {value:.4g}" for name, value in event.data["values"].items())
+            values = "  ".join(f"{name} {_measured(value)}" for name, value in event.data["values"].items())
             return f"{_clock(event.data.get('at'))}  step {event.data['step']}  {values}"
         case "progress":
             return f"step {event.data.get('step')}, epoch {event.data.get('epoch')}"
@@ -114,6 +114,13 @@ def receipt_line(receipt: Receipt) -> str:
     """Return a receipt as one line: when, what, by whom, why."""
     note = f"  # {receipt.note}" if receipt.note else ""
     return f"{_clock(receipt.requested_at)}  {receipt.line()}, by {receipt.by}{note}"
+
+
+def _measured(value: Any) -> str:
+    """Return a metric's value with four digits; what is not finite comes as null, since JSON has no NaN."""
+    if value is None:
+        return "nan"
+    return f"{value:.4g}" if type(value) in (int, float) else compact(value)
 
 
 def _clock(when: Any) -> str:

@@ -45,7 +45,7 @@ def ls(
 @exits
 def info(name: RunArgument = None, run: RunOption = None, as_json: JsonOption = False) -> None:
     """Tell how a run is doing, and what it offers."""
-    with connect(name or run) as client:
+    with connect(name or run, reading=True) as client:
         facts = client.run()
         sections, actions = sorted(client.schema().get("properties", {})), sorted(client.actions())
         url = client.url
@@ -73,12 +73,13 @@ def ask_all(runs: Sequence[Run]) -> list[dict[str, Any]]:
 def _ask(http: httpx.Client, run: Run) -> dict[str, Any]:
     if not run.near:
         return {"state": "alive"}
+    token = run.read_token or run.token
     try:
         if run.url.startswith("unix:"):
-            with Client(run.url, run.token, timeout=PATIENCE) as client:
+            with Client(run.url, token, timeout=PATIENCE) as client:
                 facts = client.run()
         else:
-            answer = http.get(f"{run.url}/run", headers={"Authorization": f"Bearer {run.token}"})
+            answer = http.get(f"{run.url}/run", headers={"Authorization": f"Bearer {token}"})
             facts = answer.raise_for_status().json()
     except (httpx.HTTPError, Refused, ValueError):
         return {"state": "no answer"}

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -15,20 +16,36 @@ from rich.text import Text
 from freak_core import paths
 from freak_core.errors import Refused
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_AFTER_ASCII = re.compile(r"[\x7f-\x9f]")
+
 
 def say(text: str, style: str = "") -> None:
     """Tell a person something, on stderr."""
-    _console(sys.stderr).print(Text(text, style), soft_wrap=True)
+    _print(_console(sys.stderr), text, style)
 
 
 def show(text: str, style: str = "") -> None:
-    """Print data, on stdout."""
-    _console(sys.stdout).print(Text(text, style), soft_wrap=True)
+    """Print data, on stdout; on a terminal, control characters are escaped: others wrote them."""
+    _print(_console(sys.stdout), text, style)
+
+
+def _print(console: Console, text: str, style: str) -> None:
+    if console.is_terminal:
+        console.print(Text(harmless(text), style), soft_wrap=True)
+    else:  # as it is: rich drops some characters
+        console.file.write(f"{text}\n")
+        console.file.flush()
+
+
+def harmless(text: str) -> str:
+    """Return a text for a terminal: escaped are the characters, but tab and newline, that steer it."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def show_json(value: Any, *, line: bool = False) -> None:
     """Print data as JSON, for people to read or as one line."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=None if line else 2) + "\n")
+    sys.stdout.write(_json(value, indent=None if line else 2) + "\n")
     sys.stdout.flush()
 
 
@@ -49,7 +66,13 @@ def show_facts(facts: dict[str, Any]) -> None:
 
 def compact(value: Any) -> str:
     """Return a value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False)
+    return _json(value)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON; escaped is what JSON takes as it is and a terminal as a command."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _AFTER_ASCII.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def complain(refused: Refused, *, as_json: bool) -> None:
@@ -70,13 +93,14 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask whether to go on, where somebody can answer; ``yes`` is the answer beforehand.
 
     Raises:
-        typer.Exit: the answer was no.
+        typer.Exit: the answer was no; with 0, since that is what was wanted.
+        typer.Abort: Ctrl-C, or the end of the input.
     """
     if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     if not typer.confirm(question, err=True):
         say("nothing was asked for")
-        raise typer.Exit(1)
+        raise typer.Exit
 
 
 @contextlib.contextmanager
@@ -86,12 +110,12 @@ def progress(text: str) -> Iterator[Callable[[str], None]]:
     if not console.is_terminal:
         yield lambda _: None
         return
-    spinner = Spinner("dots", Text(text))
+    spinner = Spinner("dots", Text(harmless(text)))
     on_screen = (
         sys.stdout.isatty()
     )  # else data would be drawn above the spinner instead of going where it shall
     with Live(spinner, console=console, transient=True, redirect_stdout=on_screen, redirect_stderr=on_screen):
-        yield lambda new: spinner.update(text=Text(new))
+        yield lambda new: spinner.update(text=Text(harmless(new)))
 
 
 def _console(file: Any) -> Console:

@@ -18,8 +18,10 @@ from freak_core.runs import Run, chosen, list_runs
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")
 
 
-def connect(wanted: str | None) -> Client:
+def connect(wanted: str | None, *, reading: bool = False) -> Client:
     """Return a client for a run by id, name, job id, the beginning of one, or URL; or for the only one.
+
+    With ``reading``, its token is the one that may only read, where the run's file has one.
 
     Raises:
         NoSuchRun: there is none, more than one, or it is on a machine that cannot be reached from here.
@@ -33,7 +35,7 @@ def connect(wanted: str | None) -> Client:
             f"  {tunnel_command(run)}\nthen, in another shell:\n"
             f'  export FREAK_RUN="$(freak open {shlex.quote(run.name)})"'
         )
-    return Client(run.url, run.token, timeout=10)
+    return Client(run.url, (reading and run.read_token) or run.token, timeout=10)
 
 
 def find(wanted: str | None) -> Run:

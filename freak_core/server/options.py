@@ -1,5 +1,6 @@
 """Options: what a request says besides its body, in its query and its headers."""
 
+import re
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,6 +11,9 @@ from freak_core.errors import Conflict, Malformed
 
 OPTIONS = ("wait", "dry_run", "note", "at_step", "at_epoch", "value")
 """Query parameters of a write; ``value`` is one of Freak 0.0.2's."""
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Characters that would steer the terminal of whoever reads them."""
 
 
 def _parameter(name: str, where: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
@@ -70,10 +74,10 @@ def flag(request: Request, name: str) -> bool:
 
 
 def note(request: Request) -> str | None:
-    """Return why the client asks, from ``Freak-Note`` (percent-encoded where not ASCII) or ``?note=``."""
+    """Return why the client asks, from ``Freak-Note`` (percent-encoded) or ``?note=``; on one line."""
     header = request.headers.get("freak-note")
     text = unquote(header.encode("latin-1")) if header is not None else request.query_params.get("note")
-    return text[:1000] if text else None
+    return _CONTROLS.sub(" ", text[:1000]) if text else None
 
 
 def key(request: Request) -> str | None:

@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from freak_core import Client, Freak
 from freak_core.cli.app import app
+from freak_core.runs import list_runs, publish
+from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.steered import Steered
 
@@ -70,6 +72,16 @@ def test_runs_and_waiting_requests_are_completed(program: Freak) -> None:
         waiting = client.set({"epochs": 20})
     assert list(completed("freak cancel ")) == [waiting.id]
     assert list(completed(f"freak get -r {program.id} mo")) == ["mode"]
+
+
+def test_looking_takes_no_more_than_the_token_that_may_read(served: Serve) -> None:
+    program = served()
+    (run,) = list_runs()
+    publish(run.model_copy(update={"token": "not the right one"}))
+    assert freak("ls", "--json").json[0]["state"] == "running"
+    assert freak("info", "--json").json["id"] == program.id
+    assert list(completed("freak get ep")) == ["epochs"]
+    freak("get", code=6)
 
 
 def test_twins_are_completed_by_id(served: Serve) -> None:

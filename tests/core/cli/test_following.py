@@ -9,6 +9,8 @@ import time
 from typing import Any
 
 from freak_core import Freak, Receipt
+from freak_core.cli.follow import event_line
+from freak_core.client_conversation import Event
 from freak_core.runs import list_runs
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
@@ -43,7 +45,7 @@ def test_a_program_that_does_not_answer_is_listed_as_such(served: Serve) -> None
 def test_watch_follows_a_run_to_its_end(served: Serve) -> None:
     program = served(name="brief")
     freak("set", "epochs=20")
-    program.publish(step=1, loss=0.5)
+    program.publish(step=1, loss=0.5, broken=float("nan"))
     command = [sys.executable, "-m", "freak_core.cli", "watch", "--since", "0"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with (
@@ -64,12 +66,19 @@ def test_watch_follows_a_run_to_its_end(served: Serve) -> None:
     assert {"receipt", "state", "metrics", "progress", "run"} <= {event["type"] for event in events}
     assert events[-1]["data"]["phase"] == "finished"
     assert "step 1  loss 0.5" in read
+    assert "broken nan" in read
     assert "/epochs 10 → 20" in read
     assert "ended: finished" in said
     journal = str(program.journal_path)
     assert "/epochs 10 → 20" in freak("log", "--journal", journal).out
     assert [each["status"] for each in freak("log", "--journal", journal, "--json").json] == ["applied"]
     freak("log", "--journal", "/nowhere", code=4)
+
+
+def test_metrics_are_shown_whatever_they_are() -> None:
+    values = {"none": None, "text": "so so", "many": [1, 2], "loss": 0.123456, "yes": True}
+    event = Event("1", "metrics", {"step": 3, "at": 0, "values": values})
+    assert event_line(event).endswith('step 3  none nan  text "so so"  many [1, 2]  loss 0.1235  yes true')
 
 
 def test_log_lists_the_newest_requests(state: Steered) -> None:
