@@ -122,6 +122,8 @@ def _writes_later(trainer: Trainer) -> bool:
 def _failure_of(act: Callable[[], None]) -> Refused | None:
     try:
         act()
+    except Failed as failed:
+        return failed
     except BaseException as error:
         sharded = type(error).__name__ == "CheckpointException"  # torch's, which is no Exception
         if not sharded and not isinstance(error, Exception):
