@@ -24,6 +24,7 @@ from freak_core.errors import (
     refusal,
 )
 from freak_core.freak import Freak
+from freak_core.journal import read_journal
 from freak_core.receipts import Applied, ChangedValue, Receipt, plain
 from freak_core.store import Store
 from freak_core.write import Entry, Write
@@ -61,6 +62,7 @@ __all__ = [
     "Write",
     "control",
     "plain",
+    "read_journal",
     "refusal",
 ]
 

@@ -64,7 +64,7 @@ class LiveMetrics(ControlCallback):
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and (step + 1) % every == 0 and step != self._rates_logged_at:
             self._rates_logged_at = step
-            self._log(self._chosen(trainer), self._rates(trainer), step)
+            self._log(self._chosen(trainer), self._readable_rates(trainer), step)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log what was asked for last, such as the stop."""
@@ -74,6 +74,13 @@ class LiveMetrics(ControlCallback):
 
     def _chosen(self, trainer: Trainer) -> list[Logger]:
         return trainer.loggers if self.loggers else [each for each in trainer.loggers if _is_ours(each)]
+
+    def _readable_rates(self, trainer: Trainer) -> dict[str, float]:
+        try:
+            return self._rates(trainer)
+        except Exception:
+            logger.exception("the learning rates cannot be read; training goes on")
+            return {}
 
     def _rates(self, trainer: Trainer) -> dict[str, float]:
         pairs = zip(rate_names(trainer), self._effective(trainer), strict=True)

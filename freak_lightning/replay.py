@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from freak_core import ConfigurationError, Entry, Store, Write
+from freak_core import ConfigurationError, Entry, Store, Write, read_journal
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.namespace import Trainer, rank_zero_warn, version_of
 from freak_lightning.point import Point
@@ -131,8 +131,8 @@ def read_last_run(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         ConfigurationError: it cannot be read, is none, or has a request that cannot be repeated.
     """
     try:
-        lines = [json.loads(line) for line in Path(path).read_bytes().splitlines() if line.endswith(b"}")]
-    except (OSError, ValueError) as error:
+        lines = list(read_journal(Path(path)))
+    except OSError as error:
         raise ConfigurationError(f"the journal {path} cannot be read: {error}") from error
     starts = [number for number, line in enumerate(lines) if "freak_journal" in line]
     if not starts:

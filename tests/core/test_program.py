@@ -47,6 +47,7 @@ PUBLIC = [
     "Write",
     "control",
     "plain",
+    "read_journal",
     "refusal",
 ]
 

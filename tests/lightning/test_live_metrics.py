@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -264,3 +265,18 @@ def test_total_steps_are_right_from_the_first_step_on(
     trainer = fit([note, LROverride()], model=model, **settings)
     assert set(note.seen) == totals
     assert note.seen[-1] == trainer.global_step
+
+
+def test_a_rate_that_is_no_number_does_not_end_training(caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be told is logged; the step goes on."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    optimizer.param_groups[0]["lr"] = "strange"
+    loop = SimpleNamespace(epoch_loop=SimpleNamespace(_batches_that_stepped=0))
+    trainer: Any = SimpleNamespace(
+        fit_loop=loop, log_every_n_steps=1, loggers=[], optimizers=[optimizer], lr_scheduler_configs=[]
+    )
+    store = SimpleNamespace(receipts=SimpleNamespace(written=0))
+    live: Any = LiveMetrics()
+    live.session = SimpleNamespace(freak=object(), store=store, controls=[])
+    live.on_train_batch_start(trainer, None, None, 0)
+    assert "the learning rates cannot be read" in caplog.text

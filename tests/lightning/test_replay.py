@@ -12,6 +12,7 @@ from torch import Tensor
 
 from freak_core import ConfigurationError, Freak, RunOver, Write
 from freak_lightning import ControlCallback, GracefulStop, LROverride, Replay, Tunable, action, remote_control
+from freak_lightning.replay import read_last_run
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
 
@@ -153,3 +154,10 @@ def test_with_manual_optimization_a_request_is_repeated_at_its_batch(batch: int,
 
     first = run(asked=(0, batch, patch({"weight": {"value": 3.0}})))
     assert same(weights(first), weights(run(Replay(journal))))
+
+
+def test_a_line_torn_at_a_brace_is_left_out(tmp_path: Path) -> None:
+    """A run killed in the middle of a write can be repeated."""
+    journal = tmp_path / "journal.jsonl"
+    journal.write_text('{"freak_journal":1}\n{"seq":1,"asked":{"lr":{"hold":1}\n')
+    assert read_last_run(journal) == [{"freak_journal": 1}]
