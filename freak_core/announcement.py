@@ -1,5 +1,6 @@
 """The announcement: where a run is, and how to get there from another machine."""
 
+import contextlib
 import shlex
 import sys
 from urllib.parse import urlsplit
@@ -9,12 +10,16 @@ from freak_core.runs import Run
 
 
 def announce(run: Run) -> None:
-    """Say where the run is; with the token only where a person reads along, never in a log file."""
-    if sys.stderr.isatty():
-        said = f"{run.link}\n  from another machine, first: {tunnel_command(run)}"
-    else:
-        said = f"{run.url} on {run.host}; for the link: freak open {shlex.quote(run.name)}"
-    print(f"Freak controls {run.name!r}: {said}", file=sys.stderr, flush=True)  # noqa: T201
+    """Say where the run is; with the token only where a person reads along, never in a log file.
+
+    Never raises: stderr may be None, closed, on a full disk, or anything that a library put in its place.
+    """
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        if sys.stderr.isatty():
+            said = f"{run.link}\n  from another machine, first: {tunnel_command(run)}"
+        else:
+            said = f"{run.url} on {run.host}; for the link: freak open {shlex.quote(run.name)}"
+        print(f"Freak controls {run.name!r}: {said}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def tunnel_command(run: Run, port: int | None = None) -> str:

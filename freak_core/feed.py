@@ -124,6 +124,8 @@ class Feed:
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything told so far is passed on; return whether it was, in time."""
+        if not self._thread.is_alive():
+            return False
         done = threading.Event()
         self._put({"type": "flush", "done": done})
         return done.wait(timeout)

@@ -136,12 +136,13 @@ class Freak:
             self._mirror = self._serving.mount(self._mirror)
             if serve if serve is not None else self.app is None:
                 self.serve()
+            made_folder()
+            journal.open({"run": self.id, "name": self.name, "started_at": now()})
+            self._feed.start()
         except BaseException:
+            self._serving.stop()
             self._store = self._feed = self._serving = None
             raise
-        made_folder()
-        journal.open({"run": self.id, "name": self.name, "started_at": now()})
-        self._feed.start()
         forget_in_children(self)
         atexit.register(self.stop)
         return self

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,6 +72,7 @@ class RunFile:
         self.run = run
         self.path = home() / "runs" / f"{run.id}.json"
         self._removed = False
+        self._lock = threading.Lock()  # a beat must not bring back what is being removed
         self._write()
 
     def _write(self) -> None:
@@ -82,18 +84,19 @@ class RunFile:
         """Show that the run is alive, if it is time; a file that somebody took for a dead run's is back."""
         if self._removed or time.monotonic() < self._beat_due:
             return
-        self._beat_due = time.monotonic() + BEAT
-        try:
-            os.utime(self.path)
-        except FileNotFoundError:
-            self._write()
-        except OSError:  # not now
-            pass
+        with self._lock, contextlib.suppress(OSError):
+            if self._removed:
+                return
+            self._beat_due = time.monotonic() + BEAT
+            try:
+                os.utime(self.path)
+            except FileNotFoundError:
+                self._write()
 
     def remove(self) -> None:
         """Remove the file: the run is over."""
         self._removed = True
-        with contextlib.suppress(OSError):
+        with self._lock, contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 
 
@@ -137,10 +140,14 @@ def publish(run: Run) -> Path:
     """Write the run's file, atomically and for this user's eyes only; return its path."""
     folder = made_folder()
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
-    with os.fdopen(descriptor, "w") as file:
-        file.write(run.model_dump_json())
     path = folder / f"{run.id}.json"
-    Path(temporary).replace(path)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(run.model_dump_json())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
     return path
 
 

@@ -76,34 +76,43 @@ class Serving:
             if self._app is not None:
                 from freak_core.server.http import HttpServer
 
-                self._http = HttpServer(self._app, listener, log_level, users_own=True)
-                self._http.start()
+                http = HttpServer(self._app, listener, log_level, users_own=True)
+                http.start()
+                self._http = http
             else:
                 self._link = Link(listener, self._feed, self._responder.hello, self._responder.answer)
                 self._link.start()
+            self._run_file = RunFile(run)
+            self._feed.on_idle.append(self._run_file.beat)
+            announce(run)
         except BaseException:
-            self._link = self._http = None
+            self._end_server()
             listener.close()
             raise
-        self._run_file = RunFile(run)
-        self._feed.on_idle.append(self._run_file.beat)
-        announce(run)
 
     def stop(self) -> None:
         """Pass on what is left to tell, end what was started, free the port; within 2.5 seconds."""
         self._feed.flush(0.8)
         if self._link is not None:
             self._link.stop(0.8)  # before the feed: while a hung server blocks it, nothing is journalled
+            self._link = None
         self._feed.close(0.5)
         if self._mirror is not None:
             self._mirror.end()
-        if self._http is not None:
-            self._http.stop(1.0)
-        if self._run_file is not None:
-            self._run_file.remove()
-        if self._socket_file is not None:
+        self._end_server()
+
+    def _end_server(self) -> None:
+        link, http, run_file, socket_file = self._link, self._http, self._run_file, self._socket_file
+        self._link = self._http = self._run_file = self._socket_file = None
+        if link is not None:
+            link.stop(0.8)
+        if http is not None:
+            http.stop(1.0)
+        if run_file is not None:
+            run_file.remove()
+        if socket_file is not None:
             with contextlib.suppress(OSError):
-                self._socket_file.unlink(missing_ok=True)
+                socket_file.unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Let go of the server in a forked child, where it is not ours."""

@@ -9,12 +9,12 @@ from typing import Any
 from freak_core import merge
 from freak_core.actions import Action
 from freak_core.annotation import MASK
-from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver
+from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver, TooManyRequests
 from freak_core.paths import to_pointer
 from freak_core.receipts import Applied, ChangedValue, Receipt, ReceiptHistory, plain
 from freak_core.state import State
 from freak_core.strict_json import JSON, dumps
-from freak_core.write import Apply, Entry, KeysSeen, Write
+from freak_core.write import MOST_PENDING, Apply, Entry, KeysSeen, Write
 
 logger = logging.getLogger("freak")
 
@@ -49,11 +49,15 @@ class Store(State):
 
         Raises:
             Refused: the write changes nothing; a receipt says so (``error.receipt``).
+            TooManyRequests: as many wait as may; there is no receipt.
         """
         with self.lock:
             repeated = self._keys.receipt_id(write)
             if repeated is not None:
                 return self._known(repeated)
+            if len(self._pending) >= MOST_PENDING:  # no receipt: a repetition with its key may pass
+                then = "cancel some or let the program come to a safe point"
+                raise TooManyRequests(f"{MOST_PENDING} requests wait already; {then}", retry_after=1.0)
             self.refresh()
             receipt = write.receipt(self.revision)
             try:

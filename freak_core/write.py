@@ -14,6 +14,9 @@ from freak_core.strict_json import JSON
 Apply = Literal["now", "sync"]
 """When writes are applied: as they arrive, or when the program takes them."""
 
+MOST_PENDING = 200
+"""Requests that may wait at once: each new one is validated on top of all of them."""
+
 
 def checked_apply(apply: str) -> Apply:
     """Return when to apply requests.

@@ -117,15 +117,18 @@ class Mirror:
 
     def snapshot(self) -> tuple[int, dict[str, Any]]:
         """Return the number of the newest event, and the state after it."""
-        run = self.run_info()
         with self._lock:
+            run = self._run_info()
             return self._position(), {"revision": self.revision, "value": self.value, "run": run}
 
     def run_info(self) -> dict[str, Any]:
         """Return what is known of the run, with its pace and how many requests wait."""
         with self._lock:
-            pending = self.receipts.pending
-            return {**self.run, "revision": self.revision, "pending": pending, **self._pace.facts(self.run)}
+            return self._run_info()
+
+    def _run_info(self) -> dict[str, Any]:
+        pending = self.receipts.pending
+        return {**self.run, "revision": self.revision, "pending": pending, **self._pace.facts(self.run)}
 
     async def arrived(
         self, step: int | None, epoch: int | None, phase: str | None, within: float

@@ -1,6 +1,7 @@
 """What a program says at its start, and how one gets to it from another machine."""
 
 import getpass
+import io
 import os
 import pty
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from freak_core.announcement import link_through_tunnel, tunnel_command
+from freak_core.announcement import announce, link_through_tunnel, tunnel_command
 from freak_core.runs import Run
 
 ME = getpass.getuser()
@@ -94,3 +95,22 @@ def test_the_token_is_said_to_a_terminal_only(tmp_path: Path) -> None:
     port = link.partition("/#")[0].rpartition(":")[2]
     assert first == f"Freak controls 'vit large': {link}"
     assert second.endswith(f"ssh -N -L {port}:127.0.0.1:{port} {ME}@{os.uname().nodename}")
+
+
+class Broken(io.StringIO):
+    """A stderr that nothing can be written to, as on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stderr", [None, closed(), Broken(), object()])
+def test_nothing_is_said_where_nothing_can_be(stderr: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", stderr)
+    announce(run())

@@ -274,6 +274,43 @@ def test_a_taken_port_is_known_at_once(served: Serve, home: Path) -> None:
     assert freak.port == port
 
 
+@pytest.mark.parametrize("what", ["serving.announce", "serving.RunFile", "feed.Feed.start"])
+def test_a_start_that_fails_leaves_nothing_behind(
+    what: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    def fail(*_: object) -> None:
+        started.append(freak.server_pid or 0)
+        raise RuntimeError("not today")
+
+    freak = Freak(port=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"freak_core.{what}", fail)
+        with pytest.raises(RuntimeError, match="not today"):
+            freak.control(Steered())
+    assert not Path(f"/proc/{started[0]}").exists()
+    assert not list(home.glob("runs/*.json"))
+    assert not freak.running
+    with freak.control(Steered()):
+        assert freak.running
+
+
+def test_a_later_start_that_fails_can_be_tried_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("not today")
+
+    with Freak(port=0).control(Steered(), serve=False) as freak:
+        with monkeypatch.context() as patch:
+            patch.setattr("freak_core.serving.announce", fail)
+            with pytest.raises(RuntimeError, match="not today"):
+                freak.serve()
+        assert (freak.running, freak.server_pid) == (False, None)
+        assert not list(home.glob("runs/*.json"))
+        freak.serve()
+        assert freak.running
+
+
 def test_ctrl_c_ends_the_program_and_its_server(home: Path) -> None:
     code = (
         "import time, freak_core, pydantic\n"

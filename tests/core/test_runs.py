@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -225,3 +226,30 @@ def test_a_file_of_an_older_version_is_read(home: Path) -> None:
     path = home / "runs" / "a.json"
     path.write_text(Run(**known, started_at="2026-01-01T00:00:00Z").model_dump_json(exclude_unset=True))  # type: ignore[arg-type]
     assert [run.id for run in list_runs()] == ["a"]
+
+
+def test_a_run_file_that_cannot_be_written_leaves_no_scrap(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    RunFile(new_run("a", "a", "http://127.0.0.1:4444", "t" * 16, None))
+    assert list((home / "runs").iterdir()) == []
+
+
+def test_a_heartbeat_does_not_bring_back_a_removed_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = RunFile(new_run("a", "a", "http://127.0.0.1:4444", "t" * 16, None))
+    removing = threading.Thread(target=file.remove)
+
+    def gone(_: Path) -> None:
+        removing.start()
+        removing.join(0.2)  # ends only where nothing keeps it waiting
+        raise FileNotFoundError
+
+    file._beat_due = 0.0
+    monkeypatch.setattr("freak_core.runs.os.utime", gone)
+    file.beat()
+    removing.join(10)
+    assert not file.path.exists()

@@ -3,7 +3,9 @@
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from freak_core import Client, Freak, Malformed, NotFound, Rejected, Store, Write
+from freak_core import Client, Freak, Malformed, NotFound, Rejected, Store, TooManyRequests, Write
+from freak_core.write import MOST_PENDING
+from tests.core.steered import Steered
 
 
 class Settings(BaseModel):
@@ -83,3 +85,13 @@ def test_a_secret_is_in_no_receipt_even_where_it_changes_nothing(key: str) -> No
     assert receipt.status == "applied"
     assert f'"{key}"' not in receipt.model_dump_json()
     assert receipt.asked == "**********"  # not null, which a request may well have asked for
+
+
+def test_no_more_requests_wait_than_may_and_a_refused_one_can_be_repeated() -> None:
+    store = Store(Steered(), "sync")
+    waiting = [store.submit(Write("patch", body={"epochs": 5})) for _ in range(MOST_PENDING)]
+    late = Write("patch", body={"epochs": 7}, key="late")
+    with pytest.raises(TooManyRequests, match="200 requests wait already"):
+        store.submit(late)
+    store.cancel(waiting[0].id)
+    assert store.submit(late).status == "accepted"
