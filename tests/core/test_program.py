@@ -1,7 +1,6 @@
 """What the program sees and says: the Python surface."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import httpx
 import pytest
 
 import freak_core
-from freak_core import ConfigurationError, Freak, PortTaken, Receipt
+from freak_core import ConfigurationError, Freak, Receipt
 from freak_core.journal import read_journal
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
@@ -253,79 +252,3 @@ def test_asking_before_anything_is_controlled_is_a_clear_error() -> None:
     for ask in (freak.snapshot, freak.locked, lambda: freak.store):
         with pytest.raises(ConfigurationError, match="control"):
             ask()
-
-
-def test_the_default_port_is_4444_or_the_next_free_one(served: Serve, connect: Connect) -> None:
-    one, two = served(port=None), served(port=None)
-    assert one.port is not None
-    assert two.port is not None
-    assert 4444 <= one.port < two.port
-    assert connect(two).get("run").json()["id"] == two.id
-
-
-def test_a_taken_port_is_known_at_once(served: Serve, home: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
-        freak = Freak(port=port)
-        with pytest.raises(PortTaken, match=str(port)):
-            freak.control(Steered())
-    assert not home.exists()
-    served(freak=freak)
-    assert freak.port == port
-
-
-@pytest.mark.parametrize("what", ["serving.announce", "serving.RunFile", "feed.Feed.start"])
-def test_a_start_that_fails_leaves_nothing_behind(
-    what: str, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[int] = []
-
-    def fail(*_: object) -> None:
-        started.append(freak.server_pid or 0)
-        raise RuntimeError("not today")
-
-    freak = Freak(port=0)
-    with monkeypatch.context() as patch:
-        patch.setattr(f"freak_core.{what}", fail)
-        with pytest.raises(RuntimeError, match="not today"):
-            freak.control(Steered())
-    assert not Path(f"/proc/{started[0]}").exists()
-    assert not list(home.glob("runs/*.json"))
-    assert not freak.running
-    with freak.control(Steered()):
-        assert freak.running
-
-
-def test_a_later_start_that_fails_can_be_tried_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: object) -> None:
-        raise RuntimeError("not today")
-
-    with Freak(port=0).control(Steered(), serve=False) as freak:
-        with monkeypatch.context() as patch:
-            patch.setattr("freak_core.serving.announce", fail)
-            with pytest.raises(RuntimeError, match="not today"):
-                freak.serve()
-        assert (freak.running, freak.server_pid) == (False, None)
-        assert not list(home.glob("runs/*.json"))
-        freak.serve()
-        assert freak.running
-
-
-def test_ctrl_c_ends_the_program_and_its_server(home: Path) -> None:
-    code = (
-        "import time, freak_core, pydantic\n"
-        "class S(pydantic.BaseModel): x: int = 1\n"
-        "freak = freak_core.control(S(), port=0)\n"
-        "print(freak.server_pid, flush=True)\n"
-        "time.sleep(100)"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as program:
-        assert program.stdout is not None
-        server = int(program.stdout.readline())
-        program.send_signal(signal.SIGINT)
-        assert program.wait(30) != 0
-    with pytest.raises(ProcessLookupError):
-        os.kill(server, 0)
-    assert list((home / "runs").glob("*.json")) == []
