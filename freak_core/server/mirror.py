@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from freak_core.errors import Unreachable, refusal
@@ -131,7 +131,7 @@ class Mirror:
         self, step: int | None, epoch: int | None, phase: str | None, within: float
     ) -> dict[str, Any]:
         """Return the facts of the run once it has come that far or has ended, or after ``within`` seconds."""
-        async with self.news() as news:
+        with self.news() as news:
             await self._until(news, lambda: arrived(self.run, step, epoch, phase), within)
         return self.run_info()
 
@@ -176,8 +176,8 @@ class Mirror:
     def _position(self) -> int:
         return self.events[-1]["seq"] if self.events else self.floor
 
-    @contextlib.asynccontextmanager
-    async def news(self) -> AsyncIterator[asyncio.Event]:
+    @contextlib.contextmanager
+    def news(self) -> Iterator[asyncio.Event]:
         """Give an event that is set whenever something arrived."""
         waiter = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
@@ -196,7 +196,7 @@ class Mirror:
             Unreachable: it is gone or does not answer; whether it carries the request out is unknown.
         """
         request_id = secrets.token_hex(8)
-        async with self.news() as news:
+        with self.news() as news:
             with self._lock:
                 if self.ended:
                     raise Unreachable("the program is gone")
@@ -226,7 +226,7 @@ class Mirror:
         def latest() -> dict[str, Any]:
             return self.receipts.find(receipt["id"]) or receipt
 
-        async with self.news() as news:
+        with self.news() as news:
             await self._until(news, lambda: latest()["status"] != PENDING, within)
         return latest()
 
