@@ -82,6 +82,7 @@ class Mirror:
         for event in self.events:
             if event["event"] == "metrics":
                 self.series.note(event["data"]["step"], event["data"]["at"], event["data"]["values"])
+        self._pace.enter(self.run.get("phase"))
         if "step" in self.run:
             self._pace.note(self.run["step"])
 
@@ -94,10 +95,12 @@ class Mirror:
                 self.receipts.note(data)
             case "run":
                 self.run = {**self.run, **data}
+                self._pace.enter(data.get("phase"))
             case "metrics":
                 self.series.note(data["step"], data["at"], data["values"])
             case "progress":
                 self.run = {**self.run, **{k: v for k, v in data.items() if v is not None}}
+                self._pace.enter(data.get("phase"))
                 self._pace.note(data.get("step"))
         if len(self.events) == self.events.maxlen:
             self.floor = self.events[0]["seq"]
