@@ -36,14 +36,19 @@ class Pause(ControlCallback):
     section = "pause"
 
     _since: float | None = None
+    _why: str | None = None
     _lingering = False
     _stop_known = False
 
     def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any] | None:
-        """Take note; return how long the pause took that ends here."""
+        """Take note; return how long the pause took that ends here, and its reason, which ends too."""
         if self.state.paused:
+            self._why = self.state.reason
             return {"pauses": "after this step"} if self._since is None else None
-        return {"paused_seconds": self._seconds()} if self._since is not None else None
+        if self._since is None:
+            return None
+        self.state.reason = None  # it was that of this pause
+        return {"paused_seconds": self._seconds(), "reason": self._why}
 
     def waits(self) -> bool:
         """Whether a pause was asked for."""
@@ -69,15 +74,15 @@ class Pause(ControlCallback):
     def _begin(self) -> None:
         if self._since is not None:
             return
-        self._since = time.monotonic()
+        self._since, self._why = time.monotonic(), self.state.reason
         self._stop_known = self._stop_asked()
         if self.session is not None and self.session.freak is not None:
             since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
             self.session.freak.phase("paused", paused_since=since, pause_reason=self.state.reason)
 
     def _end(self, point: Point, ended_by: str) -> None:
-        told = {"ended_by": ended_by, "paused_seconds": self._seconds(), "reason": self.state.reason}
-        self.state.paused = False
+        told = {"ended_by": ended_by, "paused_seconds": self._seconds(), "reason": self._why}
+        self.state.paused, self.state.reason = False, None
         self._since = None
         if self.session is not None:
             self.session.record("pause", point, told)
@@ -120,6 +125,6 @@ class Pause(ControlCallback):
         self._reset()
 
     def _reset(self) -> None:
-        self._since = None
+        self._since = self._why = None
         self._lingering = self._stop_known = False
         self.__dict__.pop("_state", None)

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
-from fastapi.sse import ServerSentEvent
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+from starlette.types import Send
 
 from freak_core.errors import Malformed
 from freak_core.server.mirror import Mirror
@@ -13,6 +15,28 @@ from freak_core.strict_json import dumps
 from freak_core.wire import EVENT_TYPES
 
 Names = frozenset[str]
+
+PING_EVERY = 15.0
+"""Seconds without news after which a comment keeps the connection open."""
+
+
+class EventStream(StreamingResponse):
+    """Sends events until they end or the client goes away, which is no error.
+
+    FastAPI's own way, an endpoint that yields, puts two tasks between events and client; when a client
+    leaves before the last event is sent, one of them fails, and the log is full of it.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+        super().__init__(events, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+        self._events = events
+
+    async def stream_response(self, send: Send) -> None:
+        """Send them, and let go of them at once."""
+        async with contextlib.aclosing(self._events):
+            await super().stream_response(send)
 
 
 def wanted_types(types: str | None = None) -> Names:
@@ -28,15 +52,15 @@ def wanted_types(types: str | None = None) -> Names:
     return wanted
 
 
-async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncIterator[ServerSentEvent]:
+async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncGenerator[bytes]:
     """Yield events from where the client left off; a client that missed too much gets one ``reset``."""
     seq = _resume_at(mirror, last_id)
     if seq is None:
         seq, reset = _reset(mirror)
         yield reset
     else:  # from here on a client that loses the connection knows where it was
-        yield ServerSentEvent(comment="connected", id=f"{mirror.boot}-{seq}")
-    async with mirror.news() as news:
+        yield format_sse_event(comment="connected", id=f"{mirror.boot}-{seq}")
+    with mirror.news() as news:
         while True:
             ended = mirror.ended
             missed = mirror.events_since(seq)
@@ -47,11 +71,14 @@ async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncIter
                 seq = event["seq"]
                 if event["event"] in types:
                     yield _sse(mirror.boot, seq, event["event"], event["data"])
+                    await asyncio.sleep(0)  # a long replay lets others go first, and hears of a break
             if ended:
                 return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(30):
+            try:
+                async with asyncio.timeout(PING_EVERY):
                     await news.wait()
+            except TimeoutError:
+                yield format_sse_event(comment="ping")
             news.clear()
 
 
@@ -65,10 +92,10 @@ def _resume_at(mirror: Mirror, last_id: str | None) -> int | None:
     return int(seq) if mirror.floor <= int(seq) <= mirror.position() else None
 
 
-def _reset(mirror: Mirror) -> tuple[int, ServerSentEvent]:
+def _reset(mirror: Mirror) -> tuple[int, bytes]:
     seq, snapshot = mirror.snapshot()
     return seq, _sse(mirror.boot, seq, "reset", snapshot)
 
 
-def _sse(boot: str, seq: int, kind: str, data: Any) -> ServerSentEvent:
-    return ServerSentEvent(raw_data=dumps(data), event=kind, id=f"{boot}-{seq}")
+def _sse(boot: str, seq: int, kind: str, data: Any) -> bytes:
+    return format_sse_event(data_str=dumps(data), event=kind, id=f"{boot}-{seq}")

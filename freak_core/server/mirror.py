@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from freak_core.errors import Unreachable, refusal
@@ -82,6 +82,7 @@ class Mirror:
         for event in self.events:
             if event["event"] == "metrics":
                 self.series.note(event["data"]["step"], event["data"]["at"], event["data"]["values"])
+        self._pace.enter(self.run.get("phase"))
         if "step" in self.run:
             self._pace.note(self.run["step"])
 
@@ -94,10 +95,12 @@ class Mirror:
                 self.receipts.note(data)
             case "run":
                 self.run = {**self.run, **data}
+                self._pace.enter(data.get("phase"))
             case "metrics":
                 self.series.note(data["step"], data["at"], data["values"])
             case "progress":
                 self.run = {**self.run, **{k: v for k, v in data.items() if v is not None}}
+                self._pace.enter(data.get("phase"))
                 self._pace.note(data.get("step"))
         if len(self.events) == self.events.maxlen:
             self.floor = self.events[0]["seq"]
@@ -134,7 +137,7 @@ class Mirror:
         self, step: int | None, epoch: int | None, phase: str | None, within: float
     ) -> dict[str, Any]:
         """Return the facts of the run once it has come that far or has ended, or after ``within`` seconds."""
-        async with self.news() as news:
+        with self.news() as news:
             await self._until(news, lambda: arrived(self.run, step, epoch, phase), within)
         return self.run_info()
 
@@ -179,8 +182,8 @@ class Mirror:
     def _position(self) -> int:
         return self.events[-1]["seq"] if self.events else self.floor
 
-    @contextlib.asynccontextmanager
-    async def news(self) -> AsyncIterator[asyncio.Event]:
+    @contextlib.contextmanager
+    def news(self) -> Iterator[asyncio.Event]:
         """Give an event that is set whenever something arrived."""
         waiter = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
@@ -199,7 +202,7 @@ class Mirror:
             Unreachable: it is gone or does not answer; whether it carries the request out is unknown.
         """
         request_id = secrets.token_hex(8)
-        async with self.news() as news:
+        with self.news() as news:
             with self._lock:
                 if self.ended:
                     raise Unreachable("the program is gone")
@@ -229,7 +232,7 @@ class Mirror:
         def latest() -> dict[str, Any]:
             return self.receipts.find(receipt["id"]) or receipt
 
-        async with self.news() as news:
+        with self.news() as news:
             await self._until(news, lambda: latest()["status"] != PENDING, within)
         return latest()
 

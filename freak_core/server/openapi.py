@@ -38,10 +38,6 @@ def describe(
             operation["tags"] = ["every program"]
             operation["responses"].pop("422", None)  # FastAPI's own, which is never answered here
             operation["responses"] |= {"default": {"$ref": _PROBLEM}} if method == "get" else _WRITTEN
-    # FastAPI describes a stream in the manner of OpenAPI 3.2.
-    found["paths"]["/events"]["get"]["responses"]["200"]["content"] = {
-        "text/event-stream": {"schema": {"type": "string"}}
-    }
     schemas = _shared("", Receipt.model_json_schema()) | {"Problem": _PROBLEM_SCHEMA}
     schemas |= _shared(_STATE, schema)
     found["paths"] |= dict(_fields(schema))

@@ -2,16 +2,15 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from freak_core import paths
 from freak_core.errors import Malformed, RunOver, refusal
-from freak_core.server.events import Names, stream, wanted_types
+from freak_core.server.events import EventStream, Names, stream, wanted_types
 from freak_core.server.limits import WriteLimit, json_body, wait_seconds
 from freak_core.server.mirror import Mirror
 from freak_core.server.openapi import describe
@@ -61,9 +60,10 @@ class Routes:
         self._read("/openapi.json", self.get_openapi, "description of all routes", listed=False)
         self.router.add_api_route(
             "/events",
-            self._events(),
+            self.get_events,
             methods=["GET"],
-            response_class=EventSourceResponse,
+            status_code=200,
+            response_class=EventStream,
             name="event stream",
         )
 
@@ -162,17 +162,13 @@ class Routes:
 
         return await asyncio.to_thread(read)  # many points take a while
 
-    def _events(self) -> Any:
-        mirror = self.mirror
-
-        async def event_stream(
-            types: Annotated[Names, Depends(wanted_types)],
-            last_event_id: Annotated[str | None, Header()] = None,
-        ) -> AsyncIterator[ServerSentEvent]:
-            async for event in stream(mirror, last_event_id, types):
-                yield event
-
-        return event_stream
+    async def get_events(
+        self,
+        types: Annotated[Names, Depends(wanted_types)],
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> EventStream:
+        """Stream what happens, from ``Last-Event-ID`` on."""
+        return EventStream(stream(self.mirror, last_event_id, types))
 
     # -- writing ---------------------------------------------------------------------------------
 

@@ -178,13 +178,11 @@ def test_a_reader_who_reads_nothing_holds_nobody_up(freak: Freak, http: httpx.Cl
 def test_an_idle_stream_is_kept_alive_by_comments(
     monkeypatch: pytest.MonkeyPatch, home: object, closing: ExitStack
 ) -> None:
-    from fastapi import FastAPI, sse
-    from fastapi import routing as fastapi_routing
+    from fastapi import FastAPI
 
     from tests.core.steered import Steered
 
-    for module in (sse, fastapi_routing):
-        monkeypatch.setattr(module, "_PING_INTERVAL", 0.05, raising=False)
+    monkeypatch.setattr("freak_core.server.events.PING_EVERY", 0.05)
     freak = closing.enter_context(Freak(FastAPI(), port=0).control(Steered(), serve=True))
     http = closing.enter_context(connection(freak))
     with http.stream("GET", "events") as answer:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from freak_core import Freak
 from freak_core.server.ledger import Ledger
+from freak_core.server.mirror import Mirror
 from freak_core.server.pace import Pace
 from freak_core.server.prometheus import exposition
 from tests.core.conftest import Connect, Serve
@@ -95,7 +96,7 @@ def test_run_says_what_waits_and_how_long_it_will_take(served: Serve, connect: C
     http.get("run?wait=30&step=10")
     freak.publish(step=20)
     run = http.get("run?wait=30&step=20").json()
-    assert run["eta_s"] == pytest.approx(980 / run["steps_per_second"])
+    assert (run["steps_per_second"], run["eta_s"]) == (None, None), "too early to say"
     assert run["epochs"] == 3
 
 
@@ -138,6 +139,80 @@ def test_the_time_to_the_end_follows_the_pace(clock: Clock) -> None:
     assert eta(total_steps="many", step=20) is None
     assert eta(step=20, eta_s=3) == 3
     assert eta(total_steps=100, step=20, phase="finished") is None
+
+
+def go(pace: Pace, clock: Clock, steps: range, per_second: float) -> list[float | None]:
+    """Tell a step at a time; return what was said of the pace after each."""
+    said = []
+    for step in steps:
+        clock.now += 1 / per_second
+        pace.note(step)
+        said.append(pace.facts({})["steps_per_second"])
+    return said
+
+
+def test_nothing_is_said_of_the_pace_until_it_is_known(clock: Clock) -> None:
+    """What was done before anyone counted is not part of it."""
+    pace = Pace()
+    pace.note(0)
+    clock.now += 0.01
+    pace.note(300)
+    said = go(pace, clock, range(301, 331), 10)
+    assert said[:9] == [None] * 9
+    assert said[10:] == pytest.approx([10.0] * 20)
+
+
+def test_a_pause_leaves_pace_and_eta_as_they_were(clock: Clock) -> None:
+    pace = Pace()
+    run = {"step": 60, "total_steps": 160}
+    go(pace, clock, range(61), 20)
+    before = pace.facts(run)
+    assert (before["steps_per_second"], before["eta_s"]) == (pytest.approx(20), pytest.approx(5))
+    pace.enter("paused")
+    for _ in range(25):
+        clock.now += 1
+        pace.note(60)
+        during = pace.facts(run)
+        assert (during["steps_per_second"], during["eta_s"]) == (
+            before["steps_per_second"],
+            before["eta_s"],
+        )
+        assert during["seconds_since_progress"] == 0
+    pace.enter("training")
+    assert go(pace, clock, range(61, 100), 20) == pytest.approx([20.0] * 39)
+
+
+def test_the_pace_is_that_of_the_last_minute_or_of_the_last_steps(clock: Clock) -> None:
+    pace = Pace()
+    go(pace, clock, range(200), 1)
+    assert go(pace, clock, range(200, 500), 4)[-1] == pytest.approx(4)
+    assert go(pace, clock, range(500, 510), 1 / 300)[-1] == pytest.approx(1 / 300)
+    pace.note(3)
+    assert pace.facts({})["steps_per_second"] is None, "it began anew"
+
+
+def test_the_mirror_tells_the_pace_of_phases(clock: Clock) -> None:
+    mirror = Mirror(lambda _: None)
+    mirror.receive({
+        "type": "hello", "boot": "b", "prefix": "", "schema": {}, "actions": {}, "run": {"phase": "starting"},
+        "receipts": [], "revision": 0, "value": {}, "events": [], "floor": 0, "history": [],
+    })  # fmt: skip
+
+    def tell(kind: str, **data: Any) -> None:
+        mirror.receive({"type": "event", "seq": mirror.position() + 1, "event": kind, "data": data})
+
+    def said(first: int) -> float:
+        for step in range(first, first + 40):
+            clock.now += 0.1
+            tell("progress", step=step)
+        return float(mirror.run_info()["steps_per_second"])
+
+    assert said(0) == pytest.approx(10)
+    for kind in ("run", "progress"):
+        tell(kind, phase="paused")
+        clock.now += 100
+        tell(kind, phase="training")
+    assert said(40) == pytest.approx(10)
 
 
 def test_a_run_stalls_but_not_once_it_has_ended(clock: Clock) -> None:

@@ -71,6 +71,37 @@ def test_a_client_that_leaves_before_the_answer_is_served_all_the_same(start: St
     assert "freak" not in program.complaints
 
 
+REPLAYING = """
+freak = begin()
+for number in range(1500):
+    freak.phase("training", at=number, padding="x" * 500)
+say(id=freak.id)
+hear()
+"""
+
+
+def test_clients_that_leave_in_the_middle_of_the_replay_are_no_news(start: Start) -> None:
+    """``freak watch --since 0 | head``: they read a little of the old events and hang up."""
+    program = start(REPLAYING)
+    boot = program.hear()["id"]
+    http = program.ready()
+    eventually(lambda: http.get("run").json().get("at") == 1499, what="the last event")
+    begin = raw(program, b"", method="GET").replace(b"/state", b"/events")
+    begin = begin.replace(b"Host:", f"Last-Event-ID: {boot}-0\r\nHost:".encode())
+    for number in range(20):
+        with connect(program) as connection:
+            connection.sendall(begin)
+            assert connection.recv(200 * number + 1)
+            if number % 2:  # RST in place of FIN
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    with http.stream("GET", "events", headers={"Last-Event-ID": f"{boot}-0"}) as answer:
+        assert any('"at":1499' in line for line in answer.iter_lines()), "the next client is served in full"
+    program.say()
+    assert program.wait() == 0
+    program.gone()
+    assert program.complaints == ""
+
+
 def test_unfinished_requests_block_nobody(start: Start) -> None:
     """A hundred connections that never finish their header, and one body that never comes."""
     program = start(WAITING)

@@ -11,6 +11,7 @@ from threading import Thread
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import LambdaCallback
 
 from freak_core import Receipt, Write
 from freak_core.journal import read_journal
@@ -91,6 +92,20 @@ def test_everything_else_works_meanwhile_and_the_training_never_knows(tmp_path: 
     ours = [Pause(), LROverride(), CheckpointNow(tmp_path)]
     resumed = fit(ours, model=MODEL, resume=tmp_path / "meanwhile.ckpt")
     assert resumed.global_step == 24
+
+
+def test_a_resume_takes_the_reason_back_so_that_the_next_pause_has_none(tmp_path: Path) -> None:
+    pause = Pause()
+    ask = Ask(pause, (1, 2, PAUSE))
+    during = WhilePaused(pause, RESUME)
+    states: list[dict[str, object]] = []
+    seen = LambdaCallback(on_train_end=lambda *_: states.append(pause.state.model_dump()))
+    fit([ask, during, pause, seen], model=MODEL)
+    during.thread.join(10)
+    assert during.receipts[0].result["pause"]["reason"] == "lunch"
+    told = next(receipt for receipt in ask.receipts if receipt.name == "pause")
+    assert told.result["reason"] == "lunch"
+    assert states == [{"paused": False, "reason": None}]
 
 
 @pytest.mark.parametrize("after", ["batch", "epoch"])
