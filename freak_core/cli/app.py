@@ -18,7 +18,7 @@ from freak_core.cli.training import pause, resume, stop
 EPILOG = """Which run: --run, or FREAK_RUN in the environment; without either, the only live one.
 
 Exit codes: 0 applied, 1 failed, 2 usage, 3 no such run or unreachable, 4 refused, 5 not in time, 6 access, 7
-revision conflict, 130 Ctrl-C."""
+revision conflict, 130 given up."""
 
 app = typer.Typer(
     name="freak",

@@ -9,7 +9,7 @@
 5     accepted, and not yet applied when the time was over
 6     access: no token, a wrong one, or one that may not
 7     conflict: the state has moved on since ``--if-match``
-130   Ctrl-C
+130   given up: Ctrl-C, or no at a question
 ====  ====================================================
 """
 
@@ -68,7 +68,7 @@ def exits(command: Callable[..., None]) -> Callable[..., None]:
             say(f"freak: {wrong}", "red")
             raise typer.Exit(USAGE) from None
         except (KeyboardInterrupt, typer.Abort):  # the latter at a question
-            say("interrupted")
+            say("given up")
             raise typer.Exit(INTERRUPTED) from None
 
     return run

@@ -93,14 +93,11 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask whether to go on, where somebody can answer; ``yes`` is the answer beforehand.
 
     Raises:
-        typer.Exit: the answer was no; with 0, since that is what was wanted.
-        typer.Abort: Ctrl-C, or the end of the input.
+        typer.Abort: the answer was no, Ctrl-C, or the end of the input.
     """
     if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    if not typer.confirm(question, err=True):
-        say("nothing was asked for")
-        raise typer.Exit
+    typer.confirm(question, err=True, abort=True)
 
 
 @contextlib.contextmanager

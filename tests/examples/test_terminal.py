@@ -160,7 +160,7 @@ def test_stop_asks_saves_and_stops(shell: Terminal, training: Terminal, folder: 
     shell.start("freak stop")
     shell.until(r"Stop 'digits' after this batch, with a checkpoint\? \[y/N\]")
     shell.type("n")
-    assert shell.ended() == 1
+    assert shell.ended() == 130
     shell.start("freak stop --after epoch --reason 'seen enough'")
     shell.until(r"\[y/N\]")
     shell.type("y")

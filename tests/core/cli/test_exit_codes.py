@@ -150,9 +150,9 @@ def test_ctrl_c_says_how_to_withdraw_what_waits(capsys: pytest.CaptureFixture[st
         assert said in capsys.readouterr().err
 
 
-def test_a_question_ends_with_130_on_ctrl_c_and_with_0_on_no(state: Steered) -> None:
+def test_a_question_ends_with_130_on_ctrl_c_and_on_no(state: Steered) -> None:
     freak("set", "epochs=20")
-    for answer, code in (("\x03", 130), ("n\n", 0)):
+    for answer, code in (("\x03", 130), ("n\n", 130)):
         outer, inner = pty.openpty()
         command = [sys.executable, "-m", "freak_core.cli", "reset"]
         ends: dict[str, int] = {"stdin": inner, "stdout": inner, "stderr": inner}
