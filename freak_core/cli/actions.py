@@ -101,4 +101,4 @@ def _call(
         raise typer.BadParameter(f"{taken[0]!r} cannot be given here; POST actions/{action} takes it")
     send = functools.partial(client.call, action, **options, **arguments)
     later = options.get("at_step") is not None or options.get("at_epoch") is not None
-    carry_out(send, wait=wait, as_json=as_json, later=later)
+    carry_out(client, send, wait=wait, as_json=as_json, later=later)

@@ -1,5 +1,6 @@
 """The outcome of a request: awaited, shown, told by the exit code."""
 
+import contextlib
 import functools
 import secrets
 import time
@@ -14,7 +15,7 @@ from freak_core.cli.options import JsonOption, RunOption
 from freak_core.cli.terminal import compact, dotted, progress, say, show, show_facts, show_json
 from freak_core.cli.which_run import connect
 from freak_core.client import Client
-from freak_core.errors import NotFound
+from freak_core.errors import NotFound, RunOver, Unreachable, refusal
 from freak_core.receipts import Receipt
 
 USUAL_WAIT = 30.0
@@ -25,21 +26,22 @@ Send = Callable[..., Receipt]
 """Sends a request with an idempotency ``key``, and waits so many seconds: ``send(key=…, wait=…)``."""
 
 
-def carry_out(send: Send, *, wait: float | None, as_json: bool, later: bool = False) -> None:
+def carry_out(client: Client, send: Send, *, wait: float | None, as_json: bool, later: bool = False) -> None:
     """Send a request, wait until it has ended, and show its receipt.
 
     Args:
-        send: sends it; called again with the same key for as long as it waits.
+        client: reads what becomes of it.
+        send: sends it; called again, with the same key, only where the answer got lost.
         wait: seconds; without it 30, or none for a request that is meant for ``later``.
         as_json: how to show the receipt.
         later: whether the request itself says when.
 
     Raises:
         Refused: it was refused, or has failed.
-        typer.Exit: with 5, it is not applied yet.
+        typer.Exit: with 5, it is not applied yet, or nobody knows.
     """
     patience = (0.0 if later else USUAL_WAIT) if wait is None else wait
-    receipt = _awaited(functools.partial(send, key=secrets.token_hex(8)), patience)
+    receipt = _awaited(client, functools.partial(send, key=secrets.token_hex(8)), patience)
     show_receipt(receipt, as_json=as_json)
     if receipt.journal == "degraded":
         say("the journal cannot be written: nothing but the run itself knows of this", "yellow")
@@ -48,21 +50,39 @@ def carry_out(send: Send, *, wait: float | None, as_json: bool, later: bool = Fa
         raise typer.Exit(PENDING)
 
 
-def _awaited(send: Send, patience: float) -> Receipt:
+def _awaited(client: Client, send: Send, patience: float) -> Receipt:
     """Send a request and return its receipt, at the latest after so many seconds."""
     deadline = time.monotonic() + patience
     what_to_do = "it may have been accepted; 'freak log' tells"
     try:
-        receipt = send(wait=min(patience, 0.3))
+        receipt = _sent(client, functools.partial(send, wait=min(patience, 0.3)), deadline)
         what_to_do = f"#{receipt.seq} still waits; withdraw it with 'freak cancel {receipt.seq}'"
         with progress(f"accepted as #{receipt.seq}") as tell:
             while not receipt.settled and (left := deadline - time.monotonic()) > 0:
                 tell(f"accepted as #{receipt.seq}; waiting up to {left:.0f} s until the program applies it")
-                receipt = send(wait=min(left, 2.0))
+                with contextlib.suppress(TimeoutError):
+                    receipt = client.wait(receipt, min(left, 2.0))
     except KeyboardInterrupt:
         say(what_to_do)
         raise
+    told = receipt.model_dump(mode="json")
+    if receipt.status == "failed" and receipt.error:
+        raise refusal({**receipt.error, "receipt": told})
+    if receipt.status == "cancelled":
+        raise RunOver("the request was cancelled before it was applied", receipt=told)
     return receipt
+
+
+def _sent(client: Client, send: Send, deadline: float) -> Receipt:
+    """Send a request until the program has answered; a busy one may take longer than its server waits."""
+    while True:
+        try:
+            return send()
+        except Unreachable:
+            client.run()  # raises where there is no server either
+            if time.monotonic() >= deadline:
+                say("the program does not answer; it may still carry the request out: 'freak log' will tell")
+                raise typer.Exit(PENDING) from None
 
 
 def show_receipt(receipt: Receipt, *, as_json: bool) -> None:

@@ -68,7 +68,7 @@ def set_values(
             at_step=at_step,
             at_epoch=at_epoch,
         )
-        carry_out(send, wait=wait, as_json=as_json, later=(at_step, at_epoch) != (None, None))
+        carry_out(client, send, wait=wait, as_json=as_json, later=(at_step, at_epoch) != (None, None))
 
 
 @exits
@@ -88,4 +88,4 @@ def reset(
             confirm("Put the whole state back to what it was at the start?", yes=yes)
         tag = revision_tag(client, if_match)
         send = functools.partial(client.reset, path, note=note, dry_run=dry_run, if_match=tag)
-        carry_out(send, wait=wait, as_json=as_json)
+        carry_out(client, send, wait=wait, as_json=as_json)

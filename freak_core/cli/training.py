@@ -86,7 +86,7 @@ def _ask(
 ) -> None:
     _check(client, section)
     values = {f"{section}.{field}": value for field, value in asked.items()}
-    carry_out(functools.partial(client.set, values, note=note), wait=wait, as_json=as_json)
+    carry_out(client, functools.partial(client.set, values, note=note), wait=wait, as_json=as_json)
 
 
 def _check(client: Client, section: str) -> None:

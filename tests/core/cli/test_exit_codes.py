@@ -8,10 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+import typer
 
-from freak_core import Client, Freak, Receipt
+from freak_core import Client, Freak, Receipt, Unreachable
 from freak_core.cli import outcome
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
@@ -93,19 +96,62 @@ def test_exit_5_accepted_and_not_applied_in_time(served: Serve, monkeypatch: pyt
 
 def test_a_request_is_awaited_until_the_program_takes_it(served: Serve) -> None:
     program = served(apply="sync")
-    seen = threading.Event()
+    sent: list[str] = []
 
-    def send(key: str, wait: float) -> Receipt:
-        with Client(program.link) as client:
-            receipt = client.set({"epochs": 20}, key=key, wait=min(wait, 0.1))
-        if not receipt.settled and not seen.is_set():
-            seen.set()
-            program.sync(step=7)
-        return receipt
+    with Client(program.link) as client:
 
-    outcome.carry_out(send, wait=60, as_json=False)
-    assert seen.is_set()
+        def send(key: str, wait: float) -> Receipt:
+            sent.append(key)
+            if len(sent) == 1:
+                client.set({"epochs": 20}, key=key)
+                raise Unreachable("the program did not answer within 10 s")
+            receipt = client.set({"epochs": 20}, key=key, wait=wait)
+            assert not receipt.settled
+            threading.Timer(0.3, program.sync, kwargs={"step": 7}).start()
+            return receipt
+
+        outcome.carry_out(client, send, wait=60, as_json=False)
+    assert len(sent) == 2, "it waits by reading"
+    assert len(set(sent)) == 1
     assert [r.applied.step for r in program.store.receipts.since(0) if r.applied] == [7]
+
+
+def test_exit_5_where_the_program_does_not_answer_in_time(
+    program: Freak, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def send(key: str, wait: float) -> Receipt:
+        raise Unreachable("the program did not answer within 10 s")
+
+    with Client(program.link) as client, pytest.raises(typer.Exit) as left:
+        outcome.carry_out(client, send, wait=0, as_json=False)
+    assert left.value.exit_code == 5
+    assert "may still carry the request out" in capsys.readouterr().err
+
+
+def test_a_request_that_ends_badly_while_it_is_awaited_is_told(served: Serve) -> None:
+    program = served(apply="sync")
+
+    @program.action
+    def fail() -> None:
+        raise RuntimeError("on purpose")
+
+    def once_it_waits(act: Callable[[], object]) -> None:
+        while not program.store.pending:
+            time.sleep(0.01)
+        time.sleep(0.5)  # by now it is awaited
+        act()
+
+    def withdraw() -> None:
+        program.store.cancel(program.store.receipts.since(0)[-1].id)
+
+    for act, command, code, said in (
+        (program.sync, ("call", "fail"), 1, "on purpose"),
+        (withdraw, ("set", "epochs=20"), 4, "cancelled"),
+    ):
+        thread = threading.Thread(target=once_it_waits, args=(act,))
+        thread.start()
+        assert said in freak(*command, code=code).err
+        thread.join()
 
 
 def test_exit_6_without_the_right_token(program: Freak, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,9 +190,14 @@ def test_ctrl_c_says_how_to_withdraw_what_waits(capsys: pytest.CaptureFixture[st
             return receipt
         raise KeyboardInterrupt
 
+    class Interrupted:
+        def wait(self, receipt: Receipt, timeout: float) -> Receipt:
+            raise KeyboardInterrupt
+
+    client: Any = Interrupted()
     for said in ("withdraw it with 'freak cancel 7'", "'freak log' tells"):
         with pytest.raises(KeyboardInterrupt):
-            outcome.carry_out(send, wait=60, as_json=False)
+            outcome.carry_out(client, send, wait=60, as_json=False)
         assert said in capsys.readouterr().err
 
 
