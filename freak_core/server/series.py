@@ -12,6 +12,9 @@ KEEP = 100_000
 KEEP_IN_ALL = 1_000_000
 """Points to remember of all metrics together, which share them evenly."""
 
+MOST_METRICS = 5_000
+"""Metrics to remember; names that come later are left out, so that one per sample fills no memory."""
+
 Axis = Literal["step", "time"]
 Point = tuple[int | None, float, float | None]
 """(step, seconds since the epoch, value); a value that is not finite is None."""
@@ -38,6 +41,8 @@ class Series:
         for name, value in values.items():
             if value is None or isinstance(value, int | float):
                 if name not in self._histories:
+                    if len(self._histories) >= MOST_METRICS:
+                        continue
                     self._histories[name] = History()
                 finite = value is not None and abs(value) < math.inf
                 point = (step, at, value if finite else None)

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from freak_core import Client, Freak
 from freak_core.history import History
-from freak_core.server.series import Series, thin
+from freak_core.server.series import MOST_METRICS, Series, thin
 
 values = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 points = st.lists(st.tuples(st.integers(0, 10**6), st.floats(0, 1e9), values), max_size=300)
@@ -162,3 +162,11 @@ def test_a_new_server_knows_the_history_from_the_beginning(run: tuple[Freak, Cli
     assert steps[-2000:] == list(range(3000, 5000))
     assert 200 < len(steps) <= 2500
     assert max(b - a for a, b in itertools.pairwise(steps)) < 50
+
+
+def test_a_name_for_every_sample_does_not_fill_the_memory() -> None:
+    series = Series()
+    for number in range(MOST_METRICS + 100):
+        series.note(number, 0.0, {f"sample-{number}": 1.0, "loss": 1.0})
+    assert len(series.copy()) == MOST_METRICS
+    assert len(series.copy(["loss"])["loss"].points) > 50
