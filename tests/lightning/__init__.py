@@ -1,7 +1,13 @@
-"""Where only ``pytorch_lightning`` is installed, the tests mean it when they say ``lightning.pytorch``."""
+"""For every process of these tests: a port for its ranks to meet at, and a Lightning.
+
+Where only ``pytorch_lightning`` is installed, the tests mean it when they say ``lightning.pytorch``.
+"""
 
 import importlib
 import importlib.util
+import os
+import random
+import socket
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -28,6 +34,21 @@ class Alias(MetaPathFinder, Loader):
         """Leave the module as it was: it is executed already."""
         module.__spec__ = self.specs[module.__name__]
 
+
+def meeting_port() -> int:
+    """Return a free port that the system gives to nobody by itself.
+
+    One that it chose may be somebody else's by the time the ranks meet, where tests run side by side.
+    """
+    while True:
+        port = random.SystemRandom().randrange(10_000, 30_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
+if "LOCAL_RANK" not in os.environ:  # a rank has it from the one that started it
+    os.environ["MASTER_PORT"] = str(meeting_port())
 
 if importlib.util.find_spec("lightning") is None:
     import freak_lightning  # noqa: F401 - it must find its namespace by itself

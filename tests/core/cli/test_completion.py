@@ -76,6 +76,8 @@ def test_runs_and_waiting_requests_are_completed(program: Freak) -> None:
 
 def test_looking_takes_no_more_than_the_token_that_may_read(served: Serve) -> None:
     program = served()
+    with Client(program.link) as client:
+        client.get()  # it has started
     (run,) = list_runs()
     publish(run.model_copy(update={"token": "not the right one"}))
     assert freak("ls", "--json").json[0]["state"] == "running"
