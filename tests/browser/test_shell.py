@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, SecretStr
 from freak_core import Applied, Freak
 from tests.browser.conftest import UNREACHED, Open
 from tests.core.conftest import Serve, connection
+from tests.faults.program import eventually
 
 Barriers = Callable[[Page], list[str]]
 
@@ -75,6 +76,24 @@ def test_the_badge_and_the_title_say_how_the_run_is(served: Serve, open_page: Op
     expect(badge(page)).to_have_text("failed")
     expect(page.get_by_role("alert")).to_have_text("RuntimeError: out of memory")
     expect(page).to_have_title(re.compile("✕"))
+
+
+def test_an_answer_from_before_the_end_does_not_bring_a_run_back(served: Serve, open_page: Open) -> None:
+    """The page asks for the run's pace while it ends, and the answer comes after the end."""
+    freak = served(Crawler())
+    page = open_page(freak.link or "", UNREACHED)
+    expect(badge(page)).to_have_text("live")
+    held: list[Any] = []
+    page.route("**/run", lambda route: held.append((route, route.fetch().json())))
+    eventually(lambda: page.wait_for_timeout(50) or held, within=20, what="a question for the pace")
+    freak.stop()
+    expect(badge(page)).to_have_text("finished")
+    route, told = held[0]
+    with page.expect_event("requestfinished", lambda request: request.url.endswith("/run")):
+        route.fulfill(json=told)
+    expect(badge(page)).to_have_text("finished")
+    page.wait_for_timeout(200)
+    expect(badge(page)).to_have_text("finished")
 
 
 def test_values_are_greyed_while_disconnected_and_catch_up(

@@ -69,6 +69,12 @@ def alive(pid: int) -> bool:
         return False
 
 
+def thread_states(pid: int) -> list[str]:
+    """Return the states of a process's threads, as the kernel tells them."""
+    stats = Path(f"/proc/{pid}/task").glob("*/stat")
+    return [stat.read_text().rpartition(")")[2].split()[0] for stat in stats]
+
+
 def children_of(pid: int) -> dict[int, str]:
     """Return the children of a process with their states, zombies (``"Z"``) included."""
     found = {}
@@ -167,8 +173,10 @@ class Program:
         self._process.stdin.flush()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send a signal to the program alone."""
+        """Send a signal to the program alone; return from SIGSTOP when no thread of it runs any more."""
         os.kill(self.pid, number)
+        if number == signal.SIGSTOP:
+            eventually(lambda: set(thread_states(self.pid)) == {"T"}, what="standing still")
 
     def wait(self, within: float = 10.0) -> int:
         """Return the exit status once the program has ended."""

@@ -33,7 +33,7 @@ def test_reads_are_answered_while_the_program_holds_the_lock_and_writes_are_refu
     key = {"Idempotency-Key": secrets.token_hex(8)}
     with ThreadPoolExecutor(1) as pool:
         write = pool.submit(http.patch, "state", json={"left": 2}, headers=key)
-        reader = program.http(timeout=1.0)
+        reader = program.http(timeout=5.0)
         for _ in range(20):
             assert reader.get("state").json()["left"] == 1
             assert reader.get("run").json()["name"] == "faulty"
@@ -55,7 +55,7 @@ def test_a_stopped_program_goes_on_with_what_was_asked_meanwhile(start: Start) -
     program.kill(signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
         write = pool.submit(http.patch, "state", json={"left": 2})
-        assert program.http(timeout=1.0).get("state/left").json() == 0
+        assert program.http(timeout=5.0).get("state/left").json() == 0
         assert not write.done()
         program.kill(signal.SIGCONT)
         assert write.result(5).json()["status"] == "applied"
@@ -82,7 +82,7 @@ def test_a_flood_at_a_stopped_program_is_turned_away(start: Start) -> None:
     for thread in threads:
         thread.start()
     for _ in range(20):
-        assert http.get("state/left", timeout=2.0).status_code == 200
+        assert http.get("state/left", timeout=5.0).status_code == 200
     for thread in threads:
         thread.join(30)
     assert set(statuses) <= {0, 429, 503}

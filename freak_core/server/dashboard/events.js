@@ -18,6 +18,7 @@ const SILENCE_MS = 45_000; // the server says something every 15 s
 let stream = new AbortController();
 let retryNow = () => {};
 let unanswered = 0;
+let runEvents = 0;
 
 async function snapshot() {
   const [run, value, history, described, callable] = await Promise.all(
@@ -41,7 +42,10 @@ function take(type, data) {
     takeReceipts([data]);
     newest.value = data;
   }
-  if (type === "run") takeFacts(data);
+  if (type === "run") {
+    runEvents += 1;
+    takeFacts(data);
+  }
   if (type === "progress") takeProgress(data);
   if (type === "metrics") takeMetrics(data);
 }
@@ -109,9 +113,10 @@ export async function followRun() {
 /** Ask for what no event tells: the pace and the silence of a run. Gives a connection up that answers no more. */
 async function poll() {
   if (connection.value !== "live" || document.hidden || ended.value) return;
-  const asked = stream;
+  const [asked, heard] = [stream, runEvents];
   try {
-    takeFacts(await get("run", { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }));
+    const news = await get("run", { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+    if (heard === runEvents) takeFacts(news); // else the stream knows better: the run may have ended since
     unanswered = 0;
   } catch {
     unanswered += 1;
