@@ -17,6 +17,9 @@ from freak_core.wire import EventType, Message
 
 logger = logging.getLogger("freak")
 
+Gauge = Callable[[], tuple[Any, dict[str, Any]]]
+"""Returns something that changes whenever the program goes on, and the facts to tell then."""
+
 KEEP = 2000
 """How many events a reader may have missed and still catch up without a reset."""
 
@@ -38,6 +41,8 @@ class Feed:
         self.on_idle = [on_idle]
         self._idle_due = 0.0
         self._sink: Callable[[Message], None] | None = None
+        self._gauge: Gauge | None = None
+        self._mark_told: Any = None
         self._progress: Message | None = None
         self._progress_due = 0.0
         self._must: deque[Message] = deque()
@@ -77,18 +82,25 @@ class Feed:
 
     def measure(self, kind: EventType, data: dict[str, Any]) -> None:
         """Tell an event that may be dropped when there are too many."""
-        message = {"type": "event", "event": kind, "data": data}
         if kind == "progress":
-            told = {key: value for key, value in data.items() if value is not None}
-            pending = self._progress
-            message["data"] = told if pending is None else {**pending["data"], **told}
-            self._progress = message  # the newest supersedes all before it
-            self.facts = {**self.facts, **told}
+            self._note_progress(data)
         else:
-            self._may.append(message)
+            self._may.append({"type": "event", "event": kind, "data": data})
         if not self._rung:
             self._rung = True
             self._bell.put(False)
+
+    def observe(self, gauge: Gauge) -> None:
+        """Ask ``gauge`` for progress twice a second, so that the program need not tell it."""
+        self._gauge = gauge
+        self._put({"type": "look"})
+
+    def _note_progress(self, data: dict[str, Any]) -> None:
+        told = {key: value for key, value in data.items() if value is not None}
+        pending = self._progress
+        data = told if pending is None else {**pending["data"], **told}
+        self._progress = {"type": "event", "event": "progress", "data": data}  # supersedes all before it
+        self.facts = {**self.facts, **told}
 
     def tell(self, message: Message) -> None:
         """Send a message that is no event, such as a reply, after everything that was told before."""
@@ -152,7 +164,7 @@ class Feed:
         """Wait up to a second for something to tell; where it can wait, let more of it gather."""
         earliest = time.monotonic() + 0.1
         with contextlib.suppress(queue.Empty):
-            urgent = self._bell.get(timeout=1.0)
+            urgent = self._bell.get(timeout=1.0 if self._gauge is None else 0.5)
             while not urgent:
                 urgent = self._bell.get(timeout=max(0.0, earliest - time.monotonic()))
         with contextlib.suppress(queue.Empty):
@@ -165,7 +177,10 @@ class Feed:
         while self._must:
             message = self._must.popleft()
             match message["type"]:
+                case "look":
+                    pass  # that there is something to look at has been noticed by waking up
                 case "flush":
+                    self._progress_due = 0.0
                     self._pass_on_measured()
                     message["done"].set()
                 case "close":
@@ -182,14 +197,28 @@ class Feed:
             self.event("run", {"journal": _health(self._healthy)})
 
     def _pass_on_measured(self) -> None:
-        progress = self._progress
-        if progress is not None and (time.monotonic() >= self._progress_due or self._closed):
-            self._progress = None
-            self._progress_due = time.monotonic() + 0.5
-            self._may.append(progress)
+        if time.monotonic() >= self._progress_due or self._closed:
+            self._look()
+            progress, self._progress = self._progress, None
+            if progress is not None:
+                self._progress_due = time.monotonic() + 0.5
+                self._may.append(progress)
         with contextlib.suppress(IndexError):  # the program drops old ones meanwhile
             for _ in range(len(self._may)):
                 self._pass(self._may.popleft())
+
+    def _look(self) -> None:
+        if self._gauge is None:
+            return
+        try:
+            mark, facts = self._gauge()
+        except Exception:  # the program's own code
+            logger.exception("Freak cannot tell the progress")
+            self._gauge = None
+            return
+        if mark != self._mark_told:
+            self._mark_told = mark
+            self._note_progress(facts)
 
     def _pass(self, message: Message) -> None:
         try:

@@ -16,7 +16,7 @@ from freak_core import address
 from freak_core.actions import Action
 from freak_core.ending import ending
 from freak_core.errors import ConfigurationError
-from freak_core.feed import Feed
+from freak_core.feed import Feed, Gauge
 from freak_core.fork import forget_in_children, keep_in_children
 from freak_core.journal import Journal
 from freak_core.launcher import script_name
@@ -245,10 +245,7 @@ class Freak:
         return function
 
     def sync(self, *, step: int | None = None, epoch: int | None = None) -> list[Receipt]:
-        """Apply the requests that wait, here and now, and return their receipts.
-
-        ``step`` and ``epoch`` are the program's own, for receipts and for requests that wait for one.
-        """
+        """Apply the requests that wait, also for a ``step`` or ``epoch`` of the program; return receipts."""
         entries = self._store.take(step, epoch) if self._store is not None else []
         return [self.store.carry_out(entry, Applied(step=step, epoch=epoch)) for entry in entries]
 
@@ -259,6 +256,14 @@ class Freak:
         if self._feed is not None and (step, epoch, phase) != (None, None, None):
             self._feed.measure("progress", {"step": step, "epoch": epoch, "phase": phase})
         self.log(metrics, step=step)
+
+    def observe(self, gauge: Gauge) -> None:
+        """Ask ``gauge`` twice a second how far the program is, on Freak's own thread.
+
+        It returns what changes whenever the program goes on, and what to tell: ``(i, {"step": i})``.
+        """
+        if self._feed is not None:
+            self._feed.observe(gauge)
 
     def log(self, metrics: Mapping[str, float], *, step: int | None = None) -> None:
         """Tell metrics by name, without saying that the program is at ``step``."""

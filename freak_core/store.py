@@ -34,6 +34,7 @@ class Store(State):
     receipts: ReceiptHistory = field(default_factory=ReceiptHistory)
     closed: str | None = None
     on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
+    on_pending: Callable[[], None] = lambda: None  # called by whoever submits a write that has to wait
     _pending: list[Entry] = field(default_factory=list)
     _underway: dict[str, Write] = field(default_factory=dict)
     _keys: KeysSeen = field(default_factory=KeysSeen)
@@ -78,6 +79,7 @@ class Store(State):
             self._keys.remember(write, receipt.id)
             if self.apply_when == "sync":
                 self._pending.append(entry)
+                self.on_pending()
                 return receipt
             self._underway[entry.receipt_id] = write
             changes = None if candidate is None else self.commit(candidate)
@@ -86,9 +88,13 @@ class Store(State):
         return self.complete(receipt.id, Applied(), changes) or receipt
 
     def steps_until_due(self, step: int) -> int | None:
-        """Return how many steps after ``step`` the next write that waits for a step is due, if one does."""
+        """Return in how many steps the next write is due that waits for one, if one does."""
         waiting = [e.write.at_step - step for e in self._pending if e.write.at_step is not None]
         return max(0, min(waiting)) if waiting else None
+
+    def awaits_epoch(self, epoch: int) -> bool:
+        """Whether a write waits for this very epoch."""
+        return any(entry.write.at_epoch == epoch for entry in self._pending)
 
     def take(self, step: int | None = None, epoch: int | None = None) -> list[Entry]:
         """Return the accepted writes that are due, in their order; they can no longer be cancelled.

@@ -209,8 +209,7 @@ def _late_reasons(trainer: Trainer, ours: Sequence[Callback]) -> Iterator[str]:
     hook = _hook(trainer)
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     positions = [index for index, callback in enumerate(callbacks) if callback in ours]
-    first = min(positions, default=len(callbacks))
-    for callback in callbacks[first:]:
+    for callback in callbacks[max(positions, default=len(callbacks)) :]:
         # ModelCheckpoint and its kind only write files: nothing they miss reaches the weights.
         only_writes = any(kind.__name__ == "Checkpoint" for kind in type(callback).__mro__)
         if callback not in ours and not only_writes and _overrides(callback, hook) and callback.state_dict():

@@ -1,4 +1,4 @@
-"""The horizon: how far a fit means to go, as far as anyone can know."""
+"""The horizon: how far a fit is, and how far it means to go, as far as anyone can know."""
 
 from math import ceil
 from typing import Any
@@ -18,6 +18,16 @@ def horizon(trainer: Trainer) -> dict[str, Any]:
     if by_epochs is not None:
         limits.append(by_epochs)
     return {"total_steps": min(limits, default=None), "max_epochs": max_epochs}
+
+
+def progress(trainer: Trainer, beats: int) -> tuple[Any, dict[str, int]]:
+    """Return something that changes with every batch and beat of a pause, and how far training is.
+
+    Any thread may ask: it reads a few integers and runs no collective.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    mark = (loop.batch_progress.total.ready, loop.val_loop.batch_progress.total.ready, beats)
+    return mark, {"step": trainer.global_step, "epoch": trainer.current_epoch}
 
 
 def _steps_in(epochs: int, trainer: Trainer) -> int | None:

@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from freak_core import Freak, Receipt, Rejected, Store
+from freak_core import Freak, Receipt
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import ControlCallback
-from freak_lightning.metric_tap import MetricTap, is_at_hand
+from freak_lightning.metric_tap import MetricTap
 from freak_lightning.namespace import LightningModule, Logger, Trainer, is_a
-from freak_lightning.param_group_control import ParamGroupControl
+from freak_lightning.point import Point
 from freak_lightning.rate_names import rate_names
+from freak_lightning.rate_recorder import RateRecorder
+from freak_lightning.unused_hooks import hide_hook, show_hook
 
 logger = logging.getLogger("freak")
 
@@ -21,9 +24,10 @@ class LiveMetrics(ControlCallback):
     It listens as a logger of its own, on all ranks, at the trainer's ``log_every_n_steps``: reading
     ``trainer.callback_metrics`` instead may run a collective, on one rank alone.
 
-    At the same steps it logs the learning rates that the optimizers really use, ``lr-SGD`` or as
-    ``LearningRateMonitor`` would call them; where there is one, which logs the schedule's, ``-effective`` is
-    added. A rate that is a tensor on a GPU is left out: reading it would make the step wait.
+    With them, and once an epoch at least, it logs the learning rates that the optimizers have really stepped
+    with, ``lr-SGD`` or as ``LearningRateMonitor`` would call them; where there is one, which logs the
+    schedule's, ``-effective`` is added. A rate that is a tensor on a GPU is left out: reading it would make
+    the step wait.
 
     Every request that was applied is written into the trainer's own loggers, at the first step with the
     change: ``freak/receipt``, its number; ``freak/lr/hold`` and the like, the new values that are
@@ -35,7 +39,8 @@ class LiveMetrics(ControlCallback):
     """
 
     _suffix = ""
-    _rates_logged_at: int | None = None
+    _recorder: RateRecorder | None = None
+    _rates_in_epoch = False
     _receipts_seen = 0
 
     def __init__(self, *, loggers: bool = True, freak: Freak | None = None, sync: Sync | None = None) -> None:
@@ -46,61 +51,73 @@ class LiveMetrics(ControlCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen; only now, since the first logger decides where checkpoints go."""
         freak = self.session.freak if self.session is not None else None
-        trainer.loggers = [*trainer.loggers, MetricTap(freak, trainer.default_root_dir)]
+        if freak is not None:  # only global rank zero has a server, and logs
+            self._recorder = RateRecorder(trainer)
+        tap = MetricTap(freak, trainer.default_root_dir, partial(self._log_rates_with, trainer))
+        trainer.loggers = [*trainer.loggers, tap]
         callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
         monitored = any(is_a(callback, "LearningRateMonitor") for callback in callbacks)
         self._suffix = "-effective" if monitored else ""
 
+    def waits(self) -> bool:
+        """Nothing has to be done at a point that has no requests."""
+        return False
+
+    def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
+        """Have what was asked for logged as the next step begins."""
+        if self.session is not None and self.session.store.receipts.written != self._receipts_seen:
+            show_hook(self, "on_train_batch_start")
+
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Log the rates of this step, and what was asked for since the last."""
-        session = self.session
-        if session is None or session.freak is None:
-            return  # only global rank zero has a server, and logs
-        step = trainer.fit_loop.epoch_loop._batches_that_stepped
-        if session.store.receipts.written != self._receipts_seen:
-            self._log_receipts(trainer, session.store, step)
-        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and (step + 1) % every == 0 and step != self._rates_logged_at:
-            self._rates_logged_at = step
-            self._log(self._chosen(trainer), self._readable_rates(trainer), step)
+        """Log what was asked for since the last time."""
+        hide_hook(self, "on_train_batch_start", LiveMetrics)
+        self._log_receipts(trainer, trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the last rates of an epoch in which none were."""
+        step = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
+        rates = self._recorder.take(step) if self._recorder is not None else None
+        if rates is not None and not self._rates_in_epoch:
+            self._log_rates(trainer, rates, step)
+        self._rates_in_epoch = False
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log what was asked for last, such as the stop."""
-        if self.session is not None and self.session.freak is not None:
-            step = trainer.fit_loop.epoch_loop._batches_that_stepped
-            self._log_receipts(trainer, self.session.store, step)
+        self._log_receipts(trainer, trainer.fit_loop.epoch_loop._batches_that_stepped)
 
-    def _chosen(self, trainer: Trainer) -> list[Logger]:
-        return trainer.loggers if self.loggers else [each for each in trainer.loggers if _is_ours(each)]
+    def _log_rates_with(self, trainer: Trainer, step: int) -> None:
+        """Log the rates of a step whose metrics Lightning has just logged."""
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if self._recorder is not None and every and (step + 1) % every == 0:
+            rates = self._recorder.take(step)
+            if rates is not None:
+                self._log_rates(trainer, rates, step)
 
-    def _readable_rates(self, trainer: Trainer) -> dict[str, float]:
+    def _log_rates(self, trainer: Trainer, rates: list[list[Any]], step: int) -> None:
+        self._rates_in_epoch = True
+        chosen = trainer.loggers if self.loggers else [each for each in trainer.loggers if _is_ours(each)]
         try:
-            return self._rates(trainer)
+            named = self._named(trainer, rates)
         except Exception:
             logger.exception("the learning rates cannot be read; training goes on")
-            return {}
+        else:
+            self._log(chosen, named, step)
 
-    def _rates(self, trainer: Trainer) -> dict[str, float]:
-        pairs = zip(rate_names(trainer), self._effective(trainer), strict=True)
+    def _named(self, trainer: Trainer, rates: list[list[Any]]) -> dict[str, float]:
+        pairs = zip(rate_names(trainer), rates, strict=True)
         return {
             name + self._suffix: float(rate)
-            for names, rates in pairs
-            for name, rate in zip(names, rates, strict=True)
-            if rate is not None and is_at_hand(rate)
+            for names, of_groups in pairs
+            for name, rate in zip(names, of_groups, strict=False)
+            if rate is not None
         }
 
-    def _effective(self, trainer: Trainer) -> list[list[Any]]:
-        for control in self.session.controls if self.session is not None else []:
-            if isinstance(control, ParamGroupControl) and control.section == "lr":
-                try:
-                    return control.overlay.effective("lr")
-                except Rejected:
-                    break  # optimizers that cannot be watched have the schedule's
-        return [[group.get("lr") for group in each.param_groups] for each in trainer.optimizers]
-
-    def _log_receipts(self, trainer: Trainer, store: Store, step: int) -> None:
+    def _log_receipts(self, trainer: Trainer, step: int) -> None:
+        if self.session is None or self.session.freak is None:
+            return
+        store = self.session.store
         self._receipts_seen = store.receipts.written
         own = [each for each in trainer.loggers if not _is_ours(each)] if self.loggers else []
         for receipt in store.receipts.since(0):
@@ -113,7 +130,7 @@ class LiveMetrics(ControlCallback):
     def _log(loggers: list[Logger], metrics: dict[str, float], step: int) -> None:
         for each in loggers if metrics else []:
             try:
-                each.log_metrics(metrics, step=step)
+                (each.tell if isinstance(each, MetricTap) else each.log_metrics)(metrics, step=step)
             except Exception:
                 logger.exception("%s does not take metrics; training goes on", type(each).__name__)
 
@@ -137,7 +154,10 @@ class LiveMetrics(ControlCallback):
 
     def _leave(self, trainer: Trainer) -> None:
         trainer.loggers = [each for each in trainer.loggers if not _is_ours(each)]
-        self._rates_logged_at, self._receipts_seen, self._told = None, 0, set()
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.detach()
+        self._receipts_seen, self._rates_in_epoch, self._told = 0, False, set()
 
 
 def _is_ours(each: Logger) -> bool:

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from freak_core import Entry, Store, Write
@@ -26,6 +28,21 @@ class LiveRequests:
         self._agreement = agreement
         self._cadence = Cadence(sync)
 
+    def wake_with(self, wake: Callable[[], None]) -> bool:
+        """Say whether no step has to be counted, since ``wake`` is called as soon as a request waits."""
+        if self._trainer.world_size == 1:
+            self._store.on_pending = wake
+        return self._trainer.world_size == 1
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a request waits here, on rank zero."""
+        return self._store.pending
+
+    def skip(self) -> bool:
+        """Count one optimizer step and say so, if the next point is far; equal on all ranks."""
+        return self._trainer.world_size > 1 and self._cadence.skip()
+
     def due(self, *, last_batch: bool) -> bool:
         """Count one optimizer step and say whether to look for requests after it."""
         if self._trainer.world_size == 1:
@@ -36,7 +53,7 @@ class LiveRequests:
         """Return what to do at this point."""
         offer = self._offer()
         started = time.perf_counter()
-        shared, next_in = self._agreement.share(offer, self._next_in(point.step))
+        shared, next_in = self._agreement.share(offer, self._next_in(point))
         took = time.perf_counter() - started
         self._cadence.agreed(next_in, None if shared else took)
         return _entries(shared)
@@ -60,11 +77,18 @@ class LiveRequests:
         """Return how many requests were never reached; those of clients fail with the end of the run."""
         return 0
 
-    def _next_in(self, step: int) -> int:
-        """Return, on rank zero, how many steps on the next point shall be: sooner for what is scheduled."""
+    def _next_in(self, point: Point) -> int:
+        """Return, on rank zero, how many batches on the next point shall be: sooner for what is scheduled."""
         usual = self._cadence.proposal()
-        scheduled = self._store.steps_until_due(step)
-        return usual if scheduled is None else max(1, min(usual, scheduled))
+        if point.last_batch and self._store.awaits_epoch(point.epoch + 1):
+            return 1  # something waits for the next epoch, and no point is nearer its start
+        scheduled = self._store.steps_until_due(point.step)
+        if scheduled is None:
+            return usual
+        # Several optimizers, or manual optimization, count several steps a batch.
+        batches = max(1, self._trainer.fit_loop.epoch_loop.total_batch_idx + 1)
+        a_batch = max(1, ceil(point.step / batches))
+        return max(1, min(usual, scheduled // a_batch))
 
     def _offer(self) -> list[dict[str, Any]] | None:
         """Return what rank zero decides to do now, for all."""

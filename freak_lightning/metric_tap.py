@@ -1,7 +1,7 @@
 """The tap: a logger of the trainer that passes what is logged on to Freak."""
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -15,12 +15,20 @@ class MetricTap(Logger):
 
     Lightning has made floats of what it logs itself. What others log is passed on where reading it makes
     nobody wait: a tensor on a GPU is left out.
+
+    Args:
+        freak: whom to tell.
+        save_dir: where the trainer would save without loggers.
+        also: called with the step after each of Lightning's own calls that had one.
     """
 
-    def __init__(self, freak: Freak | None, save_dir: str) -> None:
+    def __init__(
+        self, freak: Freak | None, save_dir: str, also: Callable[[int], None] = lambda _: None
+    ) -> None:
         super().__init__()
         self._freak = freak
         self._save_dir = save_dir
+        self._also = also
 
     @property
     def name(self) -> str:
@@ -39,6 +47,14 @@ class MetricTap(Logger):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Pass metrics on."""
+        if self._freak is None:
+            return
+        self.tell(metrics, step)
+        if step is not None:
+            self._also(step)
+
+    def tell(self, metrics: Mapping[str, float], step: int | None) -> None:
+        """Pass metrics on that are not Lightning's."""
         if self._freak is not None:
             told = {name: value for name, value in metrics.items() if name != "epoch" and is_at_hand(value)}
             self._freak.log(told, step=step)

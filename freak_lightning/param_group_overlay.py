@@ -51,7 +51,7 @@ class ParamGroupOverlay:
     """
 
     def __init__(self, optimizers: Sequence[Optimizer]) -> None:
-        self._steps = [_Step(_unwrapped(optimizer)) for optimizer in optimizers]
+        self._steps = [_Step(unwrapped(optimizer)) for optimizer in optimizers]
         self._rules: dict[str, Rule] = {}
         self._attached = False
         self._handles: list[RemovableHandle] = []
@@ -255,7 +255,12 @@ def _like(value: Any, original: Any) -> Any:
     return value
 
 
-def _unwrapped(optimizer: Optimizer) -> Optimizer:
+def unwrapped(optimizer: Optimizer) -> Optimizer:
+    """Return the optimizer itself, out of Lightning's wrapper.
+
+    Raises:
+        TypeError: it is no ``torch.optim.Optimizer``, so it has no step hooks.
+    """
     inner = getattr(optimizer, "optimizer", None)
     if isinstance(inner, Optimizer):
         return inner

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,19 @@ class ReplayedRequests:
         store.closed = "this run replays a journal and takes no live requests"
         for difference in self.differences():
             rank_zero_warn(f"this replay differs from the journal's run in {difference}")
+
+    def wake_with(self, wake: Callable[[], None]) -> bool:
+        """Say that every step has to be looked at."""
+        return False
+
+    @property
+    def waiting(self) -> bool:
+        """Nothing waits: what there is has its step."""
+        return False
+
+    def skip(self) -> bool:
+        """Skip no step."""
+        return False
 
     def due(self, *, last_batch: bool) -> bool:
         """Whether the journal has requests for this step."""

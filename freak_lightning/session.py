@@ -26,8 +26,9 @@ from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import ExactCheckpoint
 from freak_lightning.graceful_stop import GracefulStop
 from freak_lightning.heartbeat import Heartbeat
+from freak_lightning.horizon import progress
 from freak_lightning.live_requests import LiveRequests
-from freak_lightning.namespace import LightningModule, Trainer, rank_zero_warn
+from freak_lightning.namespace import Callback, LightningModule, Trainer, rank_zero_warn
 from freak_lightning.point import Point
 from freak_lightning.replay import Replay, ReplayedRequests, facts_of
 from freak_lightning.restored import restored_sections
@@ -48,7 +49,11 @@ class ControlSession:
     """
 
     def __init__(
-        self, trainer: Trainer, pl_module: LightningModule, controls: Sequence[ControlCallback]
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        controls: Sequence[ControlCallback],
+        driver: Callback,
     ) -> None:
         self.trainer = trainer
         self.pl_module = pl_module
@@ -63,8 +68,9 @@ class ControlSession:
         self._deferred: list[Entry] = []
         self._done: dict[str, Attempt] = {}  # requests that other ranks have not yet done
         self._due = False
+        self.beats = 0
         self.point = self._point()
-        self.checkpoints = ExactCheckpoint(trainer, [*controls], self._agreement, self.agree_on)
+        self.checkpoints = ExactCheckpoint(trainer, [*controls, driver], self._agreement, self.agree_on)
         self.freak: Freak | None = None
         root = root_of(self._sections)
         error = self._serve(freak, root, actions) if trainer.is_global_zero else None
@@ -75,7 +81,7 @@ class ControlSession:
             raise ConfigurationError(error)
         self.store = self.freak.store if self.freak else Store(root, "sync", actions=actions)
         self.store.reset_to(start_of(self._sections, root))
-        self._requests = self._requests_from(sync if sync is not None else "auto")
+        self.requests = self._requests_from(sync if sync is not None else "auto")
         for control in self.controls:
             control.session = self
 
@@ -87,6 +93,7 @@ class ControlSession:
                 freak.action(name=name, confirm=action.confirm)(action.function)
             self.freak = freak.control(root, apply="sync")
             self.freak.phase("starting", **facts_of(self.trainer), saves_to=self._saves_to())
+            self.freak.observe(lambda: progress(self.trainer, self.beats))
         except ConfigurationError as error:
             return str(error)
         except Exception:
@@ -115,7 +122,7 @@ class ControlSession:
             self._restore(name, self._sections[name], failure)
         if self.freak is not None:
             self.freak.phase("training")
-        self._carry_out_all(self._requests.at(self._point()), self._point())
+        self._carry_out_all(self.requests.at(self._point()), self._point())
 
     def _restore(self, name: str, control: ControlCallback, failure: Refused | None) -> None:
         """Apply a section that a checkpoint brought along, on all ranks or on none."""
@@ -135,7 +142,7 @@ class ControlSession:
 
     def idle(self, *, last_batch: bool) -> bool:
         """Count an optimizer step, and say whether there is nothing to do after it, on any rank."""
-        self._due = self._requests.due(last_batch=last_batch)
+        self._due = self.requests.due(last_batch=last_batch)
         return not (self._due or self._deferred or self.waiting)
 
     @property
@@ -147,23 +154,23 @@ class ControlSession:
         """Act after an optimizer step, and after its validation where one was due."""
         point = self._point(exact=True, last_batch=last_batch, after_validation=after_validation)
         if self._due or self._deferred:
-            self._carry_out_all(self._requests.at(point), point)
+            self._carry_out_all(self.requests.at(point), point)
         self._visit(point)
 
     def at_epoch_end(self) -> None:
         """Act at the end of an epoch, through the strategy: the cadence that every strategy guarantees."""
         point = self._point(epoch_end=True)
-        self._carry_out_all(self._requests.at_epoch_end(point), point)
+        self._carry_out_all(self.requests.at_epoch_end(point), point)
         self._visit(point)
 
     def at_train_end(self) -> None:
         """Do what still waits for a better point: there is none any more."""
         deferred, self._deferred = self._deferred, []
         point = self._point()
-        for entry in [*deferred, *self._requests.at_train_end(point)]:
+        for entry in [*deferred, *self.requests.at_train_end(point)]:
             self._carry_out(entry, point)
-        if self._requests.left_over():
-            rank_zero_warn(f"{self._requests.left_over()} requests of the journal were never reached")
+        if self.requests.left_over():
+            rank_zero_warn(f"{self.requests.left_over()} requests of the journal were never reached")
 
     @property
     def deferred(self) -> bool:
@@ -178,22 +185,17 @@ class ControlSession:
         Every rank must call it. On SIGTERM, all call ``before_sigterm`` before the signal has its effect. A
         replay has no requests to wait for, and goes on at once.
         """
-        if not self._requests.live:
+        if not self.requests.live:
             return "replay"
         beat = functools.partial(self._beat, point)
         return Heartbeat(self.trainer, self._agreement, beat, before_sigterm).until(reason_to_go)
 
     def _beat(self, point: Point) -> None:
-        self.progress()
-        entries = self._requests.at_beat()
+        self.beats += 1
+        entries = self.requests.at_beat()
         if entries:
             self._carry_out_all(entries, point)
             self._visit(point)
-
-    def progress(self) -> None:
-        """Tell how far training is."""
-        if self.freak is not None:
-            self.freak.publish(step=self.trainer.global_step, epoch=self.trainer.current_epoch)
 
     def _carry_out_all(self, arrived: list[Entry], point: Point) -> None:
         deferred, self._deferred = self._deferred, []

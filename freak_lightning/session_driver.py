@@ -2,7 +2,8 @@
 
     on_fit_start           the session begins; the server starts on global rank zero
     on_train_start         control point: what a resume brought along, what waits already
-    every batch
+    on_train_epoch_start   wakes up
+    every batch, while awake
         on_train_batch_end      control point after an optimizer step, unless a validation is due now
         on_validation_end       control point after the validation that was due, or that an action asked for
     on_train_epoch_end     control point through strategy.broadcast, whatever ``sync`` is
@@ -10,11 +11,14 @@
     teardown, on_exception the session ends
 
 The driver sits behind the last control in the trainer's callbacks while it fits, so that what it saves has
-seen all of them.
+seen all of them. While training it stands in for those controls that need no hook of every batch. In one
+process it sleeps, hidden from Lightning, until a request arrives. With several ranks it counts batches, since
+all must come to the same point.
 """
 
 from typing import Any
 
+from freak_lightning.backstage import Backstage
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import restore_from
 from freak_lightning.exact_point import is_optimizer_boundary, restore_loader_position, validation_due
@@ -22,7 +26,7 @@ from freak_lightning.horizon import horizon
 from freak_lightning.namespace import Callback, LightningModule, Trainer
 from freak_lightning.rng_states import KEY
 from freak_lightning.session import ControlSession
-from freak_lightning.unused_hooks import hide_unused_hooks, show_hooks
+from freak_lightning.unused_hooks import hide_hook, hide_unused_hooks, show_hook, show_hooks
 
 
 class SessionDriver(Callback):
@@ -30,8 +34,11 @@ class SessionDriver(Callback):
 
     def __init__(self) -> None:
         self._session: ControlSession | None = None
+        self._backstage = Backstage()
         self._due_after_validation = False
         self._validated = False
+        self._quiet = False
+        self._sleeps = False
         self._validates = False
         self._rng_states: dict[str, Any] | None = None
         self._horizon: dict[str, Any] = {}
@@ -48,6 +55,10 @@ class SessionDriver(Callback):
             last = max(i for i, callback in enumerate(callbacks) if isinstance(callback, ControlCallback))
             trainer.callbacks = [*callbacks[: last + 1], cls(), *callbacks[last + 1 :]]  # type: ignore[attr-defined]
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Bring back whom a fit that failed has left backstage: another callback raised in on_exception."""
+        self._backstage.leave(trainer)
+
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the session."""
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
@@ -56,7 +67,7 @@ class SessionDriver(Callback):
             if control.session is not None:  # another callback raised in on_exception: ours never came
                 show_hooks(control.session.controls)
                 control.session.abandon()
-        self._session = ControlSession(trainer, pl_module, controls)
+        self._session = ControlSession(trainer, pl_module, controls, driver=self)
         hide_unused_hooks([*controls, self])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -66,15 +77,19 @@ class SessionDriver(Callback):
         here = not trainer.fit_loop.epoch_loop.val_loop.skip
         self._validates = trainer.strategy.reduce_boolean_decision(here, all=True)
         if self._session is not None:
+            self._sleeps = self._session.requests.wake_with(self._wake)
             self._session.start()
             self._tell_horizon(trainer)
         states, self._rng_states = self._rng_states, None
         restore_from(states, trainer)
+        if self._session is not None:
+            self._backstage.enter(trainer, self._session.controls)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add to a checkpoint of ours what Lightning leaves out."""
+        """Add what Lightning leaves out: those backstage, and to a checkpoint of ours the random numbers."""
+        self._backstage.save(checkpoint)
         if self._session is not None:
             self._session.checkpoints.on_save_checkpoint(checkpoint)
 
@@ -84,25 +99,47 @@ class SessionDriver(Callback):
         """Keep what was added until training starts."""
         self._rng_states = checkpoint.get(KEY)
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the first batch: how the epoch goes may have changed."""
+        self._backstage.pass_on("on_train_epoch_start", trainer, pl_module)
+        self._wake()
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Control point after an optimizer step, unless a validation comes first."""
-        self._due_after_validation = False  # one that was due before did not come
         if self._session is None:
             return
-        self._session.progress()
-        if not is_optimizer_boundary(trainer):
+        if self._quiet and not trainer.is_last_batch and self._session.requests.skip():
             return
+        self._due_after_validation = False  # one that was due before did not come
+        if is_optimizer_boundary(trainer):
+            self._after_step(trainer, self._session)
+            self._rest(trainer, self._session)
+
+    def _after_step(self, trainer: Trainer, session: ControlSession) -> None:
         if self._epoch != trainer.current_epoch:
             self._tell_horizon(trainer)
-        if self._session.idle(last_batch=trainer.is_last_batch):
+        if session.idle(last_batch=trainer.is_last_batch):
             return  # whether a validation is due is not worth asking
         self._due_after_validation = self._validates and validation_due(trainer)
         if not self._due_after_validation:
             after_validation, self._validated = self._validated, False
             self._at_boundary(trainer, after_validation=after_validation)
-            self._due_after_validation = self._session.deferred  # an action has asked for a validation
+            self._due_after_validation = session.deferred  # an action has asked for a validation
+
+    def _rest(self, trainer: Trainer, session: ControlSession) -> None:
+        """Until there is something to do, sleep or do no more than count; equal on all ranks."""
+        busy = self._due_after_validation or session.deferred or session.waiting
+        self._quiet = not busy and trainer.accumulate_grad_batches == 1
+        if self._sleeps and not busy:
+            hide_hook(self, "on_train_batch_end", SessionDriver)
+            if session.requests.waiting:  # it came before the hook was hidden
+                self._wake()
+
+    def _wake(self) -> None:
+        self._quiet = False
+        show_hook(self, "on_train_batch_end")
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell it."""
@@ -110,16 +147,13 @@ class SessionDriver(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell it."""
+        self._backstage.pass_on("on_validation_start", trainer, pl_module)
         if not trainer.sanity_checking:
             self._pass_through("validating")
 
-    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Tell that a long validation does not stall."""
-        if self._session is not None:
-            self._session.progress()
-
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Control point after a validation within training."""
+        self._backstage.pass_on("on_validation_end", trainer, pl_module)
         if self._session is None or trainer.sanity_checking:
             return
         self._pass_through("training")
@@ -128,6 +162,7 @@ class SessionDriver(Callback):
         if self._due_after_validation:
             self._due_after_validation = self._validated = False
             self._at_boundary(trainer, after_validation=True)
+        self._wake()
 
     def _at_boundary(self, trainer: Trainer, *, after_validation: bool) -> None:
         if self._session is not None:
@@ -149,16 +184,20 @@ class SessionDriver(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Control point of every strategy."""
+        self._backstage.pass_on("on_train_epoch_end", trainer, pl_module)
         if self._session is not None:
             self._session.at_epoch_end()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Last call."""
+        self._backstage.pass_on("on_train_end", trainer, pl_module)
         if self._session is not None:
             self._session.at_train_end()
+        self._backstage.leave(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the session; ranks may be anywhere, so no collective."""
+        self._backstage.pass_on("on_exception", trainer, pl_module, exception)
         self._end(trainer, exception)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -166,9 +205,10 @@ class SessionDriver(Callback):
         self._end(trainer)
 
     def _end(self, trainer: Trainer, error: BaseException | None = None) -> None:
+        self._backstage.leave(trainer)
         session, self._session = self._session, None
         if session is not None:
-            show_hooks(session.controls)
+            show_hooks([*session.controls, self])
             session.close(error)
             session.close_group()
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]

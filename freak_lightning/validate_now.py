@@ -7,6 +7,7 @@ from freak_lightning.control_callback import ControlCallback, action
 from freak_lightning.namespace import LightningModule, Trainer
 from freak_lightning.not_yet import NotYet
 from freak_lightning.rng_states import collect_rng_states, restore_rng_states
+from freak_lightning.unused_hooks import hide_hook, show_hook
 
 
 class ValidateNow(ControlCallback):
@@ -27,6 +28,10 @@ class ValidateNow(ControlCallback):
     _rng_states: str | None = None
     _extra = False
     _left_out = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Nothing has to be put back yet."""
+        hide_hook(self, "on_train_batch_start", ValidateNow)
 
     @action
     def validate(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
@@ -63,6 +68,7 @@ class ValidateNow(ControlCallback):
         if _by_clock(trainer):
             self._clock = trainer._last_val_time  # type: ignore[attr-defined]
             trainer._last_val_time = -float("inf")  # type: ignore[attr-defined]
+        show_hook(self, "on_train_batch_start")
         # A loader draws a seed for its workers from the global generator, with or without workers.
         self._rng_states = collect_rng_states()
 
@@ -84,6 +90,7 @@ class ValidateNow(ControlCallback):
             trainer._last_val_time = self._clock  # type: ignore[attr-defined]
             self._clock = None
         self._left_out = self._restore(trainer) or self._left_out
+        hide_hook(self, "on_train_batch_start", ValidateNow)
 
     def _restore(self, trainer: Trainer) -> bool:
         settings, self._cadence = self._cadence, None

@@ -4,9 +4,10 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from freak_lightning import ControlCallback, LROverride
+from freak_lightning import ControlCallback, LiveMetrics, LROverride
 from freak_lightning.cadence import Cadence
 from freak_lightning.metric_tap import MetricTap
+from freak_lightning.rate_recorder import RateRecorder
 from freak_lightning.session_driver import SessionDriver
 
 
@@ -18,31 +19,43 @@ class Switch:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer: Any = trainer
-        self._all = trainer.callbacks
-        self._others = [c for c in self._all if not isinstance(c, ControlCallback | SessionDriver)]
-        self.driver = next(c for c in self._all if isinstance(c, SessionDriver))
+        self._all: list[Any] = []
+        self.driver = next(c for c in self._trainer.callbacks if isinstance(c, SessionDriver))
         self.session: Any = self.driver._session
-        self._overlays = [c._overlay for c in self._all if isinstance(c, LROverride) and c._overlay]
-        self._loggers = trainer.loggers
+
+    def _look(self) -> None:
+        """Note what the fit has, once everything has started."""
+        if self._all:
+            return
+        self._all = self._trainer.callbacks
+        self._others = [c for c in self._all if not isinstance(c, ControlCallback | SessionDriver)]
+        controls = self.session.controls
+        self._metrics: list[Any] = [c for c in controls if isinstance(c, LiveMetrics)]
+        self._overlays = [c._overlay for c in controls if isinstance(c, LROverride) and c._overlay]
+        self._loggers = self._trainer.loggers
 
     def off(self) -> None:
         """Fit as if no control had been listed."""
+        self._look()
         self._trainer.callbacks = self._others
         self._trainer.loggers = [logger for logger in self._loggers if not isinstance(logger, MetricTap)]
         for overlay in self._overlays:
             overlay.detach()
-
-    def listed(self) -> None:
-        """Let Lightning call the controls' empty hooks, but do nothing."""
-        self.off()
-        self._trainer.callbacks, self._trainer.loggers = self._all, self._loggers
-        self.driver._session = None
+        for live in self._metrics:
+            if live._recorder is not None:
+                live._recorder.detach()
 
     def on(self, cadence: Cadence | None = None) -> None:
         """Fit under control."""
+        self._look()
         self._trainer.callbacks, self._trainer.loggers = self._all, self._loggers
         self.driver._session = self.session
         for overlay in self._overlays:
             overlay.attach()
+        for live in self._metrics:
+            if live._recorder is not None:
+                live._recorder.detach()
+                live._recorder = RateRecorder(self._trainer)
+        self.driver._wake()
         if cadence is not None:
-            self.session._requests._cadence = cadence
+            self.session.requests._cadence = cadence

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from freak_core import Freak
 from freak_lightning import ControlCallback, GracefulStop, LROverride, NotYet, Section
+from freak_lightning.horizon import progress
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, resumable_loader, tiny_trainer
 
@@ -62,18 +63,17 @@ def test_what_was_asked_of_an_override_holds_for_the_next_fit_and_is_said() -> N
 
 
 def test_a_long_validation_tells_that_it_goes_on() -> None:
-    told: list[dict[str, Any]] = []
-    freak, patched = Freak(), pytest.MonkeyPatch()
+    """Its step stays the same, and the server must not take that for standing still."""
+    told: list[tuple[Any, dict[str, int]]] = []
 
     class Watching(Callback):
-        def on_validation_start(self, *_: Any) -> None:
-            patched.setattr(freak, "publish", lambda **facts: told.append(facts))
+        def on_validation_batch_start(self, trainer: Trainer, *_: Any) -> None:
+            told.append(progress(trainer, beats=0))
 
-        def on_validation_end(self, *_: Any) -> None:
-            patched.undo()
-
-    fit([Watching(), GracefulStop(freak=freak)], max_epochs=1)
-    assert [facts for facts in told if "step" in facts] == [{"step": 8, "epoch": 0}] * 2
+    fit([Watching()], max_epochs=1)
+    (first, facts), (second, same) = told
+    assert first != second
+    assert facts == same == {"step": 8, "epoch": 0}
 
 
 def test_an_action_cannot_be_put_off_by_apply() -> None:

@@ -5,7 +5,6 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,7 +51,7 @@ def test_every_logged_metric_is_in_the_series() -> None:
     assert [point[0] for point in look.series["loss"]] == list(range(24))
     assert len(look.series["val_loss"]) == 3
     assert [point[2] for point in look.series["lr-SGD"]] == [0.05] * 24
-    assert look.run["epoch"] == 2
+    assert look.run["epoch"] == trainer.current_epoch == 3
     assert trainer.loggers == []
     assert same(weights(trainer), weights(fit()))
 
@@ -269,14 +268,14 @@ def test_total_steps_are_right_from_the_first_step_on(
 
 def test_a_rate_that_is_no_number_does_not_end_training(caplog: pytest.LogCaptureFixture) -> None:
     """What cannot be told is logged; the step goes on."""
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    optimizer.param_groups[0]["lr"] = "strange"
-    loop = SimpleNamespace(epoch_loop=SimpleNamespace(_batches_that_stepped=0))
-    trainer: Any = SimpleNamespace(
-        fit_loop=loop, log_every_n_steps=1, loggers=[], optimizers=[optimizer], lr_scheduler_configs=[]
-    )
-    store = SimpleNamespace(receipts=SimpleNamespace(written=0))
-    live: Any = LiveMetrics()
-    live.session = SimpleNamespace(freak=object(), store=store, controls=[])
-    live.on_train_batch_start(trainer, None, None, 0)
+
+    class Strange(torch.optim.Optimizer):
+        def __init__(self, parameters: Any) -> None:
+            super().__init__(parameters, {"lr": "strange"})
+
+        def step(self, closure: Any = None) -> Any:
+            return closure()
+
+    trainer = fit([LiveMetrics()], model=lambda: TinyModel(Strange), log_every_n_steps=1)
+    assert trainer.global_step == 24
     assert "the learning rates cannot be read" in caplog.text

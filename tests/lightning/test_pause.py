@@ -130,9 +130,9 @@ def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a
     assert run["pause_reason"] == "lunch"
     assert run["paused_since"].endswith("Z")
     assert applied.applied is not None
-    step = applied.applied.step
-    assert step is not None
     time.sleep(3 * timeout)
+    step = client.run()["step"]
+    assert step - (applied.applied.step or 0) in (0, 1)  # asked for between two epochs it comes a step later
     held = client.set({"lr.hold": 0.125}, wait=30)
     assert client.call("checkpoint", wait=30).status == "applied"
     time.sleep(3 * timeout)

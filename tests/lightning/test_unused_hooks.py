@@ -1,12 +1,14 @@
-"""Hooks that a control has not written cost nothing while it fits, and are there again afterwards."""
+"""Hooks that nobody needs now cost nothing while a control fits, and are there again afterwards."""
 
 from typing import Any
 
 import pytest
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 
-from freak_lightning import GracefulStop, LROverride
+from freak_lightning import ControlCallback, GracefulStop, LROverride, remote_control
+from freak_lightning.session_driver import SessionDriver
 from freak_lightning.unused_hooks import EVERY_BATCH
+from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, fit
 
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
@@ -25,31 +27,85 @@ class Counting(GracefulStop):
 
 
 class Looks(Callback):
-    """Notes what Lightning would call of the control in front of it."""
+    """Notes as every batch ends which hooks of every batch Lightning would call, of our callbacks."""
 
-    called: tuple[str, ...] = ()
+    def __init__(self) -> None:
+        self.called: list[set[str]] = []
 
-    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        self.called = tuple(n for n in EVERY_BATCH if callable(getattr(trainer.callbacks[0], n)))
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        ours = [each for each in trainer.callbacks if isinstance(each, ControlCallback | SessionDriver)]
+        self.called.append({n for each in ours for n in EVERY_BATCH if callable(getattr(each, n))})
 
 
 def test_lightning_sees_only_the_hooks_that_a_control_has_written() -> None:
     counting, looks = Counting(), Looks()
     trainer = fit([counting, LROverride(), looks], max_epochs=1)
     assert counting.batches == trainer.global_step > 0
-    assert looks.called == ("on_before_zero_grad",)
+    assert looks.called == [{"on_before_zero_grad"}] * 8
     assert all(callable(getattr(counting, name)) for name in EVERY_BATCH)
 
 
-def test_a_fit_that_raises_leaves_every_hook() -> None:
+def test_no_hook_of_a_batch_is_left_while_nobody_asks_for_anything() -> None:
+    """A request in the fourth batch wakes the driver, and is logged as the fifth begins."""
+    controls, before, after = remote_control(), Looks(), Looks()
+    ask = Ask(controls[0], (0, 3, patch({"lr": {"hold": 0.1}})))
+    trainer = fit([before, ask, *controls, after], max_epochs=1)
+    assert ask.receipt().applied is not None
+    assert ask.receipt().applied.step == 4
+    driver = {"on_train_batch_end"}
+    assert before.called == [driver, set(), set(), driver, set(), set(), set(), set()]
+    assert after.called == [set(), set(), set(), {"on_train_batch_start"}, set(), set(), set(), set()]
+    assert [type(each) for each in trainer.callbacks] == [Looks, Ask, *map(type, controls), Looks]
+
+
+def test_controls_backstage_hear_what_they_have_written_and_are_in_the_checkpoint(tmp_path: Any) -> None:
+    class Hears(ControlCallback):
+        heard: tuple[str, ...] = ()
+
+        def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            assert self not in trainer.callbacks
+            self.heard += ("epoch starts",)
+
+        def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            self.heard += ("validated",)
+
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            trainer.save_checkpoint(tmp_path / "at.ckpt")
+            self.heard += ("epoch ends",)
+
+        def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            self.heard += ("ends",)
+
+        def state_dict(self) -> dict[str, Any]:
+            return {"heard": len(self.heard)}
+
+        def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+            self.heard = ("resumed",) * state_dict["heard"]
+
+    first, second = Hears(), Hears()
+    trainer = fit([first, GracefulStop()], max_epochs=1)
+    assert first.heard == ("epoch starts", "validated", "epoch ends", "ends")
+    assert trainer.callbacks[0] is first
+    fit([second, GracefulStop()], max_epochs=1, resume=tmp_path / "at.ckpt")
+    assert second.heard[:2] == ("resumed", "resumed")
+
+
+def test_a_fit_that_raises_leaves_every_hook_and_every_control() -> None:
     class Raises(Callback):
         def on_train_batch_start(self, *_: Any) -> None:
             raise RuntimeError("on purpose")
+
+    class Rude(Callback):
+        def on_exception(self, *_: Any) -> None:
+            raise RuntimeError("on top of it")
 
     stop = GracefulStop()
     with pytest.raises(RuntimeError, match="on purpose"):
         fit([stop, Raises()], max_epochs=1)
     assert all(callable(getattr(stop, name)) for name in EVERY_BATCH)
+    with pytest.raises(RuntimeError, match="on top of it"):
+        fit([Rude(), stop, Raises()], max_epochs=1)
+    assert stop in fit([stop], max_epochs=1).callbacks
 
 
 def test_an_optimizer_is_watched_only_while_something_is_overridden() -> None:
