@@ -5,7 +5,6 @@ python -m tests.benchmarks.idle_fit CORE ROUNDS: answers the time of a batch in 
 
 import random
 import sys
-import time
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -21,7 +20,7 @@ WIDTH, ROWS = 288, 32
 """About 1 ms a step, with what Lightning adds."""
 
 BLOCK, WARM_UP = 150, 100
-MODES = ("none", "none again", "listed", "on")
+MODES = ("none", "none again", "on")
 
 
 class Blocks(Callback):
@@ -35,12 +34,10 @@ class Blocks(Callback):
         self.seconds: dict[str, list[float]] = {mode: [] for mode in MODES}
         self.disturbed: dict[str, list[float]] = {mode: [] for mode in MODES}
         self._began: Reading | None = None
-        self.hook: list[float] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._switch = Switch(trainer)
         self._clock = CoreClock(self._core)
-        self._time_hook()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -56,34 +53,17 @@ class Blocks(Callback):
         self._began = self._clock.read()
 
     def _turn(self, mode: str) -> None:
-        match mode:
-            case "on":
-                self._switch.on()
-            case "listed":
-                self._switch.listed()
-            case _:
-                self._switch.off()
-
-    def _time_hook(self) -> None:
-        """Note how long the one hook takes in which the driver acts, too."""
-        driver = self._switch.driver
-        inner = driver.on_train_batch_end
-
-        def timed(*args: Any) -> None:
-            started = time.perf_counter()
-            inner(*args)
-            if driver._session is not None:
-                self.hook.append(time.perf_counter() - started)
-
-        driver.on_train_batch_end = timed
+        if mode == "on":
+            self._switch.on()
+        else:
+            self._switch.off()
 
 
 def main() -> None:
     blocks = Blocks(int(sys.argv[1]), int(sys.argv[2]))
     controls = remote_control(freak=Freak(port=0, name="bench"))
     fit([*controls, blocks], width=WIDTH, rows=ROWS, batches=blocks.batches)
-    hook = sorted(blocks.hook)[len(blocks.hook) // 2]
-    answer({"seconds": blocks.seconds, "disturbed": blocks.disturbed, "hook": hook})
+    answer({"seconds": blocks.seconds, "disturbed": blocks.disturbed})
 
 
 if __name__ == "__main__":

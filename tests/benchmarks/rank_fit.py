@@ -1,6 +1,7 @@
 """The rank fit: DDP on two ranks, with ways of agreeing that take turns by blocks of batches.
 
-python -m tests.benchmarks.rank_fit ROUNDS OUT: every rank writes its times by mode to OUT/rank-N.json.
+python -m tests.benchmarks.rank_fit OUT ROUNDS BLOCK MODE...: every rank writes its times by mode to
+OUT/rank-N.json.
 """
 
 import json
@@ -23,25 +24,24 @@ from tests.benchmarks.switch import Switch
 WIDTH, ROWS = 448, 64
 """5 to 7 ms a step on two ranks, which share two cores."""
 
-BLOCK, WARM_UP, SETTLE = 20, 60, 2
-MODES = ("none", "none again", "1", "auto", "epoch", "broadcast")
+WARM_UP, SETTLE = 60, 2
 
 
 class Modes(Callback):
-    """Switches modes every ``BLOCK`` batches, at the same batch on every rank, each mode once a round."""
+    """Switches modes every ``block`` batches, at the same batch on every rank, each mode once a round."""
 
-    def __init__(self, rounds: int, out: Path) -> None:
+    def __init__(self, out: Path, rounds: int, block: int, modes: list[str]) -> None:
         chance = random.Random(3)  # noqa: S311
-        self._modes = [mode for _ in range(rounds) for mode in chance.sample(MODES, len(MODES))]
-        self._out = out
-        self.batches = WARM_UP + BLOCK * len(self._modes) + 1
+        self._modes = [mode for _ in range(rounds) for mode in chance.sample(modes, len(modes))]
+        self._out, self._block = out, block
+        self.batches = WARM_UP + block * len(self._modes) + 1
         self._cadences = {
             name: Cadence(sync) for name, sync in (("1", 1), ("auto", "auto"), ("epoch", "epoch"))
         }
         self._mode = "none"
-        self.wall: dict[str, list[float]] = {mode: [] for mode in MODES}
-        self.disturbed: dict[str, list[float]] = {mode: [] for mode in MODES}
-        self.agreed: dict[str, list[float]] = {mode: [] for mode in MODES}
+        self.wall: dict[str, list[float]] = {mode: [] for mode in modes}
+        self.disturbed: dict[str, list[float]] = {mode: [] for mode in modes}
+        self.agreed: dict[str, list[float]] = {mode: [] for mode in [*modes, "none", "epoch"]}
         self.auto_at: list[int] = []
         self._auto_batches = 0
 
@@ -53,7 +53,7 @@ class Modes(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        number, into = divmod(batch_idx - WARM_UP, BLOCK)
+        number, into = divmod(batch_idx - WARM_UP, self._block)
         if number >= 0 and into == SETTLE:
             self._began = self._clock.read()
         self._auto_batches += self._mode == "auto"
@@ -61,7 +61,7 @@ class Modes(Callback):
             return
         if number:
             took = self._clock.read().since(self._began)
-            self.wall[self._mode].append(took.wall / (BLOCK - SETTLE))
+            self.wall[self._mode].append(took.wall / (self._block - SETTLE))
             self.disturbed[self._mode].append(took.waited / took.wall)
         self._mode = self._modes[number] if number < len(self._modes) else "epoch"
         if self._mode in self._cadences:
@@ -101,7 +101,8 @@ class Modes(Callback):
 
 
 def main() -> None:
-    modes = Modes(int(sys.argv[1]), Path(sys.argv[2]))
+    out, rounds, block, *names = sys.argv[1:]
+    modes = Modes(Path(out), int(rounds), int(block), names)
     stop = GracefulStop(freak=Freak(port=0, name="bench"))
     controls = [stop, LROverride(), CheckpointNow()]
     fit([modes, *controls], width=WIDTH, rows=ROWS, batches=modes.batches, ranks=2)

@@ -16,6 +16,7 @@ from freak_core import ConfigurationError, Freak, Receipt
 from freak_core.journal import read_journal
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
+from tests.faults.program import eventually
 
 PUBLIC = [
     "AccessDenied",
@@ -170,6 +171,27 @@ def test_what_the_program_publishes_is_in_the_run(freak: Freak, http: httpx.Clie
     )
     assert (run["pid"], run["id"], run["journal"], run["stalled"]) == (os.getpid(), freak.id, "ok", False)
     assert run["versions"]["python"].startswith("3.")
+
+
+def test_a_program_may_be_asked_for_its_progress(
+    freak: Freak, http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told when it goes on, also where its step stays the same; one that raises is asked no more."""
+    done = {"batches": 0, "step": 0}
+
+    def progress() -> tuple[int, dict[str, int]]:
+        return done["batches"], {"step": 100 // done["step"]}
+
+    done["step"] = 50
+    freak.observe(progress)
+    eventually(lambda: http.get("run").json().get("step") == 2)
+    first = http.get("run").json()["seconds_since_progress"]
+    eventually(lambda: http.get("run").json()["seconds_since_progress"] > first + 0.8)
+    done["batches"] = 1
+    eventually(lambda: http.get("run").json()["seconds_since_progress"] < first + 0.8)
+    done["step"] = 0
+    eventually(lambda: "cannot tell the progress" in caplog.text)
+    assert http.patch("state", json={"foo": "still here"}).status_code == 200
 
 
 def test_a_phase_in_passing_never_overwrites_a_later_one(freak: Freak, http: httpx.Client) -> None:
