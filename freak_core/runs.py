@@ -193,25 +193,37 @@ def find_run(wanted: str | None = None) -> Run:
         NotFound: there is none, or more than one; the message lists what there is.
     """
     runs = list_runs()
-    return chosen(wanted, [run for run in runs if run.near], runs)
+    fitting = named(wanted, runs)  # first: a beginning here must not win over an exact name elsewhere
+    near = [run for run in fitting if run.near]
+    if len(near) == 1:
+        return near[0]
+    raise _none_or_many(wanted, near, near or fitting or runs, "on this machine ")
 
 
-def chosen(wanted: str | None, runs: Sequence[Run], known: Sequence[Run] = ()) -> Run:
+def chosen(wanted: str | None, runs: Sequence[Run]) -> Run:
     """Return the one of ``runs`` that ``wanted`` names; the only one, without ``wanted``.
 
     Raises:
-        NotFound: there is none, or more than one; the message lists them, or else those that are ``known``.
+        NotFound: there is none, or more than one; the message lists them, or else what there is.
     """
-    matching = list(runs)
-    if wanted is not None:
-        matching = [run for run in runs if run.answers_to(wanted)]
-        matching = matching or [run for run in runs if wanted and run.id.startswith(wanted)]
-        matching = matching or [run for run in runs if wanted and run.name.startswith(wanted)]
-    if len(matching) == 1:
-        return matching[0]
-    what = f"{'more than one' if matching else 'no'} live run" + (f" called {wanted!r}" if wanted else "")
-    listed = "".join(
-        f"\n  {r.name} ({r.id}) at {r.url} on {r.host}, since {r.started_at}"
-        for r in matching or known or runs
-    )
-    raise NotFound(f"{what} on this machine in {home()}" + (f"; there are:{listed}" if listed else ""))
+    fitting = named(wanted, runs)
+    if len(fitting) == 1:
+        return fitting[0]
+    raise _none_or_many(wanted, fitting, fitting or runs)
+
+
+def named(wanted: str | None, runs: Sequence[Run]) -> list[Run]:
+    """Return those of ``runs`` that ``wanted`` fits best: it is what they go by, else how that begins."""
+    if wanted is None:
+        return list(runs)
+    exactly = [run for run in runs if run.answers_to(wanted)]
+    return exactly or [r for r in runs if wanted and (r.id.startswith(wanted) or r.name.startswith(wanted))]
+
+
+def _none_or_many(
+    wanted: str | None, fitting: Sequence[Run], listed: Sequence[Run], where: str = ""
+) -> NotFound:
+    what = f"{'more than one' if fitting else 'no'} live run" + (f" called {wanted!r}" if wanted else "")
+    lines = [f"\n  {r.name} ({r.id}) at {r.url} on {r.host}, since {r.started_at}" for r in listed]
+    there_are = f"; there are:{''.join(lines)}" if lines else ""
+    return NotFound(f"{what} {where}in {home()}{there_are}")

@@ -1,6 +1,5 @@
 """Which run: from what somebody typed, or from there being only one, to a client for it."""
 
-import contextlib
 import os
 import re
 import shlex
@@ -39,7 +38,7 @@ def connect(wanted: str | None, *, reading: bool = False) -> Client:
 
 
 def find(wanted: str | None) -> Run:
-    """Return a run by what somebody typed, on whatever machine; of this machine, where there are several.
+    """Return a run by what somebody typed, on whatever machine.
 
     Raises:
         NoSuchRun: there is none, or more than one.
@@ -47,9 +46,6 @@ def find(wanted: str | None) -> Run:
     if wanted and _is_address(wanted):
         return _at(connect(wanted))
     runs = list_runs()
-    near = [run for run in runs if run.near]
-    with contextlib.suppress(NotFound):
-        return chosen(wanted, near)
     try:
         return chosen(wanted, runs)
     except NotFound as refused:

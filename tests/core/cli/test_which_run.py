@@ -31,6 +31,29 @@ def test_an_ambiguous_run_is_an_error_that_lists_them(served: Serve) -> None:
     freak("get", "-r", one.id)
 
 
+def test_an_exact_name_elsewhere_is_stronger_than_a_beginning_here(served: Serve) -> None:
+    here = served(name="exp-2")
+    far = new_run("far", "exp", "http://127.0.0.1:4500", "the-token", None)
+    publish(far.model_copy(update={"host": "gpu7"}))
+    error = freak("set", "epochs=20", "-r", "exp", code=3).err
+    assert "gpu7" in error
+    assert here.store.model.epochs == 10  # type: ignore[attr-defined]
+    freak("set", "epochs=20", "-r", "exp-")
+    assert "gpu7" in freak("open", "exp").err
+
+
+def test_a_run_here_is_not_implied_where_another_lives_elsewhere(served: Serve) -> None:
+    here = served(name="twin")
+    far = new_run("far", "twin", "http://127.0.0.1:4500", "the-token", None)
+    publish(far.model_copy(update={"host": "gpu7"}))
+    for arguments in ((), ("-r", "twin"), ("-r", "tw")):
+        error = freak("get", *arguments, code=3).err
+        assert "more than one live run" in error
+        assert here.id in error
+        assert "(far)" in error
+    freak("get", "-r", here.id)
+
+
 def test_how_to_reach_a_run_of_another_machine(home: Path) -> None:
     here = new_run("far", "vit large", "http://127.0.0.1:4500", "the-token", None, "read")
     publish(here.model_copy(update={"host": "gpu7"}))
