@@ -1,11 +1,8 @@
 """What a script is told by the exit code."""
 
 import os
-import pty
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -199,20 +196,3 @@ def test_ctrl_c_says_how_to_withdraw_what_waits(capsys: pytest.CaptureFixture[st
         with pytest.raises(KeyboardInterrupt):
             outcome.carry_out(client, send, wait=60, as_json=False)
         assert said in capsys.readouterr().err
-
-
-def test_a_question_ends_with_130_on_ctrl_c_and_on_no(state: Steered) -> None:
-    freak("set", "epochs=20")
-    for answer, code in (("\x03", 130), ("n\n", 130)):
-        outer, inner = pty.openpty()
-        command = [sys.executable, "-m", "freak_core.cli", "reset"]
-        ends: dict[str, int] = {"stdin": inner, "stdout": inner, "stderr": inner}
-        with subprocess.Popen(["setsid", "--ctty", "--wait", *command], **ends) as started:  # type: ignore[call-overload]
-            os.close(inner)
-            asked = b""
-            while b"[y/N]" not in asked:
-                asked += os.read(outer, 4096)
-            os.write(outer, answer.encode())
-            assert started.wait(30) == code
-        os.close(outer)
-    assert state.epochs == 20
