@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from freak_core.cli.actions import call, checkpoint, validate
+from freak_core.cli.exit_codes import Commands
 from freak_core.cli.follow import log, watch
 from freak_core.cli.outcome import cancel
 from freak_core.cli.reach import link, token, tunnel
@@ -22,6 +23,7 @@ revision conflict, 130 given up."""
 
 app = typer.Typer(
     name="freak",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
-from freak_core.cli.exit_codes import exits
+from freak_core.cli.exit_codes import INTERRUPTED, exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, progress, say, show, show_json
 from freak_core.cli.which_run import connect
 from freak_core.errors import NotFound
-from freak_core.journal import read_journal
+from freak_core.journal import journal_lines
 from freak_core.receipts import Receipt
 from freak_core.wire import ENDED
 
@@ -44,7 +45,11 @@ def watch(
     with connect(name or run) as client:
         start = f"{client.run()['id']}-0" if since == "0" else since
         events = client.events(*wanted, last_id=start)
-        _show_events(events, as_json=as_json, progress_too="progress" in (types or ""))
+        try:
+            _show_events(events, as_json=as_json, progress_too="progress" in (types or ""))
+        except KeyboardInterrupt:  # the usual way to leave: no event, and no line of data
+            say("given up")
+            raise typer.Exit(INTERRUPTED) from None
 
 
 def _show_events(events: Iterable[Any], *, as_json: bool, progress_too: bool) -> None:
@@ -102,12 +107,31 @@ def log(
 
 
 def _journalled(path: Path) -> list[Receipt]:
-    """Return the receipts of a journal, each as it ended."""
+    """Return the receipts of a journal, each as it ended.
+
+    Raises:
+        NotFound: there is no such file, or it is no journal.
+    """
+    receipts, is_journal = {}, False
     try:
-        entries = [entry for entry in read_journal(path) if "id" in entry and "kind" in entry]
+        for line, entry in journal_lines(path):
+            is_journal |= "freak_journal" in entry
+            if "id" in entry and "kind" in entry:
+                receipts[entry["id"]] = _receipt_in(entry, f"{path}, line {line}")
     except OSError as error:
         raise NotFound(f"cannot read {path}: {error.strerror}") from None
-    return list({entry["id"]: Receipt.model_validate(entry) for entry in entries}.values())
+    if not is_journal:
+        raise NotFound(f"{path} is no journal of Freak")
+    return list(receipts.values())
+
+
+def _receipt_in(entry: dict[str, Any], place: str) -> Receipt:
+    try:
+        return Receipt.model_validate(entry)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        what = ".".join(map(str, first["loc"]))
+        raise NotFound(f"{place}: {what}: {first['msg']}") from None
 
 
 def receipt_line(receipt: Receipt) -> str:

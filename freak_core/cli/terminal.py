@@ -77,12 +77,12 @@ def _json(value: Any, indent: int | None = None) -> str:
 
 
 def complain(refused: Refused, *, as_json: bool) -> None:
-    """Say what is wrong and where; with ``as_json`` the problem document is data, too."""
+    """Say what is wrong and where; with ``as_json`` the problem document is data, too: a line."""
     say(f"freak: {refused.detail}", "red")
     for error in refused.errors:
         say(f"  {dotted(error['path']) or 'the whole'}: {error['message']}", "red")
     if as_json:
-        show_json(refused.problem())
+        show_json(refused.problem(), line=True)
 
 
 def dotted(pointer: str) -> str:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from freak_core import Freak, Receipt
@@ -72,7 +73,16 @@ def test_watch_follows_a_run_to_its_end(served: Serve) -> None:
     journal = str(program.journal_path)
     assert "/epochs 10 → 20" in freak("log", "--journal", journal).out
     assert [each["status"] for each in freak("log", "--journal", journal, "--json").json] == ["applied"]
-    freak("log", "--journal", "/nowhere", code=4)
+
+
+def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
+    assert "/nowhere" in freak("log", "--journal", "/nowhere", code=4).err
+    assert "no journal" in freak("log", "--journal", "/bin/ls", code=4).err
+    bad = tmp_path / "bad.jsonl"
+    header, torn, entry = '{"freak_journal": 1}', '{"id": "a"', '{"id": "a", "kind": "patch", "seq": "x"}'
+    bad.write_text("\n".join((header, torn, entry)))
+    assert f"{bad}, line 3: seq" in freak("log", "--journal", str(bad), code=4).err
+    assert "line 3" in freak("log", "--journal", str(bad), "--json", code=4).json["detail"]
 
 
 def test_metrics_are_shown_whatever_they_are() -> None:

@@ -1,5 +1,6 @@
 """What is asked before it is done, and of whom."""
 
+import json
 import os
 import pty
 import subprocess
@@ -46,6 +47,15 @@ def test_a_question_ends_with_130_on_ctrl_c_and_on_no(state: Steered, answer: st
         os.write(keyboard, answer.encode())
         assert started.wait(30) == 130
     assert state.epochs == 20
+
+
+def test_a_no_is_told_as_data(state: Steered) -> None:
+    with at_a_terminal("reset", "--json", stdout=subprocess.PIPE) as (started, keyboard):
+        asked(keyboard)
+        os.write(keyboard, b"n\n")
+        assert started.stdout is not None
+        assert json.load(started.stdout)["title"] == "Given up"
+        assert started.wait(30) == 130
 
 
 def test_a_question_is_asked_at_the_terminal_wherever_stderr_goes(state: Steered) -> None:
