@@ -17,16 +17,17 @@ from freak_core.runs import Run, chosen, list_runs
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")
 
 
-def connect(wanted: str | None, *, reading: bool = False) -> Client:
+def connect(wanted: str | None, *, reading: bool = False, timeout: float = 10.0) -> Client:
     """Return a client for a run by id, name, job id, the beginning of one, or URL; or for the only one.
 
     With ``reading``, its token is the one that may only read, where the run's file has one.
+    The run has ``timeout`` seconds to answer.
 
     Raises:
         NoSuchRun: there is none, more than one, or it is on a machine that cannot be reached from here.
     """
     if wanted and _is_address(wanted):
-        return Client(wanted, _token_for(wanted), timeout=10)
+        return Client(wanted, _token_for(wanted), timeout=timeout)
     run = find(wanted)
     if not run.near:
         raise NoSuchRun(
@@ -34,7 +35,7 @@ def connect(wanted: str | None, *, reading: bool = False) -> Client:
             f"  {tunnel_command(run)}\nthen, in another shell:\n"
             f'  export FREAK_RUN="$(freak open {shlex.quote(run.name)})"'
         )
-    return Client(run.url, (reading and run.read_token) or run.token, timeout=10)
+    return Client(run.url, (reading and run.read_token) or run.token, timeout=timeout)
 
 
 def find(wanted: str | None) -> Run:
