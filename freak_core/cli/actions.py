@@ -100,11 +100,8 @@ def _call(
         there_are = ", ".join(sorted(known)) or "none"
         control = f"; {_GIVEN_BY[action]}() among the callbacks gives it" if action in _GIVEN_BY else ""
         raise NotFound(f"this run has no action {action!r}{control}. Its actions: {there_are}")
-    taken = sorted({"wait", "note", "key", "at_step", "at_epoch", "action", "self"} & arguments.keys())
-    if taken:
-        raise typer.BadParameter(f"{taken[0]!r} cannot be given here; POST actions/{action} takes it")
     if known[action].get("confirm"):
         confirm(f"Call {action!r}? It is hard to take back.", yes=yes)
-    send = functools.partial(client.call, action, **options, **arguments)
+    send = functools.partial(client.call, action, arguments, **options)
     later = options.get("at_step") is not None or options.get("at_epoch") is not None
     carry_out(client, send, wait=wait, as_json=as_json, later=later)

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
+from freak_core import Freak
 from tests.core.cli.shell import freak
 from tests.core.steered import Steered
 
@@ -55,6 +57,15 @@ def test_actions_are_called_with_names_and_values(state: Steered) -> None:
     assert freak("call", "add", "one=2", "label=007", "--json").json["result"] == "0073"
     assert "result: " in freak("call", "add", "one=2").out
     assert "one" in freak("call", "add", code=4).err
+
+
+def test_arguments_may_be_called_as_options_are(program: Freak) -> None:
+    @program.action
+    def crop(key: int, wait: str, note: str, self: int, action: str, client: str) -> list[Any]:
+        return [key, wait, note, self, action, client]
+
+    words = ("key=3", "wait=no", "note=b", "self=1", "action=a", "client=c")
+    assert freak("call", "crop", *words, "--json").json["result"] == [3, "no", "b", 1, "a", "c"]
 
 
 def test_a_locale_without_arrows_is_served_too(state: Steered) -> None:
