@@ -1,6 +1,6 @@
 """``freak watch`` and ``log``: what happens, and what was asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from freak_core.cli.exit_codes import INTERRUPTED, exits
+from freak_core.cli.exit_codes import FAILED, INTERRUPTED, exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, progress, say, show, show_json
 from freak_core.cli.which_run import connect
+from freak_core.client_conversation import Event
 from freak_core.errors import NotFound
 from freak_core.journal import journal_lines
 from freak_core.receipts import Receipt
@@ -40,35 +41,47 @@ def watch(
     run: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what happens, a line each, until the run ends."""
+    """Print what happens, a line each, until the run ends; exit with 1 where it did not finish."""
     wanted = tuple(types.split(",")) if types else () if as_json else USUAL_TYPES
     with connect(name or run) as client:
         start = f"{client.run()['id']}-0" if since == "0" else since
-        events = client.events(*wanted, last_id=start)
+        events = client.events(*({*wanted, "run"} if wanted else ()), last_id=start)
         try:
-            _show_events(events, as_json=as_json, progress_too="progress" in (types or ""))
+            ending = _show_events(events, wanted, as_json=as_json, progress_too="progress" in (types or ""))
         except KeyboardInterrupt:  # the usual way to leave: no event, and no line of data
             say("given up")
             raise typer.Exit(INTERRUPTED) from None
+        ending = ending or client.run()
+    because = f" ({ending['error']})" if ending.get("error") else ""
+    say(f"the run has ended: {ending['phase']}{because}")
+    if ending["phase"] != "finished":
+        raise typer.Exit(FAILED)
 
 
-def _show_events(events: Iterable[Any], *, as_json: bool, progress_too: bool) -> None:
-    """Print events; progress, unless it was asked for, only as a line that stays at the bottom."""
+def _show_events(
+    events: Iterable[Event], wanted: Sequence[str], *, as_json: bool, progress_too: bool
+) -> dict[str, Any]:
+    """Print events; progress, unless it was asked for, only as a line that stays at the bottom.
+
+    Returns how the run has ended; nothing where no event told.
+    """
+    ending: dict[str, Any] = {}
     with progress("waiting for something to happen") as tell:
         for event in events:
+            run = event.data["run"] if event.type == "reset" else event.data if event.type == "run" else {}
+            ending = run if run.get("phase") in ENDED else ending
+            if wanted and event.type not in (*wanted, "reset"):
+                continue
             if as_json:
                 show_json({"id": event.id, "type": event.type, "data": event.data}, line=True)
-                continue
-            text = event_line(event)
-            if event.type == "progress" and not progress_too:
-                tell(text)
+            elif event.type == "progress" and not progress_too:
+                tell(event_line(event))
             else:
-                show(text)
-            if event.type == "run" and event.data.get("phase") in ENDED:
-                say(f"the run has ended: {event.data['phase']}")
+                show(event_line(event))
+    return ending
 
 
-def event_line(event: Any) -> str:
+def event_line(event: Event) -> str:
     """Return an event as one readable line."""
     match event.type:
         case "receipt":
