@@ -20,6 +20,14 @@ def test_a_run_goes_by_name_id_beginning_and_url(program: Freak, monkeypatch: py
     freak("get", "-r", "prog")
 
 
+def test_two_runs_on_one_line_make_no_sense(program: Freak, monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in ("info", "open", "stop", "watch"):
+        assert "--run" in freak(command, "prog", "-r", "other", code=2).err
+        assert "--run" in freak(command, "-r", "prog", "other", "--json", code=2).json["detail"]
+    monkeypatch.setenv("FREAK_RUN", "other")  # for the whole shell: an argument goes first
+    freak("info", "prog")
+
+
 def test_an_ambiguous_run_is_an_error_that_lists_them(served: Serve) -> None:
     one, two = served(name="twin"), served(name="twin")
     for arguments in (("get",), ("get", "-r", "twin"), ("stop",)):
