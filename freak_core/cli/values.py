@@ -72,6 +72,14 @@ def nodes_at(schema: dict[str, Any], keys: Sequence[str]) -> list[dict[str, Any]
     return nodes
 
 
+def in_list(schema: dict[str, Any], keys: Sequence[str]) -> bool:
+    """Whether a path leads through the number of an item in a list."""
+    return any(
+        key.isdecimal() and any(node.get("type") == "array" for node in nodes_at(schema, keys[:depth]))
+        for depth, key in enumerate(keys)
+    )
+
+
 def _plain(node: Any, root: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:
     if not isinstance(node, dict) or depth > 20:
         return

@@ -36,6 +36,18 @@ def test_values_are_set_by_what_the_schema_says_they_are(state: Steered) -> None
     assert state.head.hidden == [8, 8]
 
 
+def test_an_item_of_a_list_is_set_by_its_number(state: Steered) -> None:
+    receipt = freak("set", "head.hidden.0=7", "--note", "why", "--json").json
+    assert state.head.hidden == [7, 16]
+    assert receipt["changes"] == [{"path": "/head/hidden", "old": [32, 16], "new": [7, 16]}]
+    assert "nothing" in freak("set", "head.hidden.1=8", "--dry-run").out
+    assert "0 to 1" in freak("set", "head.hidden.9=7", code=4).err
+    assert "head.hidden.0" in freak("set", "head.hidden.0=7", "epochs=20", code=2).err
+    assert (state.head.hidden, state.epochs) == ([7, 16], 10)
+    freak("set", "weights.0=7")  # no list
+    assert state.weights["0"] == 7
+
+
 def test_a_dry_run_shows_what_would_change(state: Steered) -> None:
     ran = freak("set", "epochs=20", "--dry-run")
     assert "valid" in ran.out
