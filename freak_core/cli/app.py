@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from freak_core.cli.actions import call, checkpoint, validate
+from freak_core.cli.describe import describe
 from freak_core.cli.exit_codes import Commands
 from freak_core.cli.follow import log, watch
 from freak_core.cli.outcome import cancel
@@ -50,7 +51,14 @@ FINDING, STEERING, TRAINING = "Finding runs", "Reading and steering", "Trainings
 
 for panel, commands in {
     FINDING: {"ls": ls, "info": info, "open": link, "tunnel": tunnel, "token": token},
-    STEERING: {"get": get, "set": set_values, "reset": reset, "call": call, "cancel": cancel}
+    STEERING: {
+        "get": get,
+        "describe": describe,
+        "set": set_values,
+        "reset": reset,
+        "call": call,
+        "cancel": cancel,
+    }
     | {"watch": watch, "log": log},
     TRAINING: {"stop": stop, "checkpoint": checkpoint, "pause": pause, "resume": resume}
     | {"validate": validate},
