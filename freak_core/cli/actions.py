@@ -78,11 +78,14 @@ def validate(
     run: RunOption = None,
     wait: WaitOption = None,
     note: NoteOption = None,
+    at_step: AtStepOption = None,
+    at_epoch: AtEpochOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run one more validation after the next step."""
     with connect(name or run) as client:
-        _call(client, "validate", {}, as_json=as_json, wait=wait, note=note)
+        options: dict[str, Any] = {"wait": wait, "note": note, "at_step": at_step, "at_epoch": at_epoch}
+        _call(client, "validate", {}, as_json=as_json, **options)
 
 
 def _call(

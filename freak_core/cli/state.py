@@ -94,6 +94,8 @@ def reset(
     note: NoteOption = None,
     dry_run: DryRunOption = False,
     if_match: IfMatchOption = None,
+    at_step: AtStepOption = None,
+    at_epoch: AtEpochOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -101,6 +103,13 @@ def reset(
     with connect(run) as client:
         if not path and not dry_run:
             confirm("Put the whole state back to what it was at the start?", yes=yes)
-        tag = revision_tag(client, if_match)
-        send = functools.partial(client.reset, path, note=note, dry_run=dry_run, if_match=tag)
-        carry_out(client, send, wait=wait, as_json=as_json)
+        send = functools.partial(
+            client.reset,
+            path,
+            note=note,
+            dry_run=dry_run,
+            if_match=revision_tag(client, if_match),
+            at_step=at_step,
+            at_epoch=at_epoch,
+        )
+        carry_out(client, send, wait=wait, as_json=as_json, later=(at_step, at_epoch) != (None, None))

@@ -1,12 +1,18 @@
 """``freak get``, ``set``, ``reset`` and ``call``."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+from typer.main import get_command
+
 from freak_core import Freak
+from freak_core.cli.app import app
 from tests.core.cli.shell import freak
+from tests.core.conftest import Serve
 from tests.core.steered import Steered
 
 
@@ -55,6 +61,37 @@ def test_a_dry_run_shows_what_would_change(state: Steered) -> None:
     assert state.epochs == 10
     freak("reset", "--dry-run")
     freak("set", "epochs=0", "--dry-run", code=4)
+
+
+def test_every_command_has_the_options_that_the_page_says() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+    has: dict[str, set[str]] = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]
+    }
+    rows = re.findall(r"^\| (`--.*?) \| (`.*?) \| ", page, re.MULTILINE)
+    assert len(rows) == 6
+    for options, commands in rows:
+        named = set(re.findall(r"`(\w+)`", commands))
+        for option in re.findall(r"`(--[\w-]+)", options):
+            assert {name for name, there in has.items() if option in there} == named, option
+
+
+def test_what_is_kept_back_until_a_step_waits(served: Serve) -> None:
+    program = served(apply="sync")
+
+    @program.action
+    def validate() -> str:
+        return "done"
+
+    program.store.model.epochs = 20  # type: ignore[attr-defined]
+    assert "accepted" in freak("reset", "epochs", "--at-step", "3", code=5).out
+    assert "accepted" in freak("validate", "--at-epoch", "1", code=5).out
+    program.sync(step=2, epoch=0)
+    assert program.store.model.epochs == 20  # type: ignore[attr-defined]
+    program.sync(step=3, epoch=1)
+    assert [each["status"] for each in freak("log", "--json").json] == ["applied", "applied"]
+    assert program.store.model.epochs == 10  # type: ignore[attr-defined]
 
 
 def test_reset_puts_one_value_or_all_back(state: Steered) -> None:
