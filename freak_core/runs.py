@@ -97,7 +97,7 @@ class RunFile:
         """Remove the file: the run is over."""
         self._removed = True
         with self._lock, contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+            _remove(self.path)
 
 
 def home() -> Path:
@@ -137,18 +137,29 @@ def new_run(
 
 
 def publish(run: Run) -> Path:
-    """Write the run's file, atomically and for this user's eyes only; return its path."""
+    """Write the run's file; return its path."""
+    return write_secret(f"{run.id}.json", run.model_dump_json())
+
+
+def write_secret(name: str, text: str) -> Path:
+    """Write a file next to those of the runs, atomically and for this user's eyes only; return its path."""
     folder = made_folder()
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
-    path = folder / f"{run.id}.json"
+    path = folder / name
     try:
         with os.fdopen(descriptor, "w") as file:
-            file.write(run.model_dump_json())
+            file.write(text)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def _remove(path: Path) -> None:
+    """Remove the file of a run, and the page that leads to it."""
+    path.unlink(missing_ok=True)
+    path.with_suffix(".html").unlink(missing_ok=True)
 
 
 def list_runs() -> list[Run]:
@@ -169,7 +180,7 @@ def list_runs() -> list[Run]:
             runs.append(run)
         else:
             with contextlib.suppress(OSError):
-                path.unlink()
+                _remove(path)
     return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
 

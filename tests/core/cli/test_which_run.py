@@ -1,12 +1,16 @@
 """Which run a command is about, and how to get to it."""
 
+import shlex
+import stat
 from pathlib import Path
 
 import pytest
 
 from freak_core import Freak
+from freak_core.cli.page import publish_page
 from freak_core.runs import new_run, publish
 from tests.core.cli.shell import freak
+from tests.core.cli.test_terminal import on_a_terminal
 from tests.core.conftest import Serve
 
 
@@ -89,3 +93,34 @@ def test_the_link_and_the_tokens_are_printed(program: Freak) -> None:
     line = freak("tunnel").out
     assert line.startswith(f"ssh -N -L {port}:127.0.0.1:{port} ")
     assert freak("tunnel", "--json").json["tunnel"] + "\n" == line
+
+
+def test_the_browser_is_given_a_page_that_leads_on_and_no_token(
+    served: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = served()
+    seen = tmp_path / "seen"
+    monkeypatch.setenv("BROWSER", f"sh -c {shlex.quote(f'echo $0 >> {seen}')} %s")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    assert program.link in on_a_terminal("open")
+    page = Path(seen.read_text().strip().removeprefix("file://"))
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert f'content="0; url={program.link}"' in page.read_text()
+    on_a_terminal("open", "--read-only")
+    assert program.token not in page.read_text()
+    assert program.read_token in page.read_text()
+    assert program.token not in seen.read_text()
+    on_a_terminal("open", "--print")
+    assert len(seen.read_text().splitlines()) == 2
+    program.stop()
+    assert not page.exists()
+
+
+def test_the_page_of_a_killed_run_goes_with_its_file(home: Path) -> None:
+    run = new_run("far", "far", "http://127.0.0.1:4500", "the-token", None)
+    publish(run)
+    page = publish_page(run, "http://127.0.0.1:4500/#token=the-token")
+    publish(run.model_copy(update={"pid": 2**22 + 1}))  # no such process
+    freak("ls")
+    assert not page.exists()
