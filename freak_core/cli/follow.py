@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from freak_core.cli.ended import ended_runs
 from freak_core.cli.exit_codes import FAILED, INTERRUPTED, exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, progress, say, show, show_json
@@ -16,6 +17,7 @@ from freak_core.client_conversation import Event
 from freak_core.errors import NotFound
 from freak_core.journal import journal_lines
 from freak_core.receipts import Receipt
+from freak_core.runs import list_runs, named
 from freak_core.wire import ENDED
 
 USUAL_TYPES = ("receipt", "run", "metrics", "progress")
@@ -107,6 +109,7 @@ def log(
     as_json: JsonOption = False,
 ) -> None:
     """Print the requests so far with what became of them: who, when, at which step, old → new, why."""
+    journal = journal or _journal_of(name or run)
     if journal is not None:
         receipts = _journalled(journal)
     else:
@@ -117,6 +120,18 @@ def log(
         return
     for receipt in receipts[-last:]:
         show(receipt_line(receipt))
+
+
+def _journal_of(wanted: str | None) -> Path | None:
+    """Return the journal of the newest ended run of that name or id, unless a live one is meant."""
+    runs = list_runs()
+    if wanted is None or named(wanted, runs):
+        return None
+    for facts in ended_runs({run.id for run in runs}):
+        if wanted in (facts["id"], facts["name"]):
+            say(f"{facts['name']!r} has ended: {facts['state']}")
+            return Path(facts["journal_path"])
+    return None
 
 
 def _journalled(path: Path) -> list[Receipt]:
