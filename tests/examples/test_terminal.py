@@ -228,6 +228,8 @@ def test_stop_asks_saves_and_stops(shell: Terminal, training: Terminal, folder: 
     assert "no live runs" in shell.run("freak ls")
     shell.run("wait")
     assert (folder / "watch-code").read_text() == "0\n"
+    assert re.search(r"^digits +\w{12} +finished ", shell.run("freak ls --all"), re.MULTILINE)
+    assert "seen enough" in shell.run("freak log digits")
     journal = next((folder / "home" / "runs").glob("*/journal.jsonl"))
     assert "seen enough" in shell.run(f"freak log --journal {journal}")
 
