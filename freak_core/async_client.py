@@ -151,6 +151,8 @@ class AsyncClient:
     async def call(
         self,
         action: str,
+        given: Mapping[str, Any] | None = None,
+        /,
         *,
         wait: float = 0.0,
         note: str | None = None,
@@ -161,7 +163,7 @@ class AsyncClient:
     ) -> Receipt:
         """Call an action of the program; ``receipt.result`` is what it returned."""
         asked = Options(wait=wait, note=note, key=key, at_step=at_step, at_epoch=at_epoch)
-        return await self._conversation.ask(calls.action(action, arguments, asked))
+        return await self._conversation.ask(calls.action(action, {**(given or {}), **arguments}, asked))
 
     async def cancel(self, receipt_id: str) -> Receipt:
         """Withdraw a request that waits."""

@@ -200,6 +200,8 @@ class Client:
     def call(
         self,
         action: str,
+        given: Mapping[str, Any] | None = None,
+        /,
         *,
         wait: float = 0.0,
         note: str | None = None,
@@ -210,12 +212,14 @@ class Client:
     ) -> Receipt:
         """Call an action of the program; ``receipt.result`` is what it returned.
 
+        Its arguments are keywords, or ``given`` where one is called as an option is: ``{"key": 3}``.
+
         Raises:
             NotFound: there is no such action.
             Failed: it raised in the program.
         """
         asked = Options(wait=wait, note=note, key=key, at_step=at_step, at_epoch=at_epoch)
-        return completed(self._conversation.ask(calls.action(action, arguments, asked)))
+        return completed(self._conversation.ask(calls.action(action, {**(given or {}), **arguments}, asked)))
 
     def cancel(self, receipt_id: str) -> Receipt:
         """Withdraw a request that waits.

@@ -95,11 +95,17 @@ class Journal:
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the entries of a journal, oldest first; torn lines are left out."""
+    for _, entry in journal_lines(path):
+        yield entry
+
+
+def journal_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the entries of a journal, each with the number of its line, from 1."""
     with path.open("rb") as file:
-        for line in file:
+        for number, line in enumerate(file, start=1):
             try:
                 entry = json.loads(line)
             except ValueError:
                 continue
             if isinstance(entry, dict):
-                yield entry
+                yield number, entry

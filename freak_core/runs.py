@@ -97,7 +97,7 @@ class RunFile:
         """Remove the file: the run is over."""
         self._removed = True
         with self._lock, contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+            _remove(self.path)
 
 
 def home() -> Path:
@@ -137,18 +137,29 @@ def new_run(
 
 
 def publish(run: Run) -> Path:
-    """Write the run's file, atomically and for this user's eyes only; return its path."""
+    """Write the run's file; return its path."""
+    return write_secret(f"{run.id}.json", run.model_dump_json())
+
+
+def write_secret(name: str, text: str) -> Path:
+    """Write a file next to those of the runs, atomically and for this user's eyes only; return its path."""
     folder = made_folder()
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")
-    path = folder / f"{run.id}.json"
+    path = folder / name
     try:
         with os.fdopen(descriptor, "w") as file:
-            file.write(run.model_dump_json())
+            file.write(text)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def _remove(path: Path) -> None:
+    """Remove the file of a run, and the page that leads to it."""
+    path.unlink(missing_ok=True)
+    path.with_suffix(".html").unlink(missing_ok=True)
 
 
 def list_runs() -> list[Run]:
@@ -169,7 +180,7 @@ def list_runs() -> list[Run]:
             runs.append(run)
         else:
             with contextlib.suppress(OSError):
-                path.unlink()
+                _remove(path)
     return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
 
@@ -193,25 +204,37 @@ def find_run(wanted: str | None = None) -> Run:
         NotFound: there is none, or more than one; the message lists what there is.
     """
     runs = list_runs()
-    return chosen(wanted, [run for run in runs if run.near], runs)
+    fitting = named(wanted, runs)  # first: a beginning here must not win over an exact name elsewhere
+    near = [run for run in fitting if run.near]
+    if len(near) == 1:
+        return near[0]
+    raise _none_or_many(wanted, near, near or fitting or runs, "on this machine ")
 
 
-def chosen(wanted: str | None, runs: Sequence[Run], known: Sequence[Run] = ()) -> Run:
+def chosen(wanted: str | None, runs: Sequence[Run]) -> Run:
     """Return the one of ``runs`` that ``wanted`` names; the only one, without ``wanted``.
 
     Raises:
-        NotFound: there is none, or more than one; the message lists them, or else those that are ``known``.
+        NotFound: there is none, or more than one; the message lists them, or else what there is.
     """
-    matching = list(runs)
-    if wanted is not None:
-        matching = [run for run in runs if run.answers_to(wanted)]
-        matching = matching or [run for run in runs if wanted and run.id.startswith(wanted)]
-        matching = matching or [run for run in runs if wanted and run.name.startswith(wanted)]
-    if len(matching) == 1:
-        return matching[0]
-    what = f"{'more than one' if matching else 'no'} live run" + (f" called {wanted!r}" if wanted else "")
-    listed = "".join(
-        f"\n  {r.name} ({r.id}) at {r.url} on {r.host}, since {r.started_at}"
-        for r in matching or known or runs
-    )
-    raise NotFound(f"{what} on this machine in {home()}" + (f"; there are:{listed}" if listed else ""))
+    fitting = named(wanted, runs)
+    if len(fitting) == 1:
+        return fitting[0]
+    raise _none_or_many(wanted, fitting, fitting or runs)
+
+
+def named(wanted: str | None, runs: Sequence[Run]) -> list[Run]:
+    """Return those of ``runs`` that ``wanted`` fits best: it is what they go by, else how that begins."""
+    if wanted is None:
+        return list(runs)
+    exactly = [run for run in runs if run.answers_to(wanted)]
+    return exactly or [r for r in runs if wanted and (r.id.startswith(wanted) or r.name.startswith(wanted))]
+
+
+def _none_or_many(
+    wanted: str | None, fitting: Sequence[Run], listed: Sequence[Run], where: str = ""
+) -> NotFound:
+    what = f"{'more than one' if fitting else 'no'} live run" + (f" called {wanted!r}" if wanted else "")
+    lines = [f"\n  {r.name} ({r.id}) at {r.url} on {r.host}, since {r.started_at}" for r in listed]
+    there_are = f"; there are:{''.join(lines)}" if lines else ""
+    return NotFound(f"{what} {where}in {home()}{there_are}")

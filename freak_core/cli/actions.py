@@ -16,8 +16,10 @@ from freak_core.cli.options import (
     RunArgument,
     RunOption,
     WaitOption,
+    YesOption,
 )
 from freak_core.cli.outcome import carry_out
+from freak_core.cli.terminal import confirm
 from freak_core.cli.values import assigned
 from freak_core.cli.which_run import connect
 from freak_core.client import Client
@@ -39,13 +41,14 @@ def call(
     note: NoteOption = None,
     at_step: AtStepOption = None,
     at_epoch: AtEpochOption = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Call an action of the program: freak call checkpoint name=before."""
     with connect(run) as client:
         schema = client.actions().get(action, {}).get("arguments", {})
         options: dict[str, Any] = {"wait": wait, "note": note, "at_step": at_step, "at_epoch": at_epoch}
-        _call(client, action, assigned(arguments or [], schema), as_json=as_json, **options)
+        _call(client, action, assigned(arguments or [], schema), yes=yes, as_json=as_json, **options)
 
 
 @exits
@@ -75,11 +78,14 @@ def validate(
     run: RunOption = None,
     wait: WaitOption = None,
     note: NoteOption = None,
+    at_step: AtStepOption = None,
+    at_epoch: AtEpochOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run one more validation after the next step."""
     with connect(name or run) as client:
-        _call(client, "validate", {}, as_json=as_json, wait=wait, note=note)
+        options: dict[str, Any] = {"wait": wait, "note": note, "at_step": at_step, "at_epoch": at_epoch}
+        _call(client, "validate", {}, as_json=as_json, **options)
 
 
 def _call(
@@ -89,6 +95,7 @@ def _call(
     *,
     as_json: bool,
     wait: float | None,
+    yes: bool = False,
     **options: Any,
 ) -> None:
     known = client.actions()
@@ -96,9 +103,8 @@ def _call(
         there_are = ", ".join(sorted(known)) or "none"
         control = f"; {_GIVEN_BY[action]}() among the callbacks gives it" if action in _GIVEN_BY else ""
         raise NotFound(f"this run has no action {action!r}{control}. Its actions: {there_are}")
-    taken = sorted({"wait", "note", "key", "at_step", "at_epoch", "action", "self"} & arguments.keys())
-    if taken:
-        raise typer.BadParameter(f"{taken[0]!r} cannot be given here; POST actions/{action} takes it")
-    send = functools.partial(client.call, action, **options, **arguments)
+    if known[action].get("confirm"):
+        confirm(f"Call {action!r}? It is hard to take back.", yes=yes)
+    send = functools.partial(client.call, action, arguments, **options)
     later = options.get("at_step") is not None or options.get("at_epoch") is not None
     carry_out(client, send, wait=wait, as_json=as_json, later=later)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from freak_core.cli.actions import call, checkpoint, validate
+from freak_core.cli.describe import describe
+from freak_core.cli.exit_codes import Commands
 from freak_core.cli.follow import log, watch
 from freak_core.cli.outcome import cancel
 from freak_core.cli.reach import link, token, tunnel
@@ -22,6 +24,7 @@ revision conflict, 130 given up."""
 
 app = typer.Typer(
     name="freak",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -48,7 +51,14 @@ FINDING, STEERING, TRAINING = "Finding runs", "Reading and steering", "Trainings
 
 for panel, commands in {
     FINDING: {"ls": ls, "info": info, "open": link, "tunnel": tunnel, "token": token},
-    STEERING: {"get": get, "set": set_values, "reset": reset, "call": call, "cancel": cancel}
+    STEERING: {
+        "get": get,
+        "describe": describe,
+        "set": set_values,
+        "reset": reset,
+        "call": call,
+        "cancel": cancel,
+    }
     | {"watch": watch, "log": log},
     TRAINING: {"stop": stop, "checkpoint": checkpoint, "pause": pause, "resume": resume}
     | {"validate": validate},

@@ -11,8 +11,10 @@ from freak_core.cli.values import nodes_at
 from freak_core.cli.which_run import connect
 from freak_core.client import Client
 from freak_core.client_request import keys_of
-from freak_core.errors import Refused
 from freak_core.runs import list_runs
+
+PATIENCE = 1.0
+"""Seconds that a run has to answer: somebody types."""
 
 Candidates = list[tuple[str, str]]
 
@@ -79,11 +81,11 @@ def complete_receipt(ctx: typer.Context, incomplete: str) -> Candidates:
 
 
 def _asked(ctx: typer.Context, question: Callable[[Client], Candidates]) -> Candidates:
-    """Ask the run; nothing is completed where it does not answer."""
+    """Ask the run; nothing is completed where it does not answer soon."""
     try:
-        with connect(ctx.params.get("run"), reading=True) as client:
+        with connect(ctx.params.get("run"), reading=True, timeout=PATIENCE) as client:
             return question(client)
-    except Refused:
+    except Exception:  # noqa: BLE001  whatever it is, a traceback must not land in what somebody types
         return []
 
 

@@ -14,17 +14,19 @@
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from freak_core.cli.terminal import complain, say
+from freak_core.cli.terminal import complain, show_json
 from freak_core.errors import (
     AccessDenied,
     ConfigurationError,
     Conflict,
     Failed,
+    Malformed,
     NotFound,
     Refused,
     Unauthorized,
@@ -38,20 +40,38 @@ class NoSuchRun(NotFound):
     """404: no live run goes by that name, or more than one does."""
 
 
+class Unanswered(Unreachable):
+    """503: the program does not answer in time; it may still carry the request out."""
+
+
+class GivenUp(Refused):
+    """499: somebody pressed Ctrl-C, or said no at a question."""
+
+    status, title = 499, "Given up"
+
+
+class Misused(Malformed):
+    """400: the command line makes no sense."""
+
+    title = "Usage"
+
+
+_CODES: Sequence[tuple[tuple[type[Refused], ...], int]] = (
+    ((Misused,), USAGE),
+    ((GivenUp,), INTERRUPTED),
+    ((Unanswered,), PENDING),
+    ((NoSuchRun, Unreachable), NO_RUN),
+    ((Unauthorized, AccessDenied), ACCESS),
+    ((Conflict,), CONFLICT),
+    ((Failed,), FAILED),
+)
+
+
 def code_of(refused: Refused) -> int:
     """Return the exit code that an error stands for."""
-    match refused:
-        case NoSuchRun() | Unreachable():
-            return NO_RUN
-        case Unauthorized() | AccessDenied():
-            return ACCESS
-        case Conflict():
-            return CONFLICT
-        case Failed():
-            return FAILED
-        case _:
-            over = refused.status == 409 and (refused.receipt or {}).get("status") == "failed"
-            return FAILED if over else REFUSED
+    over = refused.status == 409 and (refused.receipt or {}).get("status") == "failed"
+    usual = FAILED if over else REFUSED
+    return next((code for kinds, code in _CODES if isinstance(refused, kinds)), usual)
 
 
 def exits(command: Callable[..., None]) -> Callable[..., None]:
@@ -60,15 +80,31 @@ def exits(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         try:
-            command(*args, **options)
+            try:
+                command(*args, **options)
+            except ConfigurationError as wrong:
+                raise Misused(str(wrong)) from None
+            except (KeyboardInterrupt, typer.Abort):  # the latter at a question
+                raise GivenUp("given up") from None
         except Refused as refused:
             complain(refused, as_json=options.get("as_json", False))
             raise typer.Exit(code_of(refused)) from None
-        except ConfigurationError as wrong:
-            say(f"freak: {wrong}", "red")
-            raise typer.Exit(USAGE) from None
-        except (KeyboardInterrupt, typer.Abort):  # the latter at a question
-            say("given up")
-            raise typer.Exit(INTERRUPTED) from None
 
     return run
+
+
+_USAGE_ERROR: Any = typer.BadParameter.__base__  # of click, which newer typers bring along
+
+
+class Commands(TyperGroup):
+    """The commands; what makes no sense on their lines is told with ``--json``, too."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named; typer tells people what is wrong with its line."""
+        as_json = "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except _USAGE_ERROR as wrong:
+            if as_json:
+                show_json(Misused(wrong.format_message()).problem(), line=True)
+            raise

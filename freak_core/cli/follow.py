@@ -1,19 +1,23 @@
 """``freak watch`` and ``log``: what happens, and what was asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
-from freak_core.cli.exit_codes import exits
+from freak_core.cli.ended import ended_runs
+from freak_core.cli.exit_codes import FAILED, INTERRUPTED, exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, progress, say, show, show_json
 from freak_core.cli.which_run import connect
+from freak_core.client_conversation import Event
 from freak_core.errors import NotFound
-from freak_core.journal import read_journal
+from freak_core.journal import journal_lines
 from freak_core.receipts import Receipt
+from freak_core.runs import list_runs, named
 from freak_core.wire import ENDED
 
 USUAL_TYPES = ("receipt", "run", "metrics", "progress")
@@ -39,31 +43,47 @@ def watch(
     run: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what happens, a line each, until the run ends."""
+    """Print what happens, a line each, until the run ends; exit with 1 where it did not finish."""
     wanted = tuple(types.split(",")) if types else () if as_json else USUAL_TYPES
     with connect(name or run) as client:
         start = f"{client.run()['id']}-0" if since == "0" else since
-        events = client.events(*wanted, last_id=start)
-        _show_events(events, as_json=as_json, progress_too="progress" in (types or ""))
+        events = client.events(*({*wanted, "run"} if wanted else ()), last_id=start)
+        try:
+            ending = _show_events(events, wanted, as_json=as_json, progress_too="progress" in (types or ""))
+        except KeyboardInterrupt:  # the usual way to leave: no event, and no line of data
+            say("given up")
+            raise typer.Exit(INTERRUPTED) from None
+        ending = ending or client.run()
+    because = f" ({ending['error']})" if ending.get("error") else ""
+    say(f"the run has ended: {ending['phase']}{because}")
+    if ending["phase"] != "finished":
+        raise typer.Exit(FAILED)
 
 
-def _show_events(events: Iterable[Any], *, as_json: bool, progress_too: bool) -> None:
-    """Print events; progress, unless it was asked for, only as a line that stays at the bottom."""
+def _show_events(
+    events: Iterable[Event], wanted: Sequence[str], *, as_json: bool, progress_too: bool
+) -> dict[str, Any]:
+    """Print events; progress, unless it was asked for, only as a line that stays at the bottom.
+
+    Returns how the run has ended; nothing where no event told.
+    """
+    ending: dict[str, Any] = {}
     with progress("waiting for something to happen") as tell:
         for event in events:
+            run = event.data["run"] if event.type == "reset" else event.data if event.type == "run" else {}
+            ending = run if run.get("phase") in ENDED else ending
+            if wanted and event.type not in (*wanted, "reset"):
+                continue
             if as_json:
                 show_json({"id": event.id, "type": event.type, "data": event.data}, line=True)
-                continue
-            text = event_line(event)
-            if event.type == "progress" and not progress_too:
-                tell(text)
+            elif event.type == "progress" and not progress_too:
+                tell(event_line(event))
             else:
-                show(text)
-            if event.type == "run" and event.data.get("phase") in ENDED:
-                say(f"the run has ended: {event.data['phase']}")
+                show(event_line(event))
+    return ending
 
 
-def event_line(event: Any) -> str:
+def event_line(event: Event) -> str:
     """Return an event as one readable line."""
     match event.type:
         case "receipt":
@@ -89,6 +109,7 @@ def log(
     as_json: JsonOption = False,
 ) -> None:
     """Print the requests so far with what became of them: who, when, at which step, old → new, why."""
+    journal = journal or _journal_of(name or run)
     if journal is not None:
         receipts = _journalled(journal)
     else:
@@ -101,13 +122,44 @@ def log(
         show(receipt_line(receipt))
 
 
+def _journal_of(wanted: str | None) -> Path | None:
+    """Return the journal of the newest ended run of that name or id, unless a live one is meant."""
+    runs = list_runs()
+    if wanted is None or named(wanted, runs):
+        return None
+    for facts in ended_runs({run.id for run in runs}):
+        if wanted in (facts["id"], facts["name"]):
+            say(f"{facts['name']!r} has ended: {facts['state']}")
+            return Path(facts["journal_path"])
+    return None
+
+
 def _journalled(path: Path) -> list[Receipt]:
-    """Return the receipts of a journal, each as it ended."""
+    """Return the receipts of a journal, each as it ended.
+
+    Raises:
+        NotFound: there is no such file, or it is no journal.
+    """
+    receipts, is_journal = {}, False
     try:
-        entries = [entry for entry in read_journal(path) if "id" in entry and "kind" in entry]
+        for line, entry in journal_lines(path):
+            is_journal |= "freak_journal" in entry
+            if "id" in entry and "kind" in entry:
+                receipts[entry["id"]] = _receipt_in(entry, f"{path}, line {line}")
     except OSError as error:
         raise NotFound(f"cannot read {path}: {error.strerror}") from None
-    return list({entry["id"]: Receipt.model_validate(entry) for entry in entries}.values())
+    if not is_journal:
+        raise NotFound(f"{path} is no journal of Freak")
+    return list(receipts.values())
+
+
+def _receipt_in(entry: dict[str, Any], place: str) -> Receipt:
+    try:
+        return Receipt.model_validate(entry)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        what = ".".join(map(str, first["loc"]))
+        raise NotFound(f"{place}: {what}: {first['msg']}") from None
 
 
 def receipt_line(receipt: Receipt) -> str:

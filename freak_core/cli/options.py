@@ -6,12 +6,22 @@ import typer
 
 from freak_core.cli.completion import complete_action, complete_path, complete_run
 
+
+def _one_run(context: typer.Context, name: str | None) -> str | None:
+    """Refuse a run as an argument next to one by option; FREAK_RUN is for whoever names none."""
+    source = context.get_parameter_source("run")
+    if name is not None and source is not None and source.name == "COMMANDLINE":
+        raise typer.BadParameter(f"{name!r} here, and {context.params['run']!r} with --run: give one of them")
+    return name
+
+
 RunOption = Annotated[
     str | None,
     typer.Option(
         "--run",
         "-r",
         envvar="FREAK_RUN",
+        is_eager=True,  # read before the argument of the same meaning
         metavar="RUN",
         autocompletion=complete_run,
         help="Which run: id, name, job id, the beginning of one, or URL.",
@@ -19,7 +29,12 @@ RunOption = Annotated[
 ]
 RunArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", autocompletion=complete_run, help="Which run; the same as --run."),
+    typer.Argument(
+        metavar="[RUN]",
+        autocompletion=complete_run,
+        callback=_one_run,
+        help="Which run; the same as --run.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PathArgument = Annotated[

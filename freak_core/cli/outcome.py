@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from freak_core.cli.completion import complete_receipt
-from freak_core.cli.exit_codes import PENDING, exits
+from freak_core.cli.exit_codes import PENDING, GivenUp, Unanswered, exits
 from freak_core.cli.options import JsonOption, RunOption
 from freak_core.cli.terminal import compact, dotted, progress, say, show, show_facts, show_json
 from freak_core.cli.which_run import connect
@@ -37,8 +37,8 @@ def carry_out(client: Client, send: Send, *, wait: float | None, as_json: bool, 
         later: whether the request itself says when.
 
     Raises:
-        Refused: it was refused, or has failed.
-        typer.Exit: with 5, it is not applied yet, or nobody knows.
+        Refused: it was refused, has failed, was given up, or nobody knows.
+        typer.Exit: with 5, it is not applied yet.
     """
     patience = (0.0 if later else USUAL_WAIT) if wait is None else wait
     receipt = _awaited(client, functools.partial(send, key=secrets.token_hex(8)), patience)
@@ -53,18 +53,19 @@ def carry_out(client: Client, send: Send, *, wait: float | None, as_json: bool, 
 def _awaited(client: Client, send: Send, patience: float) -> Receipt:
     """Send a request and return its receipt, at the latest after so many seconds."""
     deadline = time.monotonic() + patience
-    what_to_do = "it may have been accepted; 'freak log' tells"
+    receipt = None
     try:
         receipt = _sent(client, functools.partial(send, wait=min(patience, 0.3)), deadline)
-        what_to_do = f"#{receipt.seq} still waits; withdraw it with 'freak cancel {receipt.seq}'"
         with progress(f"accepted as #{receipt.seq}") as tell:
             while not receipt.settled and (left := deadline - time.monotonic()) > 0:
                 tell(f"accepted as #{receipt.seq}; waiting up to {left:.0f} s until the program applies it")
                 with contextlib.suppress(TimeoutError):
                     receipt = client.wait(receipt, min(left, 2.0))
     except KeyboardInterrupt:
-        say(what_to_do)
-        raise
+        if receipt is None:
+            raise GivenUp("given up; it may have been accepted: 'freak log' tells") from None
+        what_to_do = f"#{receipt.seq} still waits; withdraw it with 'freak cancel {receipt.seq}'"
+        raise GivenUp(f"given up; {what_to_do}", receipt=receipt.model_dump(mode="json")) from None
     told = receipt.model_dump(mode="json")
     if receipt.status == "failed" and receipt.error:
         raise refusal({**receipt.error, "receipt": told})
@@ -81,8 +82,8 @@ def _sent(client: Client, send: Send, deadline: float) -> Receipt:
         except Unreachable:
             client.run()  # raises where there is no server either
             if time.monotonic() >= deadline:
-                say("the program does not answer; it may still carry the request out: 'freak log' will tell")
-                raise typer.Exit(PENDING) from None
+                what_to_do = "it may still carry the request out: 'freak log' will tell"
+                raise Unanswered(f"the program does not answer; {what_to_do}") from None
 
 
 def show_receipt(receipt: Receipt, *, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """``freak open``, ``tunnel`` and ``token``: how to get to a run."""
 
+import contextlib
 import os
 import sys
 import webbrowser
@@ -10,6 +11,7 @@ import typer
 from freak_core.announcement import link_through_tunnel, tunnel_command
 from freak_core.cli.exit_codes import NoSuchRun, exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
+from freak_core.cli.page import publish_page
 from freak_core.cli.terminal import say, show, show_json
 from freak_core.cli.which_run import find
 from freak_core.runs import Run
@@ -42,7 +44,8 @@ def link(
     if not found.near or "SSH_CONNECTION" in os.environ:
         say(f"from your machine, first: {tunnel_command(found, port)}")
     elif not print_only and sys.stdout.isatty() and _has_screen():
-        webbrowser.open(address)
+        with contextlib.suppress(OSError):  # no page, no browser: the link is printed
+            webbrowser.open(publish_page(found, address).as_uri())
 
 
 @exits

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 
+from freak_core.cli.ended import ended_runs
 from freak_core.cli.exit_codes import exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import say, show, show_facts, show_json, show_table
@@ -25,15 +26,20 @@ HEADER = ("NAME", "ID", "STATE", "EPOCH", "STEP", "STEPS/S", "AGE", "HOST", "URL
 @exits
 def ls(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print ids only.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", "-a", help="Those that have ended, too, if their journal is here.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the live runs of this machine, and of all that share its home."""
     runs = list_runs()
+    ended = ended_runs({run.id for run in runs}) if everything else []
     if quiet and not as_json:
-        for run in runs:
-            show(run.id)
+        for run_id in [run.id for run in runs] + [facts["id"] for facts in ended]:
+            show(run_id)
         return
     listed = [_facts(run, answer) for run, answer in zip(runs, ask_all(runs), strict=True)]
+    listed += [{**facts, "age_seconds": round(_age(facts["started_at"]), 1)} for facts in ended]
     if as_json:
         show_json(listed)
     elif listed:
@@ -102,7 +108,8 @@ def _facts(run: Run, answer: dict[str, Any]) -> dict[str, Any]:
 
 def _row(facts: dict[str, Any]) -> list[str]:
     cells = (facts.get(name) for name in ("name", "id", "state", "epoch", "step", "steps_per_second"))
-    return [*map(_cell, cells), _short(facts["age_seconds"]), facts["host"], facts["url"]]
+    where = (facts.get(name) for name in ("host", "url"))
+    return [*map(_cell, cells), _short(facts["age_seconds"]), *map(_cell, where)]
 
 
 def _cell(value: Any) -> str:

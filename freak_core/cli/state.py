@@ -1,6 +1,7 @@
 """``freak get``, ``set`` and ``reset``: the state."""
 
 import functools
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -21,8 +22,11 @@ from freak_core.cli.options import (
 )
 from freak_core.cli.outcome import carry_out, revision_tag
 from freak_core.cli.terminal import compact, confirm, show, show_json
-from freak_core.cli.values import assigned
+from freak_core.cli.values import assigned, in_list
 from freak_core.cli.which_run import connect
+from freak_core.client import Client
+from freak_core.client_request import keys_of
+from freak_core.receipts import Receipt
 
 Assignments = Annotated[
     list[str],
@@ -60,8 +64,7 @@ def set_values(
     """Change values, all or none: freak set lr.hold=3e-4 --note 'loss is jumping'."""
     with connect(run) as client:
         send = functools.partial(
-            client.set,
-            assigned(values, client.schema()),
+            _change(client, values),
             note=note,
             dry_run=dry_run,
             if_match=revision_tag(client, if_match),
@@ -69,6 +72,18 @@ def set_values(
             at_epoch=at_epoch,
         )
         carry_out(client, send, wait=wait, as_json=as_json, later=(at_step, at_epoch) != (None, None))
+
+
+def _change(client: Client, words: list[str]) -> Callable[..., Receipt]:
+    """Return what sets values: all in one, or the item of a list, which no merge patch can name."""
+    schema = client.schema()
+    values = assigned(words, schema)
+    items = [path for path in values if in_list(schema, keys_of(path))]
+    if not items:
+        return functools.partial(client.set, values)
+    if len(values) > 1:
+        raise typer.BadParameter(f"{items[0]!r} is an item of a list: set it alone, or the whole list")
+    return functools.partial(client.put, items[0], values[items[0]])
 
 
 @exits
@@ -79,6 +94,8 @@ def reset(
     note: NoteOption = None,
     dry_run: DryRunOption = False,
     if_match: IfMatchOption = None,
+    at_step: AtStepOption = None,
+    at_epoch: AtEpochOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,6 +103,13 @@ def reset(
     with connect(run) as client:
         if not path and not dry_run:
             confirm("Put the whole state back to what it was at the start?", yes=yes)
-        tag = revision_tag(client, if_match)
-        send = functools.partial(client.reset, path, note=note, dry_run=dry_run, if_match=tag)
-        carry_out(client, send, wait=wait, as_json=as_json)
+        send = functools.partial(
+            client.reset,
+            path,
+            note=note,
+            dry_run=dry_run,
+            if_match=revision_tag(client, if_match),
+            at_step=at_step,
+            at_epoch=at_epoch,
+        )
+        carry_out(client, send, wait=wait, as_json=as_json, later=(at_step, at_epoch) != (None, None))

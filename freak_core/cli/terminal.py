@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -76,12 +77,12 @@ def _json(value: Any, indent: int | None = None) -> str:
 
 
 def complain(refused: Refused, *, as_json: bool) -> None:
-    """Say what is wrong and where; with ``as_json`` the problem document is data, too."""
+    """Say what is wrong and where; with ``as_json`` the problem document is data, too: a line."""
     say(f"freak: {refused.detail}", "red")
     for error in refused.errors:
         say(f"  {dotted(error['path']) or 'the whole'}: {error['message']}", "red")
     if as_json:
-        show_json(refused.problem())
+        show_json(refused.problem(), line=True)
 
 
 def dotted(pointer: str) -> str:
@@ -94,10 +95,18 @@ def confirm(question: str, *, yes: bool) -> None:
 
     Raises:
         typer.Abort: the answer was no, Ctrl-C, or the end of the input.
+        typer.BadParameter: somebody could answer, and there is nowhere to ask.
     """
-    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if yes or not sys.stdin.isatty():
         return
-    typer.confirm(question, err=True, abort=True)
+    with contextlib.ExitStack() as stack:
+        if not sys.stderr.isatty():  # where that goes, nobody would see the question
+            try:
+                terminal = stack.enter_context(Path("/dev/tty").open("w"))
+            except OSError:
+                raise typer.BadParameter(f"{question} There is nowhere to ask; use --yes") from None
+            stack.enter_context(contextlib.redirect_stderr(terminal))
+        typer.confirm(question, err=True, abort=True)
 
 
 @contextlib.contextmanager

@@ -64,12 +64,25 @@ def kinds_at(schema: dict[str, Any], keys: Sequence[str]) -> frozenset[str] | No
 
 def nodes_at(schema: dict[str, Any], keys: Sequence[str]) -> list[dict[str, Any]]:
     """Return the schemas, with no reference or choice left in them, of what may be at a path."""
-    nodes = list(_plain(schema, schema, 0))
+    return [plain for part in parts_at(schema, keys) for plain in _plain(part, schema, 0)]
+
+
+def parts_at(schema: dict[str, Any], keys: Sequence[str]) -> list[Any]:
+    """Return the schemas of what may be at a path, as they stand there."""
+    parts: list[Any] = [schema]
     for key in keys:
-        nodes = [
-            plain for node in nodes for child in _children(node, key) for plain in _plain(child, schema, 0)
+        parts = [
+            child for part in parts for node in _plain(part, schema, 0) for child in _children(node, key)
         ]
-    return nodes
+    return parts
+
+
+def in_list(schema: dict[str, Any], keys: Sequence[str]) -> bool:
+    """Whether a path leads through the number of an item in a list."""
+    return any(
+        key.isdecimal() and any(node.get("type") == "array" for node in nodes_at(schema, keys[:depth]))
+        for depth, key in enumerate(keys)
+    )
 
 
 def _plain(node: Any, root: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:

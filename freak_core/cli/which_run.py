@@ -1,6 +1,5 @@
 """Which run: from what somebody typed, or from there being only one, to a client for it."""
 
-import contextlib
 import os
 import re
 import shlex
@@ -18,16 +17,17 @@ from freak_core.runs import Run, chosen, list_runs
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")
 
 
-def connect(wanted: str | None, *, reading: bool = False) -> Client:
+def connect(wanted: str | None, *, reading: bool = False, timeout: float = 10.0) -> Client:
     """Return a client for a run by id, name, job id, the beginning of one, or URL; or for the only one.
 
     With ``reading``, its token is the one that may only read, where the run's file has one.
+    The run has ``timeout`` seconds to answer.
 
     Raises:
         NoSuchRun: there is none, more than one, or it is on a machine that cannot be reached from here.
     """
     if wanted and _is_address(wanted):
-        return Client(wanted, _token_for(wanted), timeout=10)
+        return Client(wanted, _token_for(wanted), timeout=timeout)
     run = find(wanted)
     if not run.near:
         raise NoSuchRun(
@@ -35,11 +35,11 @@ def connect(wanted: str | None, *, reading: bool = False) -> Client:
             f"  {tunnel_command(run)}\nthen, in another shell:\n"
             f'  export FREAK_RUN="$(freak open {shlex.quote(run.name)})"'
         )
-    return Client(run.url, (reading and run.read_token) or run.token, timeout=10)
+    return Client(run.url, (reading and run.read_token) or run.token, timeout=timeout)
 
 
 def find(wanted: str | None) -> Run:
-    """Return a run by what somebody typed, on whatever machine; of this machine, where there are several.
+    """Return a run by what somebody typed, on whatever machine.
 
     Raises:
         NoSuchRun: there is none, or more than one.
@@ -47,9 +47,6 @@ def find(wanted: str | None) -> Run:
     if wanted and _is_address(wanted):
         return _at(connect(wanted))
     runs = list_runs()
-    near = [run for run in runs if run.near]
-    with contextlib.suppress(NotFound):
-        return chosen(wanted, near)
     try:
         return chosen(wanted, runs)
     except NotFound as refused:

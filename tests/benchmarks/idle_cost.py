@@ -32,9 +32,8 @@ class IdleCost:
             noise = list(map(max, disturbed["none"], disturbed[mode]))
             speed = Ratios(quietest_half([a / b for a, b in pairs], noise))
             added = statistics.median(quietest_half([b - a for a, b in pairs], noise)) * 1e6
-            enough = (
-                f"{speed.against(TARGET)}; from {max(0.0, added) / (1 / TARGET - 1) / 1e3:.1f} ms steps on"
-            )
+            least = max(0.0, added) / (1 / TARGET - 1) / 1e3
+            enough = f"{speed.against(TARGET)}; from {least:.1f} ms steps on"
             rows.append([name, speed, f"{added:+.0f} µs", enough if mode == "on" else "-"])
         report.table(["controls", "speed, with / without", "added to a batch", "target"], rows)
         report.disturbance([share for mode in ROWS for share in disturbed[mode]])

@@ -170,6 +170,17 @@ def test_actions_are_called_with_keywords(freak: Freak, client: Any) -> None:
     assert client.run()["id"] == freak.id
 
 
+def test_an_argument_may_be_called_as_an_option_is(freak: Freak, client: Any) -> None:
+    @freak.action
+    def crop(key: int, wait: str, action: str, note: str) -> str:
+        return f"{key} {wait} {action} {note}"
+
+    given = {"key": 3, "wait": "no", "action": "a"}
+    with pytest.raises(Rejected, match="note"):
+        client.call("crop", given, note="an option")
+    assert client.call("crop", {**given, "note": "b"}).result == "3 no a b"
+
+
 def test_a_waiting_request_is_waited_for_or_cancelled(served: Serve, twin: Twin) -> None:
     freak = served(apply="sync")
     with twin(freak.link) as client:

@@ -118,6 +118,16 @@ def test_a_run_of_another_machine_lives_as_long_as_its_heart_beats(home: Path) -
         Client.find()
 
 
+def test_the_exact_name_of_a_run_elsewhere_is_no_beginning_of_one_here(home: Path) -> None:
+    publish(new_run("here", "exp-2", "http://127.0.0.1:4444", "t" * 16, None))
+    elsewhere("far", name="exp")
+    with pytest.raises(NotFound, match=r"exp \(far\) .* on gpu7"):
+        find_run("exp")
+    assert find_run("exp-").id == "here"
+    elsewhere("other", name="exp-2")
+    assert [find_run(wanted).id for wanted in ("exp-2", "exp-", None)] == ["here"] * 3
+
+
 def test_a_run_that_other_machines_can_reach_is_found_from_there(home: Path) -> None:
     elsewhere("open", url="http://gpu7:4444")
     assert find_run().near

@@ -3,11 +3,14 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from freak_core.cli.app import app
 from tests.examples.terminal import Terminal
 
 pytestmark = [pytest.mark.ranks, pytest.mark.timeout(300)]
@@ -18,7 +21,6 @@ ROOT = Path(__file__).parents[2]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("terminal")
     (folder / "run").mkdir()
-    (folder / "run" / "checkpoints").write_text("in the way")
     return folder
 
 
@@ -57,7 +59,9 @@ def asked(shell: Terminal, folder: Path) -> Callable[..., Any]:
     return asked
 
 
-def test_the_start_says_where_the_run_is_and_how_to_get_there(training: Terminal, shell: Terminal) -> None:
+def test_the_start_says_where_the_run_is_and_how_to_get_there(
+    training: Terminal, shell: Terminal, asked: Callable[..., Any]
+) -> None:
     screen = training.screen()
     link = re.search(r"http://127\.0\.0\.1:(\d+)/#token=\S+", screen)
     assert link
@@ -66,6 +70,9 @@ def test_the_start_says_where_the_run_is_and_how_to_get_there(training: Terminal
     assert shell.run("freak open").splitlines()[0] == link[0]
     assert shell.run("freak token").splitlines()[0] == link[0].partition("#token=")[2]
     assert shell.run("freak tunnel").startswith("ssh -N -L")
+    assert asked("open") == {"link": link[0], "tunnel": None}
+    assert asked("token") == {"token": link[0].partition("#token=")[2]}
+    assert asked("tunnel")["tunnel"].startswith("ssh -N -L")
 
 
 def test_the_run_is_listed_and_described(shell: Terminal, asked: Callable[..., Any]) -> None:
@@ -77,12 +84,15 @@ def test_the_run_is_listed_and_described(shell: Terminal, asked: Callable[..., A
     assert described["world_size"] == 2
     assert {"checkpoint", "validate"} <= set(described["actions"])
     assert "digits" in shell.run("freak info")
+    assert re.search(r"^lr\.hold +null +number .* or null", shell.run("freak describe lr"), re.MULTILINE)
+    assert "properties" in asked("describe")
 
 
 def test_a_learning_rate_is_held_scaled_and_released(shell: Terminal, asked: Callable[..., Any]) -> None:
     said = shell.run("freak set lr.hold=3e-4 --note 'loss is jumping'")
     assert re.search(r"applied, at step \d+, on 2 ranks\n  lr\.hold: null → 0\.0003", said)
     assert shell.run("freak get lr.hold").startswith("0.0003\n")
+    assert asked("get lr.hold") == 3e-4
     receipt = asked("set lr.hold=null lr.scale=0.5")
     assert (receipt["status"], receipt["applied"]["ranks"]) == ("applied", 2)
     assert asked("set lr.scale=0.25 --dry-run")["status"] == "valid"
@@ -91,20 +101,53 @@ def test_a_learning_rate_is_held_scaled_and_released(shell: Terminal, asked: Cal
     assert asked("log")[-1]["kind"] == "reset"
 
 
+def test_the_whole_state_is_put_back_only_after_a_question(
+    shell: Terminal, asked: Callable[..., Any]
+) -> None:
+    shell.run("freak set lr.scale=0.5")
+    for answer, code, scale in (("n", 130, 0.5), ("y", 0, None)):
+        shell.start("freak reset 2> /dev/null")  # it is asked on the terminal all the same
+        shell.until(r"whole state.*\[y/N\]")
+        shell.type(answer)
+        assert shell.ended() == code
+        assert asked("get lr.scale") == scale
+    shell.run("freak set lr.scale=0.5")
+    assert asked("reset --yes")["changes"] == [{"path": "/lr/scale", "old": 0.5, "new": None}]
+
+
 def test_a_pause_holds_every_rank_until_resumed(shell: Terminal, asked: Callable[..., Any]) -> None:
     shell.run("freak pause --reason lunch")
     assert asked("ls")[0]["state"] == "paused"
+    assert asked("pause --reason tea")["status"] == "applied"
+    assert asked("ls")[0]["state"] == "paused"
     assert asked("resume")["status"] == "applied"
+    assert "applied" in shell.run("freak resume")
+
+
+@contextmanager
+def in_the_way(checkpoints: Path) -> Iterator[None]:
+    """Let a file be where checkpoints shall go."""
+    aside = checkpoints.with_name("aside")
+    if checkpoints.exists():
+        checkpoints.rename(aside)
+    checkpoints.write_text("in the way")
+    try:
+        yield
+    finally:
+        checkpoints.unlink()
+        if aside.exists():
+            aside.rename(checkpoints)
 
 
 def test_a_validation_and_a_checkpoint_can_be_had_now(
     shell: Terminal, asked: Callable[..., Any], folder: Path
 ) -> None:
     assert 0 < asked("validate")["result"]["metrics"]["accuracy"] <= 1
-    blocked = folder / "run" / "checkpoints"
-    if blocked.is_file():
+    assert "accuracy" in shell.run("freak validate")
+    with in_the_way(folder / "run" / "checkpoints"):
         assert "could not be saved" in shell.run("freak checkpoint", code=1)
-        blocked.unlink()
+        assert asked("call checkpoint", code=1)["receipt"]["status"] == "failed"
+    assert "again" in shell.run("freak call checkpoint name=again")
     assert Path(asked("checkpoint --name before")["result"]["path"]).is_file()
     assert Path(asked("call checkpoint name=again weights_only=true")["result"]["path"]).name == "again.ckpt"
 
@@ -112,19 +155,34 @@ def test_a_validation_and_a_checkpoint_can_be_had_now(
 def test_what_goes_wrong_is_told_by_the_exit_code(shell: Terminal, asked: Callable[..., Any]) -> None:
     assert "PATH=VALUE" in shell.run("freak set lr.hold", code=2)
     assert "digits" in shell.run("freak get lr -r nobody", code=3)
+    assert "no answer" in shell.run("freak get -r 'http://127.0.0.1:1/#token=x'", code=3)  # nobody listens
     assert "lr.hold" in shell.run("freak set lr.hold=fast", code=4)
-    assert asked("set lr.hold=-1", code=4)["errors"][0]["path"] == "/lr/hold"
     assert "token" in shell.run("FREAK_RUN=$(freak open)x freak get", code=6)
     assert "read it again" in shell.run("freak set lr.hold=null --if-match 0", code=7)
 
 
-def test_what_waits_can_be_watched_and_withdrawn(shell: Terminal) -> None:
+def test_what_goes_wrong_is_told_as_data_too(asked: Callable[..., Any]) -> None:
+    assert "PATH=VALUE" in asked("set lr.hold", code=2)["detail"]
+    assert "--at-step" in asked("set lr.hold=1 --at-step soon", code=2)["detail"]
+    assert asked("get -r nobody", code=3)["status"] == 404
+    assert asked("get -r 'http://127.0.0.1:1/#token=x'", code=3)["status"] == 503
+    assert asked("set lr.hold=-1", code=4)["errors"][0]["path"] == "/lr/hold"
+    assert asked("get -r $(freak open)x", code=6)["status"] == 401
+    assert asked("reset lr --if-match 0", code=7)["status"] == 412
+
+
+def test_what_waits_can_be_watched_and_withdrawn(
+    shell: Terminal, asked: Callable[..., Any], folder: Path
+) -> None:
     assert "freak cancel" in shell.run("freak set lr.hold=1e-3 --at-step 10000000", code=5)
-    shell.start("freak set lr.hold=1e-3 --at-epoch 10000000 --wait 50")
+    waiting = asked("reset lr --at-step 10000000", code=5)
+    assert asked(f"cancel {waiting['id']}")["status"] == "cancelled"
+    shell.start("freak set lr.hold=1e-3 --at-epoch 10000000 --wait 50 --json > out.json")
     number = shell.until(r"accepted as #(\d+); waiting up to \d+ s")[1]
     shell.press("C-c")
     assert shell.ended() == 130
     assert f"withdraw it with 'freak cancel {number}'" in shell.screen()
+    assert json.loads((folder / "out.json").read_text())["receipt"]["seq"] == int(number)
     assert "cancelled" in shell.run(f"freak cancel {number}")
 
 
@@ -155,19 +213,33 @@ def test_a_name_is_completed(shell: Terminal) -> None:
 
 
 def test_stop_asks_saves_and_stops(shell: Terminal, training: Terminal, folder: Path) -> None:
-    if (folder / "run" / "checkpoints").is_file():
-        (folder / "run" / "checkpoints").unlink()
+    shell.run("{ freak watch --types run > watched 2>&1; echo $? > watch-code; } & true")
     shell.start("freak stop")
     shell.until(r"Stop 'digits' after this batch, with a checkpoint\? \[y/N\]")
     shell.type("n")
     assert shell.ended() == 130
-    shell.start("freak stop --after epoch --reason 'seen enough'")
+    shell.start("freak stop --after epoch --reason 'seen enough' --json > out.json")
     shell.until(r"\[y/N\]")
     shell.type("y")
     assert shell.ended() == 0
-    assert '"stops": "after this epoch"' in shell.screen()
+    assert "stops" in json.loads((folder / "out.json").read_text())["result"]["stop"]
     assert training.ended() == 0
     assert list((folder / "run" / "checkpoints").glob("stop-*.ckpt"))
     assert "no live runs" in shell.run("freak ls")
+    shell.run("wait")
+    assert (folder / "watch-code").read_text() == "0\n"
+    assert re.search(r"^digits +\w{12} +finished ", shell.run("freak ls --all"), re.MULTILINE)
+    assert "seen enough" in shell.run("freak log digits")
     journal = next((folder / "home" / "runs").glob("*/journal.jsonl"))
     assert "seen enough" in shell.run(f"freak log --journal {journal}")
+
+
+def test_this_session_has_every_command_and_every_exit_code() -> None:
+    session = Path(__file__).read_text()
+    for command in get_command(app).commands:  # type: ignore[attr-defined]
+        assert re.search(rf"freak {command}\b", session), command
+        assert re.search(rf'asked\(f?"{command}\b|freak {command}\b[^"]* --json', session), command
+    for code in (1, 2, 3, 4, 5, 6, 7):
+        assert re.search(rf"freak [^\n]*, code={code}\)", session), code
+        assert re.search(rf"asked\([^\n]*, code={code}\)", session), code
+    assert session.count("ended() == 130") > 1

@@ -1,10 +1,18 @@
 """``freak get``, ``set``, ``reset`` and ``call``."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
+from typer.main import get_command
+
+from freak_core import Freak
+from freak_core.cli.app import app
 from tests.core.cli.shell import freak
+from tests.core.conftest import Serve
 from tests.core.steered import Steered
 
 
@@ -34,6 +42,18 @@ def test_values_are_set_by_what_the_schema_says_they_are(state: Steered) -> None
     assert state.head.hidden == [8, 8]
 
 
+def test_an_item_of_a_list_is_set_by_its_number(state: Steered) -> None:
+    receipt = freak("set", "head.hidden.0=7", "--note", "why", "--json").json
+    assert state.head.hidden == [7, 16]
+    assert receipt["changes"] == [{"path": "/head/hidden", "old": [32, 16], "new": [7, 16]}]
+    assert "nothing" in freak("set", "head.hidden.1=8", "--dry-run").out
+    assert "0 to 1" in freak("set", "head.hidden.9=7", code=4).err
+    assert "head.hidden.0" in freak("set", "head.hidden.0=7", "epochs=20", code=2).err
+    assert (state.head.hidden, state.epochs) == ([7, 16], 10)
+    freak("set", "weights.0=7")  # no list
+    assert state.weights["0"] == 7
+
+
 def test_a_dry_run_shows_what_would_change(state: Steered) -> None:
     ran = freak("set", "epochs=20", "--dry-run")
     assert "valid" in ran.out
@@ -41,6 +61,37 @@ def test_a_dry_run_shows_what_would_change(state: Steered) -> None:
     assert state.epochs == 10
     freak("reset", "--dry-run")
     freak("set", "epochs=0", "--dry-run", code=4)
+
+
+def test_every_command_has_the_options_that_the_page_says() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+    has: dict[str, set[str]] = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]
+    }
+    rows = re.findall(r"^\| (`--.*?) \| (`.*?) \| ", page, re.MULTILINE)
+    assert len(rows) == 6
+    for options, commands in rows:
+        named = set(re.findall(r"`(\w+)`", commands))
+        for option in re.findall(r"`(--[\w-]+)", options):
+            assert {name for name, there in has.items() if option in there} == named, option
+
+
+def test_what_is_kept_back_until_a_step_waits(served: Serve) -> None:
+    program = served(apply="sync")
+
+    @program.action
+    def validate() -> str:
+        return "done"
+
+    program.store.model.epochs = 20  # type: ignore[attr-defined]
+    assert "accepted" in freak("reset", "epochs", "--at-step", "3", code=5).out
+    assert "accepted" in freak("validate", "--at-epoch", "1", code=5).out
+    program.sync(step=2, epoch=0)
+    assert program.store.model.epochs == 20  # type: ignore[attr-defined]
+    program.sync(step=3, epoch=1)
+    assert [each["status"] for each in freak("log", "--json").json] == ["applied", "applied"]
+    assert program.store.model.epochs == 10  # type: ignore[attr-defined]
 
 
 def test_reset_puts_one_value_or_all_back(state: Steered) -> None:
@@ -55,6 +106,15 @@ def test_actions_are_called_with_names_and_values(state: Steered) -> None:
     assert freak("call", "add", "one=2", "label=007", "--json").json["result"] == "0073"
     assert "result: " in freak("call", "add", "one=2").out
     assert "one" in freak("call", "add", code=4).err
+
+
+def test_arguments_may_be_called_as_options_are(program: Freak) -> None:
+    @program.action
+    def crop(key: int, wait: str, note: str, self: int, action: str, client: str) -> list[Any]:
+        return [key, wait, note, self, action, client]
+
+    words = ("key=3", "wait=no", "note=b", "self=1", "action=a", "client=c")
+    assert freak("call", "crop", *words, "--json").json["result"] == [3, "no", "b", 1, "a", "c"]
 
 
 def test_a_locale_without_arrows_is_served_too(state: Steered) -> None:

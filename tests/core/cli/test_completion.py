@@ -1,5 +1,6 @@
 """What the shell completes, asked of a live run."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 
 from freak_core import Client, Freak
 from freak_core.cli.app import app
+from freak_core.client_connection import Address, Blocking
 from freak_core.runs import list_runs, publish
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
@@ -39,6 +41,7 @@ def completed(line: str) -> dict[str, str]:
         "_TYPER_COMPLETE_ARGS": line,
     }
     result = CliRunner().invoke(app, [], prog_name="freak", env=environment)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     assert result.stderr == ""
     return dict(candidate.partition("\t")[::2] for candidate in result.stdout.split("\n") if candidate)
 
@@ -84,6 +87,30 @@ def test_looking_takes_no_more_than_the_token_that_may_read(served: Serve) -> No
     assert freak("info", "--json").json["id"] == program.id
     assert list(completed("freak get ep")) == ["epochs"]
     freak("get", code=6)
+
+
+def test_a_hung_server_is_not_waited_for_while_somebody_types(
+    served: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hung:  # takes connections and says nothing
+        monkeypatch.setenv("FREAK_RUN", f"http://127.0.0.1:{hung.getsockname()[1]}/#token=x")
+        patience: list[float] = []
+        blocking = Blocking.__init__
+
+        def noted(self: Blocking, address: Address, timeout: float) -> None:
+            patience.append(timeout)
+            blocking(self, address, timeout)
+
+        monkeypatch.setattr(Blocking, "__init__", noted)
+        assert completed("freak get ") == {}
+    assert len(patience) == 1
+    assert patience[0] <= 1
+
+
+@pytest.mark.parametrize("run", ["http://[", "ftp://host:1", "unix://", "http://127.0.0.1:1:1"])
+def test_a_broken_run_completes_nothing_and_says_nothing(program: Freak, run: str) -> None:
+    for line in (f"freak get -r '{run}' ", f"freak set -r '{run}' epochs=", f"freak call -r '{run}' "):
+        assert completed(line) == {}
 
 
 def test_twins_are_completed_by_id(served: Serve) -> None:

@@ -1,21 +1,18 @@
 """What a script is told by the exit code."""
 
 import os
-import pty
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import typer
 
 from freak_core import Client, Freak, Receipt, Unreachable
 from freak_core.cli import outcome
+from freak_core.cli.exit_codes import GivenUp, code_of
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.steered import Steered
@@ -37,11 +34,14 @@ def test_exit_1_the_program_has_failed(state: Steered) -> None:
         ("set", "epochs=1", "--wait", "-1"),
         ("set", "epochs=1", "--at-step", "soon"),
         ("get", "-r", "http://["),
+        ("get", "-r", "ftp://host:1"),
+        ("get", "--nonsense"),
         ("stop", "--after", "lunch"),
     ],
 )
 def test_exit_2_the_command_line_makes_no_sense(program: Freak, arguments: tuple[str, ...]) -> None:
     assert freak(*arguments, code=2).err
+    assert freak(*arguments, "--json", code=2).json["detail"]
 
 
 def test_exit_3_no_such_run_or_no_answer(program: Freak, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,16 +116,13 @@ def test_a_request_is_awaited_until_the_program_takes_it(served: Serve) -> None:
     assert [r.applied.step for r in program.store.receipts.since(0) if r.applied] == [7]
 
 
-def test_exit_5_where_the_program_does_not_answer_in_time(
-    program: Freak, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_exit_5_where_the_program_does_not_answer_in_time(program: Freak) -> None:
     def send(key: str, wait: float) -> Receipt:
         raise Unreachable("the program did not answer within 10 s")
 
-    with Client(program.link) as client, pytest.raises(typer.Exit) as left:
+    with Client(program.link) as client, pytest.raises(Unreachable, match="may still carry") as late:
         outcome.carry_out(client, send, wait=0, as_json=False)
-    assert left.value.exit_code == 5
-    assert "may still carry the request out" in capsys.readouterr().err
+    assert code_of(late.value) == 5
 
 
 def test_a_request_that_ends_badly_while_it_is_awaited_is_told(served: Serve) -> None:
@@ -179,10 +176,12 @@ def test_exit_130_on_ctrl_c(served: Serve) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    assert "freak" in freak("set", "epochs=20", code=130).err
+    ran = freak("set", "epochs=20", "--json", code=130)
+    assert ran.json["title"] == "Given up"
+    assert ran.json["detail"] in ran.err
 
 
-def test_ctrl_c_says_how_to_withdraw_what_waits(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_says_how_to_withdraw_what_waits() -> None:
     answers = iter([Receipt(kind="patch", seq=7)])
 
     def send(key: str, wait: float) -> Receipt:
@@ -195,24 +194,7 @@ def test_ctrl_c_says_how_to_withdraw_what_waits(capsys: pytest.CaptureFixture[st
             raise KeyboardInterrupt
 
     client: Any = Interrupted()
-    for said in ("withdraw it with 'freak cancel 7'", "'freak log' tells"):
-        with pytest.raises(KeyboardInterrupt):
+    for said, receipt in (("withdraw it with 'freak cancel 7'", 7), ("'freak log' tells", None)):
+        with pytest.raises(GivenUp, match=said) as given_up:
             outcome.carry_out(client, send, wait=60, as_json=False)
-        assert said in capsys.readouterr().err
-
-
-def test_a_question_ends_with_130_on_ctrl_c_and_on_no(state: Steered) -> None:
-    freak("set", "epochs=20")
-    for answer, code in (("\x03", 130), ("n\n", 130)):
-        outer, inner = pty.openpty()
-        command = [sys.executable, "-m", "freak_core.cli", "reset"]
-        ends: dict[str, int] = {"stdin": inner, "stdout": inner, "stderr": inner}
-        with subprocess.Popen(["setsid", "--ctty", "--wait", *command], **ends) as started:  # type: ignore[call-overload]
-            os.close(inner)
-            asked = b""
-            while b"[y/N]" not in asked:
-                asked += os.read(outer, 4096)
-            os.write(outer, answer.encode())
-            assert started.wait(30) == code
-        os.close(outer)
-    assert state.epochs == 20
+        assert (given_up.value.receipt or {}).get("seq") == receipt

@@ -1,14 +1,19 @@
 """``freak ls``, ``info``, ``watch`` and ``log``."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from freak_core import Freak, Receipt
+import pytest
+
+from freak_core import Client, Freak, Receipt
 from freak_core.cli.follow import event_line
 from freak_core.client_conversation import Event
 from freak_core.runs import list_runs
@@ -72,7 +77,73 @@ def test_watch_follows_a_run_to_its_end(served: Serve) -> None:
     journal = str(program.journal_path)
     assert "/epochs 10 → 20" in freak("log", "--journal", journal).out
     assert [each["status"] for each in freak("log", "--journal", journal, "--json").json] == ["applied"]
-    freak("log", "--journal", "/nowhere", code=4)
+
+
+@contextlib.contextmanager
+def watching(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run ``freak watch``, and wait until it has printed something."""
+    command = [sys.executable, "-m", "freak_core.cli", "watch", "--since", "0", *arguments]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as watch:
+        try:
+            assert watch.stdout is not None
+            assert next(watch.stdout)
+            yield watch
+        finally:
+            watch.kill()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(None, 0), (RuntimeError("it broke"), 1), (KeyboardInterrupt(), 1)]
+)
+@pytest.mark.parametrize("types", [(), ("--types", "metrics"), ("--json",)])
+def test_watch_exits_by_how_the_run_ended(
+    served: Serve, error: BaseException | None, code: int, types: tuple[str, ...]
+) -> None:
+    program = served()
+    program.publish(step=1, loss=0.5)
+    with watching(*types) as watch:
+        program.stop(error)
+        assert watch.wait(30) == code
+        assert watch.stderr is not None
+        assert "it broke" in watch.stderr.read() or not isinstance(error, RuntimeError)
+
+
+PROGRAM = """
+import sys
+from freak_core import Freak
+from tests.core.steered import Steered
+
+with Freak(port=0, name="doomed").control(Steered()) as freak:
+    freak.publish(step=1, loss=0.5)
+    sys.stdin.read()
+"""
+
+
+def test_watch_exits_with_3_where_the_run_is_lost(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [sys.executable, "-c", PROGRAM]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as program:
+        with Client.find("doomed", wait=30):
+            pass
+        events = Client.events
+
+        def killed_meanwhile(self: Client, *types: str, last_id: str | None = None) -> Iterator[Event]:
+            for event in events(self, *types, last_id=last_id, reconnect=0.3):
+                program.kill()
+                yield event
+
+        monkeypatch.setattr(Client, "events", killed_meanwhile)
+        assert "no events from" in freak("watch", "--since", "0", code=3).err
+
+
+def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
+    assert "/nowhere" in freak("log", "--journal", "/nowhere", code=4).err
+    assert "no journal" in freak("log", "--journal", "/bin/ls", code=4).err
+    bad = tmp_path / "bad.jsonl"
+    header, torn, entry = '{"freak_journal": 1}', '{"id": "a"', '{"id": "a", "kind": "patch", "seq": "x"}'
+    bad.write_text("\n".join((header, torn, entry)))
+    assert f"{bad}, line 3: seq" in freak("log", "--journal", str(bad), code=4).err
+    assert "line 3" in freak("log", "--journal", str(bad), "--json", code=4).json["detail"]
 
 
 def test_metrics_are_shown_whatever_they_are() -> None:

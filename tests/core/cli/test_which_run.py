@@ -1,12 +1,16 @@
 """Which run a command is about, and how to get to it."""
 
+import shlex
+import stat
 from pathlib import Path
 
 import pytest
 
 from freak_core import Freak
+from freak_core.cli.page import publish_page
 from freak_core.runs import new_run, publish
 from tests.core.cli.shell import freak
+from tests.core.cli.test_terminal import on_a_terminal
 from tests.core.conftest import Serve
 
 
@@ -20,6 +24,14 @@ def test_a_run_goes_by_name_id_beginning_and_url(program: Freak, monkeypatch: py
     freak("get", "-r", "prog")
 
 
+def test_two_runs_on_one_line_make_no_sense(program: Freak, monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in ("info", "open", "stop", "watch"):
+        assert "--run" in freak(command, "prog", "-r", "other", code=2).err
+        assert "--run" in freak(command, "-r", "prog", "other", "--json", code=2).json["detail"]
+    monkeypatch.setenv("FREAK_RUN", "other")  # for the whole shell: an argument goes first
+    freak("info", "prog")
+
+
 def test_an_ambiguous_run_is_an_error_that_lists_them(served: Serve) -> None:
     one, two = served(name="twin"), served(name="twin")
     for arguments in (("get",), ("get", "-r", "twin"), ("stop",)):
@@ -29,6 +41,29 @@ def test_an_ambiguous_run_is_an_error_that_lists_them(served: Serve) -> None:
         assert "--run" in error
     assert sorted(freak("ls", "-q").out.split()) == sorted([one.id, two.id])
     freak("get", "-r", one.id)
+
+
+def test_an_exact_name_elsewhere_is_stronger_than_a_beginning_here(served: Serve) -> None:
+    here = served(name="exp-2")
+    far = new_run("far", "exp", "http://127.0.0.1:4500", "the-token", None)
+    publish(far.model_copy(update={"host": "gpu7"}))
+    error = freak("set", "epochs=20", "-r", "exp", code=3).err
+    assert "gpu7" in error
+    assert here.store.model.epochs == 10  # type: ignore[attr-defined]
+    freak("set", "epochs=20", "-r", "exp-")
+    assert "gpu7" in freak("open", "exp").err
+
+
+def test_a_run_here_is_not_implied_where_another_lives_elsewhere(served: Serve) -> None:
+    here = served(name="twin")
+    far = new_run("far", "twin", "http://127.0.0.1:4500", "the-token", None)
+    publish(far.model_copy(update={"host": "gpu7"}))
+    for arguments in ((), ("-r", "twin"), ("-r", "tw")):
+        error = freak("get", *arguments, code=3).err
+        assert "more than one live run" in error
+        assert here.id in error
+        assert "(far)" in error
+    freak("get", "-r", here.id)
 
 
 def test_how_to_reach_a_run_of_another_machine(home: Path) -> None:
@@ -58,3 +93,34 @@ def test_the_link_and_the_tokens_are_printed(program: Freak) -> None:
     line = freak("tunnel").out
     assert line.startswith(f"ssh -N -L {port}:127.0.0.1:{port} ")
     assert freak("tunnel", "--json").json["tunnel"] + "\n" == line
+
+
+def test_the_browser_is_given_a_page_that_leads_on_and_no_token(
+    served: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = served()
+    seen = tmp_path / "seen"
+    monkeypatch.setenv("BROWSER", f"sh -c {shlex.quote(f'echo $0 >> {seen}')} %s")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    assert program.link in on_a_terminal("open")
+    page = Path(seen.read_text().strip().removeprefix("file://"))
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert f'content="0; url={program.link}"' in page.read_text()
+    on_a_terminal("open", "--read-only")
+    assert program.token not in page.read_text()
+    assert program.read_token in page.read_text()
+    assert program.token not in seen.read_text()
+    on_a_terminal("open", "--print")
+    assert len(seen.read_text().splitlines()) == 2
+    program.stop()
+    assert not page.exists()
+
+
+def test_the_page_of_a_killed_run_goes_with_its_file(home: Path) -> None:
+    run = new_run("far", "far", "http://127.0.0.1:4500", "the-token", None)
+    publish(run)
+    page = publish_page(run, "http://127.0.0.1:4500/#token=the-token")
+    publish(run.model_copy(update={"pid": 2**22 + 1}))  # no such process
+    freak("ls")
+    assert not page.exists()

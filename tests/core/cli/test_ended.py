@@ -1,0 +1,66 @@
+"""Runs that have ended: how they did, and what was asked of them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from freak_core import Freak
+from freak_core.runs import home
+from tests.core.cli.shell import freak
+from tests.core.conftest import Serve
+
+
+@pytest.fixture
+def ended(served: Serve) -> dict[str, Freak]:
+    """Runs that finished, failed and were lost, by name; and one that lives."""
+    programs = {name: served(name=name) for name in ("fine", "broken", "lost", "alive")}
+    for name, program in programs.items():
+        freak("set", "epochs=20", "--note", f"of {name}", "-r", program.id)
+    programs["fine"].stop()
+    programs["broken"].stop(RuntimeError("it broke"))
+    journal = programs["lost"].journal_path
+    before = journal.read_text()
+    programs["lost"].stop()
+    journal.write_text(before)  # as if it had been killed
+    return programs
+
+
+def test_ended_runs_are_listed_where_they_are_asked_for(ended: dict[str, Freak]) -> None:
+    assert [row.split()[0] for row in freak("ls").out.splitlines()] == ["NAME", "alive"]
+    rows = [row.split()[:3] for row in freak("ls", "--all").out.splitlines()[1:]]
+    told = [("alive", "running"), ("lost", "lost"), ("broken", "failed"), ("fine", "finished")]
+    assert rows == [[name, ended[name].id, state] for name, state in told]
+    listed = freak("ls", "--all", "--json").json
+    assert listed[2]["error"] == "RuntimeError: it broke"
+    assert Path(listed[3]["journal_path"]) == ended["fine"].journal_path
+    assert freak("ls", "--all", "-q").out.split() == [run["id"] for run in listed]
+
+
+def test_what_was_asked_of_an_ended_run_is_read_from_its_journal(ended: dict[str, Freak]) -> None:
+    for wanted in ("broken", ended["broken"].id):
+        ran = freak("log", wanted)
+        assert "# of broken" in ran.out
+        assert "has ended: failed" in ran.err
+    assert freak("log", "-r", "lost", "--json").json[0]["note"] == "of lost"
+    assert "# of alive" in freak("log").out
+    freak("log", "brok", code=3)  # a beginning is for those that live
+    freak("get", "-r", "broken", code=3)
+
+
+def test_of_ended_runs_of_one_name_the_newest_is_meant(served: Serve) -> None:
+    for note in ("first", "second"):
+        program = served(name="twin")
+        freak("set", "epochs=20", "--note", note)
+        program.stop()
+    assert "# second" in freak("log", "twin").out
+
+
+def test_what_is_no_journal_is_no_run(served: Serve) -> None:
+    served().stop()
+    for name, text in (("torn", '{"freak_jou'), ("empty", ""), ("other", "[1]\\n{}")):
+        (home() / "runs" / name).mkdir()
+        (home() / "runs" / name / "journal.jsonl").write_text(text)
+    assert len(freak("ls", "--all", "--json").json) == 1
+    shutil.rmtree(home())
+    assert freak("ls", "--all", "--json").json == []
