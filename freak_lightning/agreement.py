@@ -81,7 +81,7 @@ class OverGloo:
     """
 
     def __init__(self, timeout: timedelta) -> None:
-        self._group = dist.new_group(backend="gloo", timeout=timeout)
+        self._group: dist.ProcessGroup | None = dist.new_group(backend="gloo", timeout=timeout)
         self._rank = dist.get_rank()
         self._world_size = dist.get_world_size()
         self._underway = False
@@ -133,8 +133,10 @@ class OverGloo:
 
         Not where an exception came in the middle of a collective: destroying would wait for the other ranks.
         """
-        if dist.is_initialized() and not self._underway:
-            dist.destroy_process_group(self._group)
+        if self._underway or self._group is None or not dist.is_initialized():
+            return
+        dist.destroy_process_group(self._group)
+        self._group = None  # the last reference: its threads end now, not with the interpreter
 
 
 def agreement_for(trainer: Trainer) -> Agreement:

@@ -117,7 +117,7 @@ def main() -> None:
         for strategy in STRATEGIES:
             out = Path(folder) / strategy
             out.mkdir()
-            run(strategy, out)
+            out = run(strategy, out)
             cells |= cells_of(strategy, out)
     PAGE.write_text(PAGE.read_text().replace(documented(), table(cells)))
 

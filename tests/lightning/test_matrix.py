@@ -26,9 +26,7 @@ def trainings(
     few = request.config.getoption("-m") == "every_lightning"
 
     def trained(strategy: str) -> Path:
-        out = tmp_path_factory.mktemp(strategy.replace(" ", "-"))
-        run(strategy, out)
-        return out
+        return run(strategy, tmp_path_factory.mktemp(strategy.replace(" ", "-")))
 
     with ThreadPoolExecutor(2) as pool:
         strategies = EVERY_LIGHTNING if few else STRATEGIES
