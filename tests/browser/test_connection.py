@@ -1,0 +1,59 @@
+"""The page and its connection: lost, slow, silent, through a tunnel; what is shown stays true meanwhile."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.conftest import UNREACHED, Open
+from tests.browser.crawling import Crawler, badge, entry
+from tests.core.conftest import Serve, connection
+from tests.faults.program import eventually
+
+
+def test_an_answer_from_before_the_end_does_not_bring_a_run_back(served: Serve, open_page: Open) -> None:
+    """The page asks for the run's pace while it ends, and the answer comes after the end."""
+    freak = served(Crawler())
+    page = open_page(freak.link or "", UNREACHED)
+    expect(badge(page)).to_have_text("live")
+    held: list[Any] = []
+    page.route("**/run", lambda route: held.append((route, route.fetch().json())))
+    eventually(lambda: page.wait_for_timeout(50) or held, within=20, what="a question for the pace")
+    freak.stop()
+    expect(badge(page)).to_have_text("finished")
+    route, told = held[0]
+    with page.expect_event("requestfinished", lambda request: request.url.endswith("/run")):
+        route.fulfill(json=told)
+    expect(badge(page)).to_have_text("finished")
+    page.wait_for_timeout(200)
+    expect(badge(page)).to_have_text("finished")
+
+
+def test_values_are_greyed_while_disconnected_and_catch_up(
+    context: BrowserContext, served: Serve, open_page: Open
+) -> None:
+    """What is shown is marked as old, nothing can be sent; afterwards everything that was missed is there."""
+    freak = served(Crawler())
+    page = open_page(freak.link or "", UNREACHED)
+    expect(badge(page)).to_have_text("live")
+    context.set_offline(True)
+    expect(badge(page)).to_have_text(re.compile("disconnected"))
+    expect(page).to_have_title(re.compile("○"))
+    expect(page.get_by_text("what you see is from then")).to_be_visible()
+    assert page.locator("main").evaluate("it => getComputedStyle(it.firstElementChild).opacity") != "1"
+    with connection(freak) as http:
+        http.put("state/rate", json=7, headers={"Freak-Note": "while you were away"})
+    context.set_offline(False)
+    expect(badge(page)).to_have_text("live")
+    expect(entry(page, 1)).to_contain_text("while you were away")
+    assert page.locator("main").evaluate("it => getComputedStyle(it.firstElementChild).opacity") == "1"
+
+
+def test_a_tunnel_to_another_port_works(served: Serve, open_page: Open, tunnel: Callable[[int], int]) -> None:
+    """The page asks its own origin for everything, so ``ssh -L 5555:localhost:4444`` is enough."""
+    freak = served(Crawler())
+    link = httpx.URL(freak.link or "")
+    page = open_page(str(link.copy_with(port=tunnel(link.port or 0))))
+    expect(badge(page)).to_have_text("live")
