@@ -160,12 +160,12 @@ def tunnel(closing: ExitStack) -> Callable[[int], int]:
 
 @pytest.fixture
 def shown(served: Callable[..., Freak], open_page: Open) -> Shown:
-    """Return a function that puts a state under control and opens its form."""
+    """Return a function that puts a state under control and opens its form; ``also`` is an expected error."""
 
-    def shown(state: Any, **options: Any) -> tuple[Page, Any, Freak]:
+    def shown(state: Any, also: str = "status of 422", **options: Any) -> tuple[Page, Any, Freak]:
         freak = served(state, **options)
         assert freak.link is not None
-        page = open_page(freak.link, expected=("status of 422", "status of 412"))
+        page = open_page(freak.link, expected=("status of 422", "status of 412", also))
         expect(page.get_by_role("status").filter(has_text="live").first).to_be_visible()
         return page, state, freak
 

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from freak_core import Client
-from tests.browser.filling import Shown, at, change, control
+from tests.browser.filling import Shown, apply, at, change, control
 from tests.core.schema_zoo import Zoo, zoo
 
 
@@ -109,3 +110,26 @@ def test_a_change_is_pending_until_the_program_applies_it(shown: Shown) -> None:
     expect(control(page, "/steps")).to_have_value("99")
     freak.stop()
     expect(control(page, "/lr")).to_be_disabled()
+
+
+@pytest.mark.parametrize("status", [503, 500, 429])
+def test_an_answer_that_is_no_verdict_refuses_nothing(shown: Shown, status: int) -> None:
+    """A server that cannot check just now says nothing against an edit; it is asked again until it can."""
+    page, state, _ = shown(zoo(), also=f"status of {status}")
+    checks = []
+
+    def busy(route: Route) -> None:
+        checks.append(route.request.url)
+        if len(checks) > 1:
+            return route.continue_()
+        return route.fulfill(status=status, json={"title": "busy", "detail": "no answer", "errors": []})
+
+    page.route("**/state?dry_run=true", busy)
+    with page.expect_response("**/state?dry_run=true"):
+        control(page, "/steps").fill("12")
+    expect(page.get_by_label("refused")).to_have_count(0)
+    expect(page.get_by_role("button", name="Apply 1 change")).to_be_enabled()
+    expect(page.locator(".staged-bar").get_by_text("changes too:")).to_contain_text("total")
+    assert len(checks) == 2
+    apply(page)
+    assert state.steps == 12
