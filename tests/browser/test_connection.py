@@ -7,10 +7,17 @@ from typing import Any
 import httpx
 from playwright.sync_api import BrowserContext, expect
 
+from freak_core import Freak
 from tests.browser.conftest import UNREACHED, Open
 from tests.browser.crawling import Crawler, badge, entry
+from tests.browser.filling import control
+from tests.browser.tunnel import Tunnel
 from tests.core.conftest import Serve, connection
 from tests.faults.program import eventually
+
+
+def port_of(freak: Freak) -> int:
+    return httpx.URL(freak.url).port or 0
 
 
 def test_an_answer_from_before_the_end_does_not_bring_a_run_back(served: Serve, open_page: Open) -> None:
@@ -51,9 +58,34 @@ def test_values_are_greyed_while_disconnected_and_catch_up(
     assert page.locator("main").evaluate("it => getComputedStyle(it.firstElementChild).opacity") == "1"
 
 
-def test_a_tunnel_to_another_port_works(served: Serve, open_page: Open, tunnel: Callable[[int], int]) -> None:
+def test_a_tunnel_to_another_port_works(
+    served: Serve, open_page: Open, tunnel: Callable[[int], Tunnel]
+) -> None:
     """The page asks its own origin for everything, so ``ssh -L 5555:localhost:4444`` is enough."""
     freak = served(Crawler())
-    link = httpx.URL(freak.link or "")
-    page = open_page(str(link.copy_with(port=tunnel(link.port or 0))))
+    page = open_page(tunnel(port_of(freak)).through(freak.link or ""))
     expect(badge(page)).to_have_text("live")
+
+
+def test_a_connection_that_falls_silent_is_given_up(
+    served: Serve, open_page: Open, tunnel: Callable[[int], Tunnel]
+) -> None:
+    """No question waits for ever: when the tunnel works again, so does the page; a write arrives once."""
+    crawler = Crawler()
+    freak = served(crawler)
+    through = tunnel(port_of(freak))
+    page = open_page(through.through(freak.link or ""), UNREACHED)
+    expect(badge(page)).to_have_text("live")
+    control(page, "/rate").fill("7")
+    expect(page.get_by_role("button", name="Apply 1 change")).to_be_enabled()
+    through.fall_silent()
+    with page.expect_request(lambda request: request.method == "PATCH" and "dry_run" not in request.url):
+        page.get_by_role("button", name="Apply 1 change").click()
+    with page.expect_request("**/events", timeout=30_000):
+        expect(badge(page)).to_have_text(re.compile("disconnected"), timeout=30_000)
+    through.work_again()
+    expect(badge(page)).to_have_text("live", timeout=30_000)
+    expect(page.locator(".staged-bar .answer")).to_have_text("applied", timeout=30_000)
+    assert crawler.rate == 7
+    with connection(freak) as http:
+        assert len(http.get("receipts").json()) == 1

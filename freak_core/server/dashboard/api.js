@@ -4,10 +4,14 @@ import { parse, stringify } from "./json.js";
 import { authorization } from "./token.js";
 
 const REPEAT_AFTER_MS = [500, 1500, 3000];
+const ANSWER_WITHIN_MS = 20_000;
 
-/** Fetch a route; the caller reads the response. Rejects where the server can't be reached. */
+/**
+ * Fetch a route; the caller reads the response. Rejects where the server can't be reached, and where the answer is
+ * not there in time, which a `signal` of one's own decides otherwise: a dead network keeps a connection open for ever.
+ */
 export const call = (route, options = {}) =>
-  fetch(route, { ...options, headers: { ...authorization(), ...options.headers } });
+  fetch(route, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS), ...options, headers: { ...authorization(), ...options.headers } });
 
 /** Return the JSON of a route; throws an Error with `status` where the server refuses. */
 export async function get(route, options) {

@@ -11,6 +11,8 @@ import { batch } from "./vendor.js";
 
 export const RECEIPTS_AT_FIRST = 300;
 const LONGEST_WAIT_MS = 5000;
+const OPEN_WITHIN_MS = 10_000;
+const SNAPSHOT_WITHIN_MS = 60_000;
 const POLL_MS = 2000;
 const ANSWER_WITHIN_MS = 5000;
 const SILENCE_MS = 45_000; // the server says something every 15 s
@@ -19,6 +21,17 @@ let stream = new AbortController();
 let retryNow = () => {};
 let unanswered = 0;
 let runEvents = 0;
+
+/** Return what `work` on the stream comes to; gives the stream up where that takes longer. */
+async function within(ms, work) {
+  const worked = stream;
+  const timer = setTimeout(() => worked.abort(), ms);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 async function snapshot() {
   const [run, value, history, described, callable] = await Promise.all(
@@ -33,7 +46,7 @@ async function snapshot() {
     schema.value = described;
     actions.value = callable;
   });
-  await loadSeries();
+  await loadSeries({ signal: stream.signal });
 }
 
 function take(type, data) {
@@ -50,15 +63,19 @@ function take(type, data) {
   if (type === "metrics") takeMetrics(data);
 }
 
+/** Open the stream after the event with an id, or at the newest. */
+async function open(lastId) {
+  const response = await call("events", { headers: lastId ? { "Last-Event-ID": lastId } : {}, signal: stream.signal });
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({}));
+  throw Object.assign(new Error(problem.detail ?? "refused"), { status: response.status });
+}
+
 /** Read the stream until it ends; calls `seen` with the id of each event. */
 async function follow(lastId, seen) {
   stream = new AbortController();
-  const response = await call("events", { headers: lastId ? { "Last-Event-ID": lastId } : {}, signal: stream.signal });
-  if (!response.ok) {
-    const problem = await response.json().catch(() => ({}));
-    throw Object.assign(new Error(problem.detail ?? "refused"), { status: response.status });
-  }
-  if (!lastId) await snapshot();
+  const response = await within(OPEN_WITHIN_MS, open(lastId));
+  if (!lastId) await within(SNAPSHOT_WITHIN_MS, snapshot());
   connection.value = "live";
   heardAt.value = Date.now();
   poll();
@@ -74,7 +91,7 @@ async function follow(lastId, seen) {
     for (const block of blocks) {
       const field = (name) => block.match(new RegExp(`^${name}: ?(.*)$`, "m"))?.[1];
       const data = field("data") && (field("event") === "state" ? parse : JSON.parse)(field("data"));
-      if (data && field("event") === "reset") await snapshot(); // more was missed than the server remembers
+      if (data && field("event") === "reset") await within(SNAPSHOT_WITHIN_MS, snapshot()); // more was missed than the server remembers
       else if (data) take(field("event"), data);
       if (field("id")) seen(field("id"));
     }
