@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from freak_core import Client
 from tests.browser.filling import Shown, apply, at, change, control
 from tests.core.schema_zoo import Zoo, zoo
+from tests.faults.program import eventually
 
 
 def test_edits_are_checked_shown_and_dropped(shown: Shown, barriers: Callable[[Page], list[str]]) -> None:
@@ -62,6 +63,28 @@ def test_a_field_that_is_not_touched_follows_and_a_touched_one_stays(shown: Show
     control(page, "/lr").press("Control+Enter")
     expect(at(page, "/lr").locator(".applied")).to_be_visible()
     assert state.lr == 0.5
+
+
+def test_who_leaves_with_edits_is_asked(shown: Shown) -> None:
+    """Also where a pasted link loads the page anew; without edits nobody is asked."""
+    page, _, freak = shown(zoo())
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.reload()
+    assert asked == []
+    control(page, "/lr").fill("0.5")
+    page.evaluate("token => { location.hash = `token=${token}`; }", freak.token)
+    eventually(lambda: page.wait_for_timeout(50) or asked, within=20, what="a question")
+    assert asked == ["beforeunload"]
+    expect(control(page, "/lr")).to_have_value("0.5")
+    page.get_by_role("button", name="Drop all").click()
+    page.reload()
+    assert asked == ["beforeunload"]
 
 
 def test_a_conflict_shows_both_values_and_can_be_overruled(shown: Shown) -> None:

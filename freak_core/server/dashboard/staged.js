@@ -92,6 +92,13 @@ effect(() => {
   if (untracked(() => staged.value.size) && timer === null) checkIn(RECHECK_MS);
 });
 
+// The browser asks who leaves or loads the page anew with edits that are not sent.
+const stay = (event) => event.preventDefault();
+effect(() => {
+  if (staged.value.size) window.addEventListener("beforeunload", stay);
+  else window.removeEventListener("beforeunload", stay);
+});
+
 // What somebody else set to the staged value is no edit any more.
 effect(() => {
   state.value;
