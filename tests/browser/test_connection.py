@@ -38,6 +38,25 @@ def test_an_answer_from_before_the_end_does_not_bring_a_run_back(served: Serve, 
     expect(badge(page)).to_have_text("finished")
 
 
+def test_an_answer_from_before_some_progress_turns_nothing_back(served: Serve, open_page: Open) -> None:
+    """Of an answer that the stream has overtaken, the page takes only what no event has told since."""
+    freak = served(Crawler(), name="crawler")
+    freak.publish(step=3)
+    page = open_page(freak.link or "")
+    expect(page).to_have_title("● crawler · step 3")
+    held: list[Any] = []
+    page.route("**/run", lambda route: held.append((route, route.fetch().json())))
+    eventually(lambda: page.wait_for_timeout(50) or held, within=20, what="a question for the pace")
+    freak.publish(step=9)
+    expect(page).to_have_title("● crawler · step 9")
+    route, told = held[0]
+    assert told["step"] == 3
+    told = {**told, "stalled": True, "seconds_since_progress": 93.2, "steps_per_second": 120.0}
+    route.fulfill(json=told)
+    expect(page.get_by_role("banner")).to_contain_text("steps/s120")
+    expect(page).to_have_title("● crawler · step 9")
+
+
 def test_values_are_greyed_while_disconnected_and_catch_up(
     context: BrowserContext, served: Serve, open_page: Open
 ) -> None:

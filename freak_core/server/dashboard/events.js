@@ -3,7 +3,7 @@
 import { call, get } from "./api.js";
 import { parse } from "./json.js";
 import {
-  actions, connection, denial, ended, facts, heardAt, newest, receipts, schema, takeFacts, takeProgress, takeReceipts, takeState,
+  actions, connection, denial, ended, facts, heardAt, newest, progressed, receipts, schema, takeFacts, takeReceipts, takeState,
 } from "./run.js";
 import { loadSeries, takeMetrics } from "./series.js";
 import { takeFragment } from "./token.js";
@@ -20,7 +20,8 @@ const SILENCE_MS = 45_000; // the server says something every 15 s
 let stream = new AbortController();
 let retryNow = () => {};
 let unanswered = 0;
-let runEvents = 0;
+/** The question for the run's pace that is under way: what events have told since, as the answer may be from before. */
+let question = null;
 
 /** Return what `work` on the stream comes to; gives the stream up where that takes longer. */
 async function within(ms, work) {
@@ -40,6 +41,7 @@ async function snapshot() {
   batch(() => {
     if (facts.value.id !== run.id) receipts.value = new Map(); // another run on the same port
     facts.value = {};
+    question = null; // its answer may be about what was
     takeFacts(run);
     takeState({ revision: run.revision, value });
     takeReceipts(history);
@@ -55,11 +57,11 @@ function take(type, data) {
     takeReceipts([data]);
     newest.value = data;
   }
-  if (type === "run") {
-    runEvents += 1;
-    takeFacts(data);
+  if (type === "run" || type === "progress") {
+    const told = type === "run" ? data : progressed(data);
+    if (question) Object.assign(question, told);
+    takeFacts(told);
   }
-  if (type === "progress") takeProgress(data);
   if (type === "metrics") takeMetrics(data);
 }
 
@@ -129,15 +131,17 @@ export async function followRun() {
 
 /** Ask for what no event tells: the pace and the silence of a run. Gives a connection up that answers no more. */
 async function poll() {
-  if (connection.value !== "live" || document.hidden || ended.value) return;
-  const [asked, heard] = [stream, runEvents];
+  if (question || connection.value !== "live" || document.hidden || ended.value) return;
+  const told = question = {};
+  const asked = stream;
   try {
     const news = await get("run", { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-    if (heard === runEvents) takeFacts(news); // else the stream knows better: the run may have ended since
+    if (question === told) takeFacts({ ...news, ...told });
     unanswered = 0;
   } catch {
     unanswered += 1;
   }
+  if (question === told) question = null;
   if (unanswered > 1 || Date.now() - heardAt.value > SILENCE_MS) {
     unanswered = 0;
     asked.abort();
