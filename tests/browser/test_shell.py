@@ -72,8 +72,8 @@ def test_the_timeline_tells_each_request_and_takes_changes_back(
         for words in (
             "by owner",
             "spike",
-            "rate 1 → 2.5",
-            "weights.c.d null → 4",
+            "rate 1.0 → 2.5",
+            "weights.c.d null → 4.0",
             "model.dropout null → 0.1",
         ):
             expect(first).to_contain_text(words)
@@ -99,7 +99,7 @@ def test_the_timeline_tells_each_request_and_takes_changes_back(
         assert http.get("state/rate").json() == 9
         page.get_by_role("button", name="Undo #4").click()
         page.get_by_role("dialog").get_by_role("button", name="Undo").click()
-        expect(entry(page, 6)).to_contain_text("rate 9 → 2.5")
+        expect(entry(page, 6)).to_contain_text("rate 9.0 → 2.5")
 
     page.keyboard.press("/")
     page.keyboard.type("spike")

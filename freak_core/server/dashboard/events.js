@@ -92,7 +92,7 @@ async function follow(lastId, seen) {
     buffer = blocks.pop();
     for (const block of blocks) {
       const field = (name) => block.match(new RegExp(`^${name}: ?(.*)$`, "m"))?.[1];
-      const data = field("data") && (field("event") === "state" ? parse : JSON.parse)(field("data"));
+      const data = field("data") && (["state", "receipt"].includes(field("event")) ? parse : JSON.parse)(field("data"));
       if (data && field("event") === "reset") await within(SNAPSHOT_WITHIN_MS, snapshot()); // more was missed than the server remembers
       else if (data) take(field("event"), data);
       if (field("id")) seen(field("id"));
