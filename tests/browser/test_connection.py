@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from freak_core import Freak
 from tests.browser.conftest import UNREACHED, Open
@@ -108,3 +108,82 @@ def test_a_connection_that_falls_silent_is_given_up(
     assert crawler.rate == 7
     with connection(freak) as http:
         assert len(http.get("receipts").json()) == 1
+
+
+def look_away(page: Page, away: bool = True) -> None:
+    """Hide a page as another tab does, or show it again."""
+    page.evaluate(
+        """away => {
+            Object.defineProperty(document, "hidden", {value: away, configurable: true});
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        away,
+    )
+
+
+def test_pages_that_nobody_sees_leave_connections_for_others(
+    served: Serve, open_page: Open, context: BrowserContext
+) -> None:
+    """A browser has six connections for all pages of a run; who comes back to a page finds it up to date."""
+    freak = served(Crawler(), name="crawler")
+    context.clock.install()
+    pages = []
+    for _ in range(7):
+        pages.append(open_page(freak.link or ""))
+        expect(badge(pages[-1])).to_have_text("live")
+        look_away(pages[-1])
+        pages[-1].clock.fast_forward(31_000)
+    last = open_page(freak.link or "")
+    expect(badge(last)).to_have_text("live")
+    with connection(freak) as http:
+        http.put("state/rate", json=7)
+    freak.publish(step=5)
+    expect(entry(last, 1)).to_contain_text("rate 1.0 → 7.0")
+    expect(last).to_have_title("● crawler · step 5")
+    first = pages[0]
+    expect(entry(first, 1)).to_have_count(0)
+    first.clock.fast_forward(21_000)
+    expect(first).to_have_title("● crawler · step 5")
+    with first.expect_request("**/events") as resumed:
+        look_away(first, away=False)
+    assert resumed.value.headers["last-event-id"]
+    expect(entry(first, 1)).to_contain_text("rate 1.0 → 7.0")
+    expect(control(first, "/rate")).to_have_value("7.0")
+    freak.publish(step=6)
+    expect(first).to_have_title("● crawler · step 6")
+
+
+def test_the_title_of_a_hidden_page_stays_true(
+    served: Serve, open_page: Open, context: BrowserContext, tunnel: Callable[[int], Tunnel]
+) -> None:
+    """It says that a program stalls, that the server is silent, and that it answers again."""
+    freak = served(Crawler(), name="crawler")
+    through = tunnel(port_of(freak))
+    context.clock.install()
+    page = open_page(through.through(freak.link or ""), UNREACHED)
+    expect(badge(page)).to_have_text("live")
+
+    def stalled(route: Any) -> None:
+        route.fulfill(json={**route.fetch().json(), "stalled": True, "seconds_since_progress": 93.2})
+
+    page.route("**/run", stalled)
+    look_away(page)
+    page.clock.fast_forward(31_000)
+    expect(page).to_have_title("▲ crawler")
+    page.unroute("**/run")
+    through.fall_silent()
+    for _ in range(2):
+        with page.expect_event("requestfailed", lambda request: request.url.endswith("/run"), timeout=20_000):
+            page.clock.fast_forward(21_000)
+    expect(page).to_have_title("○ crawler")
+    through.work_again()
+
+    def heard_again() -> bool:
+        page.clock.fast_forward(21_000)
+        page.wait_for_timeout(100)
+        return page.title() == "● crawler"
+
+    eventually(heard_again, within=40, what="a title that says live")
+    look_away(page, away=False)
+    freak.publish(step=7)
+    expect(page).to_have_title("● crawler · step 7")

@@ -16,9 +16,16 @@ const SNAPSHOT_WITHIN_MS = 60_000;
 const POLL_MS = 2000;
 const ANSWER_WITHIN_MS = 5000;
 const SILENCE_MS = 45_000; // the server says something every 15 s
+const REST_AFTER_MS = 30_000; // out of sight
+const POLL_AT_REST_MS = 20_000;
 
 let stream = new AbortController();
 let retryNow = () => {};
+let shownRun = null;
+/** Whether nobody has looked for a while. Then there is no stream: a browser has six connections for all pages of a run. */
+let resting = false;
+let wake = () => {};
+let askedAt = 0;
 let unanswered = 0;
 /** The question for the run's pace that is under way: what events have told since, as the answer may be from before. */
 let question = null;
@@ -39,7 +46,8 @@ async function snapshot() {
     ["run", "state", `receipts?last=${RECEIPTS_AT_FIRST}`, "schema", "actions"].map((route) => get(route, { signal: stream.signal })),
   );
   batch(() => {
-    if (facts.value.id !== run.id) receipts.value = new Map(); // another run on the same port
+    if (shownRun !== run.id) receipts.value = new Map(); // another run on the same port
+    shownRun = run.id;
     facts.value = {};
     question = null; // its answer may be about what was
     takeFacts(run);
@@ -112,7 +120,8 @@ function beforeTry(number) {
 /** Follow the run until it has ended or access is denied. */
 export async function followRun() {
   let lastId = null;
-  for (let tries = 0; !ended.value; tries += 1) {
+  for (let tries = 0; ; tries += 1) {
+    if (resting) await new Promise((resolve) => { wake = resolve; });
     try {
       await follow(lastId, (id) => { lastId = id; tries = 0; });
     } catch (error) {
@@ -122,30 +131,60 @@ export async function followRun() {
         return;
       }
     }
-    if (!ended.value) {
-      if (connection.value === "live") connection.value = "disconnected";
-      await beforeTry(tries);
-    }
+    if (resting) continue;
+    if (ended.value) return;
+    if (connection.value === "live") connection.value = "disconnected";
+    await beforeTry(tries);
   }
+}
+
+/** Whether it is time to ask for the pace: at rest, too, as the title is in sight. */
+function due() {
+  if (question || ended.value || connection.value === "denied") return false;
+  return resting ? Date.now() - askedAt >= POLL_AT_REST_MS : connection.value === "live" && !document.hidden;
 }
 
 /** Ask for what no event tells: the pace and the silence of a run. Gives a connection up that answers no more. */
 async function poll() {
-  if (question || connection.value !== "live" || document.hidden || ended.value) return;
+  if (!due()) return;
   const told = question = {};
   const asked = stream;
+  askedAt = Date.now();
   try {
     const news = await get("run", { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
     if (question === told) takeFacts({ ...news, ...told });
     unanswered = 0;
+    if (resting) heardAt.value = Date.now();
   } catch {
     unanswered += 1;
   }
   if (question === told) question = null;
-  if (unanswered > 1 || Date.now() - heardAt.value > SILENCE_MS) {
+  if (resting) connection.value = unanswered > 1 ? "disconnected" : "live";
+  else if (unanswered > 1 || Date.now() - heardAt.value > SILENCE_MS) {
     unanswered = 0;
     asked.abort();
   }
+}
+
+let restTimer = null;
+
+function rest() {
+  resting = true;
+  stream.abort();
+  poll();
+}
+
+/** Rest when nobody has looked for a while; go on where the stream was when somebody does. */
+function look() {
+  clearTimeout(restTimer);
+  if (document.hidden) restTimer = setTimeout(rest, REST_AFTER_MS);
+  else if (resting) {
+    resting = false;
+    unanswered = 0;
+    heardAt.value = Date.now();
+    wake();
+  }
+  lookAgain();
 }
 
 function lookAgain() {
@@ -157,6 +196,7 @@ function lookAgain() {
 setInterval(poll, POLL_MS);
 window.addEventListener("online", lookAgain);
 window.addEventListener("focus", lookAgain);
-document.addEventListener("visibilitychange", lookAgain);
+document.addEventListener("visibilitychange", look);
+look();
 // A link of this origin pasted into this tab changes the fragment only.
 window.addEventListener("hashchange", () => { if (takeFragment()) location.reload(); });
