@@ -1,9 +1,6 @@
 """Fixtures: Debian's Chromium, and pages in it that may talk to one origin only and log no error."""
 
-import contextlib
 import shutil
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from freak_core import Freak
 from tests.browser.filling import Shown
+from tests.browser.tunnel import Tunnel
 from tests.core.conftest import closing, home, served
 
 __all__ = ["closing", "home", "served"]
@@ -132,40 +130,19 @@ def barriers(axe: str) -> Callable[[Page], list[str]]:
 
 
 @pytest.fixture
-def tunnel(closing: ExitStack) -> Callable[[int], int]:
-    """Return a function that forwards a new port to another, as ``ssh -L`` does, and returns it."""
-
-    def pump(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-    def forward(listener: socket.socket, port: int) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near = closing.enter_context(listener.accept()[0])
-                far = closing.enter_context(socket.create_connection(("127.0.0.1", port)))
-                for ends in ((near, far), (far, near)):
-                    threading.Thread(target=pump, args=ends, daemon=True).start()
-
-    def tunnel(port: int) -> int:
-        listener = closing.enter_context(socket.create_server(("127.0.0.1", 0)))
-        closing.callback(listener.shutdown, socket.SHUT_RDWR)
-        threading.Thread(target=forward, args=(listener, port), daemon=True).start()
-        return int(listener.getsockname()[1])
-
-    return tunnel
+def tunnel(closing: ExitStack) -> Callable[[int], Tunnel]:
+    """Return a function that forwards a new port to another, as ``ssh -L`` does."""
+    return lambda port: closing.enter_context(Tunnel(port))
 
 
 @pytest.fixture
 def shown(served: Callable[..., Freak], open_page: Open) -> Shown:
-    """Return a function that puts a state under control and opens its form."""
+    """Return a function that puts a state under control and opens its form; ``also`` is an expected error."""
 
-    def shown(state: Any, **options: Any) -> tuple[Page, Any, Freak]:
+    def shown(state: Any, also: str = "status of 422", **options: Any) -> tuple[Page, Any, Freak]:
         freak = served(state, **options)
         assert freak.link is not None
-        page = open_page(freak.link, expected=("status of 422", "status of 412"))
+        page = open_page(freak.link, expected=("status of 422", "status of 412", also))
         expect(page.get_by_role("status").filter(has_text="live").first).to_be_visible()
         return page, state, freak
 

@@ -83,9 +83,13 @@ class Training:
 
 @pytest.fixture
 def training(tmp_path: Path) -> Iterator[Training]:
+    """A training; what it has printed and every receipt are in the report of a test that fails."""
     training = Training(tmp_path)
     yield training
     training.close()
+    print(training.said)
+    for journal in tmp_path.rglob("journal*.jsonl"):
+        print(journal, journal.read_text(), sep="\n")
 
 
 def badge(page: Page) -> Any:
@@ -142,7 +146,8 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
     expect(held).to_contain_text(re.compile(r"applied at step [\d,]+ on 2 ranks"))
     expect(held).to_contain_text("null → 0.05")
     expect(held).to_contain_text("the loss jumps")
-    expect(state).to_contain_text(re.compile(r"applied at step \d+"))
+    field = state.locator('[data-at="/lr/hold"]')
+    expect(field.locator(".applied")).to_have_text(re.compile(r"^applied at step \d+ on 2 ranks$"))
     expect(chart).to_have_attribute("aria-label", re.compile("1 change, .*lr.hold"), timeout=10_000)
 
     # A value out of bounds is refused at its field.
@@ -218,6 +223,8 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
         re.compile("After this epoch, a checkpoint is saved to .*/checkpoints, then all 2 ranks stop")
     )
     dialog.get_by_role("button", name="Stop the training").click()
+    expect(dialog).to_have_count(0)
+    expect(receipt(page, "stop.should_stop")).to_contain_text("applied", timeout=30_000)
     expect(badge(page)).to_have_text("finished", timeout=30_000)
     expect(page).to_have_title(re.compile("✓ digits"))
     stopped = receipt(page, "stopped after")

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Page, Route, expect
+import pytest
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from freak_core import Client
-from tests.browser.filling import Shown, at, change, control
+from tests.browser.filling import Shown, apply, at, change, control
 from tests.core.schema_zoo import Zoo, zoo
+from tests.faults.program import eventually
 
 
 def test_edits_are_checked_shown_and_dropped(shown: Shown, barriers: Callable[[Page], list[str]]) -> None:
@@ -63,6 +65,28 @@ def test_a_field_that_is_not_touched_follows_and_a_touched_one_stays(shown: Show
     assert state.lr == 0.5
 
 
+def test_who_leaves_with_edits_is_asked(shown: Shown) -> None:
+    """Also where a pasted link loads the page anew; without edits nobody is asked."""
+    page, _, freak = shown(zoo())
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.reload()
+    assert asked == []
+    control(page, "/lr").fill("0.5")
+    page.evaluate("token => { location.hash = `token=${token}`; }", freak.token)
+    eventually(lambda: page.wait_for_timeout(50) or asked, within=20, what="a question")
+    assert asked == ["beforeunload"]
+    expect(control(page, "/lr")).to_have_value("0.5")
+    page.get_by_role("button", name="Drop all").click()
+    page.reload()
+    assert asked == ["beforeunload"]
+
+
 def test_a_conflict_shows_both_values_and_can_be_overruled(shown: Shown) -> None:
     """A change that comes between the click and the server is told, not overwritten."""
     page, state, freak = shown(zoo())
@@ -109,3 +133,26 @@ def test_a_change_is_pending_until_the_program_applies_it(shown: Shown) -> None:
     expect(control(page, "/steps")).to_have_value("99")
     freak.stop()
     expect(control(page, "/lr")).to_be_disabled()
+
+
+@pytest.mark.parametrize("status", [503, 500, 429])
+def test_an_answer_that_is_no_verdict_refuses_nothing(shown: Shown, status: int) -> None:
+    """A server that cannot check just now says nothing against an edit; it is asked again until it can."""
+    page, state, _ = shown(zoo(), also=f"status of {status}")
+    checks = []
+
+    def busy(route: Route) -> None:
+        checks.append(route.request.url)
+        if len(checks) > 1:
+            return route.continue_()
+        return route.fulfill(status=status, json={"title": "busy", "detail": "no answer", "errors": []})
+
+    page.route("**/state?dry_run=true", busy)
+    with page.expect_response("**/state?dry_run=true"):
+        control(page, "/steps").fill("12")
+    expect(page.get_by_label("refused")).to_have_count(0)
+    expect(page.get_by_role("button", name="Apply 1 change")).to_be_enabled()
+    expect(page.locator(".staged-bar").get_by_text("changes too:")).to_contain_text("total")
+    assert len(checks) == 2
+    apply(page)
+    assert state.steps == 12

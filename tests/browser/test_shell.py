@@ -5,38 +5,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
-from pydantic import BaseModel, Field, SecretStr
+from playwright.sync_api import Page, expect
 
 from freak_core import Applied, Freak
-from tests.browser.conftest import UNREACHED, Open
+from tests.browser.conftest import Open
+from tests.browser.crawling import Crawler, badge, entry
 from tests.core.conftest import Serve, connection
-from tests.faults.program import eventually
 
 Barriers = Callable[[Page], list[str]]
-
-
-class Model(BaseModel):
-    hidden: list[int] = [32, 16]
-    dropout: float | None = None
-
-
-class Crawler(BaseModel):
-    rate: float = Field(1.0, gt=0, le=100)
-    weights: dict[str, float] = {"a/b": 1.0}
-    model: Model = Model()
-    password: SecretStr = SecretStr("hush")
-
-
-def badge(page: Page) -> Any:
-    return page.get_by_role("status").first
-
-
-def entry(page: Page, seq: int) -> Any:
-    """The timeline's entry for one receipt."""
-    return page.locator(f"#receipt-{seq}")
 
 
 def ago(seconds: float) -> str:
@@ -78,44 +55,6 @@ def test_the_badge_and_the_title_say_how_the_run_is(served: Serve, open_page: Op
     expect(page).to_have_title(re.compile("✕"))
 
 
-def test_an_answer_from_before_the_end_does_not_bring_a_run_back(served: Serve, open_page: Open) -> None:
-    """The page asks for the run's pace while it ends, and the answer comes after the end."""
-    freak = served(Crawler())
-    page = open_page(freak.link or "", UNREACHED)
-    expect(badge(page)).to_have_text("live")
-    held: list[Any] = []
-    page.route("**/run", lambda route: held.append((route, route.fetch().json())))
-    eventually(lambda: page.wait_for_timeout(50) or held, within=20, what="a question for the pace")
-    freak.stop()
-    expect(badge(page)).to_have_text("finished")
-    route, told = held[0]
-    with page.expect_event("requestfinished", lambda request: request.url.endswith("/run")):
-        route.fulfill(json=told)
-    expect(badge(page)).to_have_text("finished")
-    page.wait_for_timeout(200)
-    expect(badge(page)).to_have_text("finished")
-
-
-def test_values_are_greyed_while_disconnected_and_catch_up(
-    context: BrowserContext, served: Serve, open_page: Open
-) -> None:
-    """What is shown is marked as old, nothing can be sent; afterwards everything that was missed is there."""
-    freak = served(Crawler())
-    page = open_page(freak.link or "", UNREACHED)
-    expect(badge(page)).to_have_text("live")
-    context.set_offline(True)
-    expect(badge(page)).to_have_text(re.compile("disconnected"))
-    expect(page).to_have_title(re.compile("○"))
-    expect(page.get_by_text("what you see is from then")).to_be_visible()
-    assert page.locator("main").evaluate("it => getComputedStyle(it.firstElementChild).opacity") != "1"
-    with connection(freak) as http:
-        http.put("state/rate", json=7, headers={"Freak-Note": "while you were away"})
-    context.set_offline(False)
-    expect(badge(page)).to_have_text("live")
-    expect(entry(page, 1)).to_contain_text("while you were away")
-    assert page.locator("main").evaluate("it => getComputedStyle(it.firstElementChild).opacity") == "1"
-
-
 def test_the_timeline_tells_each_request_and_takes_changes_back(
     served: Serve, open_page: Open, barriers: Barriers
 ) -> None:
@@ -133,8 +72,8 @@ def test_the_timeline_tells_each_request_and_takes_changes_back(
         for words in (
             "by owner",
             "spike",
-            "rate 1 → 2.5",
-            "weights.c.d null → 4",
+            "rate 1.0 → 2.5",
+            "weights.c.d null → 4.0",
             "model.dropout null → 0.1",
         ):
             expect(first).to_contain_text(words)
@@ -160,7 +99,7 @@ def test_the_timeline_tells_each_request_and_takes_changes_back(
         assert http.get("state/rate").json() == 9
         page.get_by_role("button", name="Undo #4").click()
         page.get_by_role("dialog").get_by_role("button", name="Undo").click()
-        expect(entry(page, 6)).to_contain_text("rate 9 → 2.5")
+        expect(entry(page, 6)).to_contain_text("rate 9.0 → 2.5")
 
     page.keyboard.press("/")
     page.keyboard.type("spike")
@@ -261,14 +200,6 @@ def test_who_has_no_token_can_paste_the_link(served: Serve, open_page: Open, bar
     with connection(freak) as http:
         http.put("state/rate", json=2)
     expect(page.get_by_role("button", name="Undo #1")).to_be_disabled()
-
-
-def test_a_tunnel_to_another_port_works(served: Serve, open_page: Open, tunnel: Callable[[int], int]) -> None:
-    """The page asks its own origin for everything, so ``ssh -L 5555:localhost:4444`` is enough."""
-    freak = served(Crawler())
-    link = httpx.URL(freak.link or "")
-    page = open_page(str(link.copy_with(port=tunnel(link.port or 0))))
-    expect(badge(page)).to_have_text("live")
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

@@ -4,7 +4,7 @@ import { Arguments, argumentsOf, read } from "./arguments.js";
 import { Dialog, confirmed } from "./dialog.js";
 import { Outcome, useRequest } from "./asking.js";
 import { actions, writable } from "./run.js";
-import { html, useState } from "./vendor.js";
+import { html, useRef, useState } from "./vendor.js";
 import { parts, reasons } from "./wording.js";
 
 /** Those that have a place of their own among the controls. */
@@ -28,12 +28,11 @@ const resultOf = (receipt) => (receipt.result === null ? "done" : parts(receipt.
 export function ArgumentsDialog({ name, action, request, onClose }) {
   const [problem, setProblem] = useState(null);
   const known = argumentsOf(action);
-  async function submit(event) {
-    event.preventDefault();
-    const form = event.target;
+  const form = useRef(null);
+  async function call() {
     let body;
     try {
-      body = read(form, known);
+      body = read(form.current, known);
     } catch (error) {
       setProblem({ errors: [{ path: error.path, message: error.message }] });
       return;
@@ -42,16 +41,20 @@ export function ArgumentsDialog({ name, action, request, onClose }) {
     if (answer.ok) onClose();
     else setProblem(answer.problem);
   }
+  const submit = (event) => {
+    event.preventDefault();
+    if (!action.confirm) call(); // Enter in a field is no answer to a question
+  };
   const errors = problem?.errors ?? [];
   const elsewhere = problem && !known.some((argument) => errors.some(({ path }) => path?.startsWith(`/${argument.name}`)));
   return html`<${Dialog} title=${spoken(name)} onClose=${onClose}>
-    <form onSubmit=${submit} novalidate>
+    <form ref=${form} onSubmit=${submit} novalidate>
       <p>${summary(action)}</p>
       <${Arguments} known=${known} errors=${errors} />
       ${elsewhere && html`<p class="outcome bad" role="alert">${reasons(problem)}</p>`}
       <div class="buttons">
         <button type="button" onClick=${onClose}>Cancel</button>
-        <button class=${action.confirm ? "danger" : "primary"} disabled=${!writable.value || request.busy}>${spoken(name)}</button>
+        <button type=${action.confirm ? "button" : "submit"} class=${action.confirm ? "danger" : "primary"} onClick=${action.confirm && call} disabled=${!writable.value || request.busy}>${spoken(name)}</button>
       </div>
     </form>
   </${Dialog}>`;

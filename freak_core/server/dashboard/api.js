@@ -4,15 +4,22 @@ import { parse, stringify } from "./json.js";
 import { authorization } from "./token.js";
 
 const REPEAT_AFTER_MS = [500, 1500, 3000];
+const ANSWER_WITHIN_MS = 20_000;
 
-/** Fetch a route; the caller reads the response. Rejects where the server can't be reached. */
+/**
+ * Fetch a route; the caller reads the response. Rejects where the server can't be reached, and where the answer is
+ * not there in time, which a `signal` of one's own decides otherwise: a dead network keeps a connection open for ever.
+ */
 export const call = (route, options = {}) =>
-  fetch(route, { ...options, headers: { ...authorization(), ...options.headers } });
+  fetch(route, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS), ...options, headers: { ...authorization(), ...options.headers } });
+
+/** Return the JSON of a response; of what holds values of the state with every number as it was written. */
+const read = async (response, route) => (/^(state|receipts)\b/.test(route) ? parse(await response.text()) : response.json());
 
 /** Return the JSON of a route; throws an Error with `status` where the server refuses. */
 export async function get(route, options) {
   const response = await call(route, options);
-  if (response.ok) return route === "state" ? parse(await response.text()) : response.json();
+  if (response.ok) return read(response, route);
   const problem = await response.json().catch(() => ({}));
   throw Object.assign(new Error(problem.detail ?? response.statusText), { status: response.status, problem });
 }
@@ -38,7 +45,7 @@ export async function send(method, route, body, { note, ifMatch, dryRun, wait, k
   for (let attempt = 0; ; attempt += 1) {
     try {
       const response = await call(route + query, request);
-      const answer = await response.json();
+      const answer = parse(await response.text());
       return response.ok
         ? { ok: true, status: response.status, receipt: answer, problem: null }
         : { ok: false, status: response.status, receipt: answer.receipt ?? null, problem: answer };

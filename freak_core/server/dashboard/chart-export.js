@@ -10,6 +10,8 @@ import { metrics, route, together } from "./series.js";
 
 /** Points of all metrics of a file together; each one's share is thinned where it has more. */
 const MOST = 1_000_000;
+/** So many may take their time. */
+const ANSWER_WITHIN_MS = 300_000;
 
 const rangeOf = (name) => rangeOn(axisOf(metrics.get(name).points, chosenAxis.value));
 
@@ -28,7 +30,7 @@ async function rows(names) {
     const alike = names.filter((name) => JSON.stringify(rangeOf(name)) === range);
     for (const list of together(alike)) {
       try {
-        Object.assign(found, await get(route(list, JSON.parse(range), atMost)));
+        Object.assign(found, await get(route(list, JSON.parse(range), atMost), { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }));
       } catch {
         for (const name of list) found[name] = known(name, JSON.parse(range));
       }

@@ -54,17 +54,18 @@ export class Plot {
     this.#plot?.destroy();
   }
 
-  /** Answer a key: arrows move the cursor, + and − zoom around it, 0 and Escape show everything. */
+  /** Answer a key: arrows move the cursor, + and − zoom around it, 0 and Escape show everything. Return whether it moved. */
   press(event) {
     const u = this.#plot;
     const moves = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
-    if (!u || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!u || event.ctrlKey || event.metaKey || event.altKey) return false;
     if (event.key in moves) this.#move(moves[event.key] * (event.shiftKey ? 10 : 1));
     else if (event.key === "+" || event.key === "=") this.#zoomBy(0.5);
     else if (event.key === "-") this.#zoomBy(2);
     else if ((event.key === "0" || event.key === "Escape") && zoom.value) zoom.value = null;
-    else return;
+    else return false;
     event.preventDefault();
+    return event.key in moves;
   }
 
   #move(by) {

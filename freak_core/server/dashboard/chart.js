@@ -5,7 +5,12 @@ import { Plot } from "./chart-plot.js";
 import { pinned, toggle } from "./chart-settings.js";
 import { place, short } from "./format.js";
 import { metrics } from "./series.js";
-import { html, useEffect, useRef, useSignal } from "./vendor.js";
+import { html, signal, useEffect, useRef, useSignal, useState } from "./vendor.js";
+
+/** The value that a key has led to, to be read out: what a pointer is at is not, nor what moves by itself. */
+const spoken = signal("");
+
+export const Spoken = () => html`<p class="unseen" aria-live="polite">${spoken.value}</p>`;
 
 const seen = new Map();
 const sight = new IntersectionObserver((entries) => {
@@ -37,6 +42,7 @@ export function Chart({ name, title }) {
   const facts = useSignal({ ...metrics.get(name)?.summary });
   const pointer = useSignal({ at: null });
   const plot = useRef(null);
+  const [label, setLabel] = useState(null); // in focus it stays: each new one would be read out
   useEffect(() => {
     const say = (news) => {
       if ("at" in news) pointer.value = news;
@@ -57,6 +63,10 @@ export function Chart({ name, title }) {
   }, [name]);
   const { latest, gaps, thinned, hidden } = facts.value;
   const { at, tip = [], left } = pointer.value;
+  const press = (event) => {
+    if (plot.current?.press(event)) spoken.value = [pointer.value.at, ...(pointer.value.tip ?? [])].filter(Boolean).join("; ");
+  };
+  const words = inWords(name, facts.value);
   const isPinned = pinned.value.includes(name);
   return html`<figure class="chart" data-metric=${name}>
     <figcaption>
@@ -67,8 +77,8 @@ export function Chart({ name, title }) {
       ${(gaps > 0 || hidden > 0) && html`<p class="gaps" title="Gaps in the line: NaN and infinite values, and what a logarithmic axis cannot show">
         ${[gaps > 0 && `${thinned ? "≥ " : ""}${gaps} not finite`, hidden > 0 && `${hidden} ≤ 0`].filter(Boolean).join(", ")}</p>`}</div>
     </figcaption>
-    <div class="plot" ref=${host} role="img" tabindex="0" aria-label=${inWords(name, facts.value)}
-      aria-describedby="chart-keys" onKeyDown=${(event) => plot.current?.press(event)}></div>
+    <div class="plot" ref=${host} role="img" tabindex="0" aria-label=${label ?? words}
+      aria-describedby="chart-keys" onKeyDown=${press} onFocus=${() => setLabel(words)} onBlur=${() => setLabel(null)}></div>
     <div class="tip" hidden=${!tip.length} style=${{ left: `clamp(min(9rem, 50%), ${left ?? 0}px, max(50%, 100% - 9rem))` }}>${tip.map((text) => html`<p key=${text}>${text}</p>`)}</div>
   </figure>`;
 }

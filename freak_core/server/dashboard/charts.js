@@ -1,6 +1,6 @@
 // Every metric over time, in groups by what is before the first slash of its name.
 
-import { Chart } from "./chart.js";
+import { Chart, Spoken } from "./chart.js";
 import { closed, pattern, pinned, toggle } from "./chart-settings.js";
 import { Buttons, Toolbar } from "./chart-toolbar.js";
 import { names } from "./series.js";
@@ -40,6 +40,7 @@ export function Charts() {
   return html`<section class="charts" aria-labelledby="charts-title">
     <div class="charts-head"><h2 id="charts-title">Metrics</h2>${names.value.length > 0 && html`<${Buttons} shown=${shown} />`}</div>
     <p id="chart-keys" hidden>Arrow keys read the values, plus and minus zoom, 0 shows everything.</p>
+    <${Spoken} />
     ${names.value.length ? html`<${Toolbar} shown=${shown} all=${names.value.length} />` : html`<p class="empty">No metric has been logged yet.</p>`}
     ${groups.length === 1 && groups[0][0] === OTHERS ? html`<${Grid} members=${shown} />` : groups.map(([title, members]) => html`<${Group} key=${title} title=${title} members=${members} />`)}
     ${names.value.length > 0 && !shown.length && html`<p class="empty">No metric has a name like this.</p>`}

@@ -21,7 +21,7 @@ function useControl(name) {
 
 onKey("s", "stop the training: asks how", () => { if (state.value?.stop && writable.value) stopping.value = true; });
 
-const metrics = ({ metrics: found }) => Object.entries(found ?? {}).map(([name, number]) => `${name} ${number == null ? "–" : Number(number.toPrecision(4))}`).join(", ");
+const metrics = ({ metrics: found }) => Object.entries(found ?? {}).map(([name, number]) => `${name} ${number == null ? "–" : Number(Number(number).toPrecision(4))}`).join(", ");
 
 function Pause() {
   const request = useControl("pause");

@@ -10,8 +10,10 @@ export function Dialog({ title, onClose, children }) {
     element.current.showModal();
     return () => before?.focus?.();
   }, []);
-  const outside = (event) => { if (event.target === element.current) onClose(); };
-  return html`<dialog ref=${element} aria-labelledby="dialog-title" onClose=${onClose} onClick=${outside}>
+  const began = useRef(null); // a selection of text that ends beside the dialog is a click on it, too
+  const outside = (event) => event.target === element.current;
+  return html`<dialog ref=${element} aria-labelledby="dialog-title" onClose=${onClose} onMouseDown=${(event) => { began.current = outside(event); }}
+      onClick=${(event) => { if (began.current && outside(event)) onClose(); }}>
     <div class="inside"><h2 id="dialog-title">${title}</h2>${children}</div>
   </dialog>`;
 }

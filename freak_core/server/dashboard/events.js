@@ -3,7 +3,7 @@
 import { call, get } from "./api.js";
 import { parse } from "./json.js";
 import {
-  actions, connection, denial, ended, facts, heardAt, newest, receipts, schema, takeFacts, takeProgress, takeReceipts, takeState,
+  actions, connection, denial, ended, facts, heardAt, newest, progressed, receipts, schema, takeFacts, takeReceipts, takeState,
 } from "./run.js";
 import { loadSeries, takeMetrics } from "./series.js";
 import { takeFragment } from "./token.js";
@@ -11,29 +11,52 @@ import { batch } from "./vendor.js";
 
 export const RECEIPTS_AT_FIRST = 300;
 const LONGEST_WAIT_MS = 5000;
+const OPEN_WITHIN_MS = 10_000;
+const SNAPSHOT_WITHIN_MS = 60_000;
 const POLL_MS = 2000;
 const ANSWER_WITHIN_MS = 5000;
 const SILENCE_MS = 45_000; // the server says something every 15 s
+const REST_AFTER_MS = 30_000; // out of sight
+const POLL_AT_REST_MS = 20_000;
 
 let stream = new AbortController();
 let retryNow = () => {};
+let shownRun = null;
+/** Whether nobody has looked for a while. Then there is no stream: a browser has six connections for all pages of a run. */
+let resting = false;
+let wake = () => {};
+let askedAt = 0;
 let unanswered = 0;
-let runEvents = 0;
+/** The question for the run's pace that is under way: what events have told since, as the answer may be from before. */
+let question = null;
+
+/** Return what `work` on the stream comes to; gives the stream up where that takes longer. */
+async function within(ms, work) {
+  const worked = stream;
+  const timer = setTimeout(() => worked.abort(), ms);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 async function snapshot() {
   const [run, value, history, described, callable] = await Promise.all(
     ["run", "state", `receipts?last=${RECEIPTS_AT_FIRST}`, "schema", "actions"].map((route) => get(route, { signal: stream.signal })),
   );
   batch(() => {
-    if (facts.value.id !== run.id) receipts.value = new Map(); // another run on the same port
+    if (shownRun !== run.id) receipts.value = new Map(); // another run on the same port
+    shownRun = run.id;
     facts.value = {};
+    question = null; // its answer may be about what was
     takeFacts(run);
     takeState({ revision: run.revision, value });
     takeReceipts(history);
     schema.value = described;
     actions.value = callable;
   });
-  await loadSeries();
+  await loadSeries({ signal: stream.signal });
 }
 
 function take(type, data) {
@@ -42,23 +65,27 @@ function take(type, data) {
     takeReceipts([data]);
     newest.value = data;
   }
-  if (type === "run") {
-    runEvents += 1;
-    takeFacts(data);
+  if (type === "run" || type === "progress") {
+    const told = type === "run" ? data : progressed(data);
+    if (question) Object.assign(question, told);
+    takeFacts(told);
   }
-  if (type === "progress") takeProgress(data);
   if (type === "metrics") takeMetrics(data);
+}
+
+/** Open the stream after the event with an id, or at the newest. */
+async function open(lastId) {
+  const response = await call("events", { headers: lastId ? { "Last-Event-ID": lastId } : {}, signal: stream.signal });
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({}));
+  throw Object.assign(new Error(problem.detail ?? "refused"), { status: response.status });
 }
 
 /** Read the stream until it ends; calls `seen` with the id of each event. */
 async function follow(lastId, seen) {
   stream = new AbortController();
-  const response = await call("events", { headers: lastId ? { "Last-Event-ID": lastId } : {}, signal: stream.signal });
-  if (!response.ok) {
-    const problem = await response.json().catch(() => ({}));
-    throw Object.assign(new Error(problem.detail ?? "refused"), { status: response.status });
-  }
-  if (!lastId) await snapshot();
+  const response = await within(OPEN_WITHIN_MS, open(lastId));
+  if (!lastId) await within(SNAPSHOT_WITHIN_MS, snapshot());
   connection.value = "live";
   heardAt.value = Date.now();
   poll();
@@ -73,8 +100,8 @@ async function follow(lastId, seen) {
     buffer = blocks.pop();
     for (const block of blocks) {
       const field = (name) => block.match(new RegExp(`^${name}: ?(.*)$`, "m"))?.[1];
-      const data = field("data") && (field("event") === "state" ? parse : JSON.parse)(field("data"));
-      if (data && field("event") === "reset") await snapshot(); // more was missed than the server remembers
+      const data = field("data") && (["state", "receipt"].includes(field("event")) ? parse : JSON.parse)(field("data"));
+      if (data && field("event") === "reset") await within(SNAPSHOT_WITHIN_MS, snapshot()); // more was missed than the server remembers
       else if (data) take(field("event"), data);
       if (field("id")) seen(field("id"));
     }
@@ -93,7 +120,8 @@ function beforeTry(number) {
 /** Follow the run until it has ended or access is denied. */
 export async function followRun() {
   let lastId = null;
-  for (let tries = 0; !ended.value; tries += 1) {
+  for (let tries = 0; ; tries += 1) {
+    if (resting) await new Promise((resolve) => { wake = resolve; });
     try {
       await follow(lastId, (id) => { lastId = id; tries = 0; });
     } catch (error) {
@@ -103,28 +131,60 @@ export async function followRun() {
         return;
       }
     }
-    if (!ended.value) {
-      if (connection.value === "live") connection.value = "disconnected";
-      await beforeTry(tries);
-    }
+    if (resting) continue;
+    if (ended.value) return;
+    if (connection.value === "live") connection.value = "disconnected";
+    await beforeTry(tries);
   }
+}
+
+/** Whether it is time to ask for the pace: at rest, too, as the title is in sight. */
+function due() {
+  if (question || ended.value || connection.value === "denied") return false;
+  return resting ? Date.now() - askedAt >= POLL_AT_REST_MS : connection.value === "live" && !document.hidden;
 }
 
 /** Ask for what no event tells: the pace and the silence of a run. Gives a connection up that answers no more. */
 async function poll() {
-  if (connection.value !== "live" || document.hidden || ended.value) return;
-  const [asked, heard] = [stream, runEvents];
+  if (!due()) return;
+  const told = question = {};
+  const asked = stream;
+  askedAt = Date.now();
   try {
     const news = await get("run", { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-    if (heard === runEvents) takeFacts(news); // else the stream knows better: the run may have ended since
+    if (question === told) takeFacts({ ...news, ...told });
     unanswered = 0;
+    if (resting) heardAt.value = Date.now();
   } catch {
     unanswered += 1;
   }
-  if (unanswered > 1 || Date.now() - heardAt.value > SILENCE_MS) {
+  if (question === told) question = null;
+  if (resting) connection.value = unanswered > 1 ? "disconnected" : "live";
+  else if (unanswered > 1 || Date.now() - heardAt.value > SILENCE_MS) {
     unanswered = 0;
     asked.abort();
   }
+}
+
+let restTimer = null;
+
+function rest() {
+  resting = true;
+  stream.abort();
+  poll();
+}
+
+/** Rest when nobody has looked for a while; go on where the stream was when somebody does. */
+function look() {
+  clearTimeout(restTimer);
+  if (document.hidden) restTimer = setTimeout(rest, REST_AFTER_MS);
+  else if (resting) {
+    resting = false;
+    unanswered = 0;
+    heardAt.value = Date.now();
+    wake();
+  }
+  lookAgain();
 }
 
 function lookAgain() {
@@ -136,6 +196,7 @@ function lookAgain() {
 setInterval(poll, POLL_MS);
 window.addEventListener("online", lookAgain);
 window.addEventListener("focus", lookAgain);
-document.addEventListener("visibilitychange", lookAgain);
+document.addEventListener("visibilitychange", look);
+look();
 // A link of this origin pasted into this tab changes the fragment only.
 window.addEventListener("hashchange", () => { if (takeFragment()) location.reload(); });

@@ -1,5 +1,7 @@
 // Numbers as people read them.
 
+import { isNumber, stringify } from "./json.js";
+
 const exponential = (number, digits) => number.toExponential(digits).replace(/\.?0*e\+?/, "e");
 
 /** Return a number with at most five digits, such as `0.0312` or `3e-5`; every digit of an integer below a million. */
@@ -40,6 +42,6 @@ export const place = (x, axis) => (axis === "step" ? `step ${x}` : axis === "rel
 /** Return a JSON value in a line. */
 export function brief(value) {
   if (value === null || value === undefined) return "none";
-  const text = typeof value === "number" ? short(value) : typeof value === "string" ? value : JSON.stringify(value);
+  const text = isNumber(value) ? short(Number(value)) : typeof value === "string" ? value : stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -3,25 +3,36 @@
 import { absolute, ago } from "./clock.js";
 import { confirmed } from "./dialog.js";
 import { Outcome, useRequest } from "./asking.js";
-import { etag, state, writable } from "./run.js";
-import { canUndo, changedSince, undoPatch } from "./undo.js";
+import { requestFor } from "./request.js";
+import { etag, exact as state, schema, writable } from "./run.js";
+import { canUndo, changedSince, undoing } from "./undo.js";
 import { html } from "./vendor.js";
 import { dotted, due, parts, reasons, subject, value, where, wishes } from "./wording.js";
 
 const MARKS = { accepted: "◷", applied: "✓", failed: "✕", rejected: "✕", cancelled: "–" };
 
+/** Return what to ask before a change is undone: whether others' changes may go, and what is not known. */
+function doubts(receipt, untold) {
+  const named = (paths) => paths.map(dotted).join(", ");
+  const since = changedSince(receipt, state.value, schema.value);
+  return [
+    since.length && `${named(since)} has been changed since. Bring the values from before #${receipt.seq} back all the same?`,
+    untold.length && `#${receipt.seq} does not tell whether ${named(untold)} had been none or not there: undo removes ${untold.length > 1 ? "them" : "it"}.`,
+  ].filter(Boolean).join(" ");
+}
+
 function Undo({ receipt }) {
   const request = useRequest();
-  const patch = undoPatch(receipt, state.value);
+  const back = undoing(receipt, state.value, schema.value);
   async function undo() {
-    const since = changedSince(receipt, state.value);
-    const question = `${since.map(dotted).join(", ")} has been changed since. Bring the values from before #${receipt.seq} back all the same?`;
-    if (since.length && !(await confirmed("Undo an older change?", question, "Undo"))) return;
-    request.ask("PATCH", "state", patch, { note: `undo of #${receipt.seq}`, ifMatch: etag.value });
+    const question = doubts(receipt, back.untold);
+    if (question && !(await confirmed("Undo this change?", question, "Undo"))) return;
+    const { method, route, body } = requestFor(back.edits, state.value, schema.value);
+    request.ask(method, route, body, { note: `undo of #${receipt.seq}`, ifMatch: etag.value });
   }
   return html`
-    <button type="button" class="quiet" disabled=${!writable.value || request.busy || !patch} aria-label=${`Undo #${receipt.seq}`}
-      title=${patch ? "Ask for the old values again" : "The old values are back already"} onClick=${undo}>Undo</button>
+    <button type="button" class="quiet" disabled=${!writable.value || request.busy || !back} aria-label=${`Undo #${receipt.seq}`}
+      title=${back ? "Ask for the old values again" : "The old values are back already"} onClick=${undo}>Undo</button>
     ${request.problem && html`<${Outcome} request=${request} />`}`;
 }
 

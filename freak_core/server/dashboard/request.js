@@ -33,7 +33,8 @@ function needsPut(keys, value, state, root) {
   return isObject(value) && (isObject(valueAt(state, keys)) || some(value, (each) => each === null));
 }
 
-const takesAnything = (raw) => Object.keys(raw).length === 0;
+/** Whether a schema says nothing. */
+export const takesAnything = (raw) => Object.keys(raw).length === 0;
 
 /** Return a copy of `value` with the edits, `[pieces, value]` each, made in it. */
 export function edited(value, edits) {

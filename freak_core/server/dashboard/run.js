@@ -65,8 +65,8 @@ export function takeFacts(news) {
   });
 }
 
-/** Take progress in: the program goes on, so it isn't stalled; null is no news. */
-export function takeProgress(news) {
+/** Return what progress says of the run: it goes on, so it isn't stalled; null is no news. */
+export function progressed(news) {
   const told = Object.fromEntries(Object.entries(news).filter(([, value]) => value != null));
-  takeFacts({ ...told, stalled: false, seconds_since_progress: 0 });
+  return { ...told, stalled: false, seconds_since_progress: 0 };
 }

@@ -67,8 +67,8 @@ function arrange() {
 }
 
 /** Read what metrics there are, with first, lowest, highest and last point; charts ask for more when they are seen. */
-export async function loadSeries() {
-  const found = await get("series?max_points=5");
+export async function loadSeries(options) {
+  const found = await get("series?max_points=5", options);
   if (run !== facts.value.id) {
     metrics.clear();
     origin.value = Infinity;

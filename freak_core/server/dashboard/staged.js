@@ -9,6 +9,7 @@ import { batch, computed, effect, signal, untracked } from "./vendor.js";
 const CHECK_MS = 250;
 const RECHECK_MS = 2000;
 const ATTEMPTS = 3; // while others change other fields
+const VERDICTS = [400, 404, 409, 413, 422]; // any other refusal says nothing of the edits
 
 /** Edits by pointer: `{value, base}`, where `base` is what was live when the edit began. */
 export const staged = signal(new Map());
@@ -67,9 +68,10 @@ async function check() {
   const answer = await send(method, route, body, { dryRun: true });
   if (mine !== newest) return;
   batch(() => {
-    problems.value = answer.ok || answer.status === 0 || answer.status === 429 ? [] : reasons(answer.problem);
+    problems.value = VERDICTS.includes(answer.status) ? reasons(answer.problem) : [];
     consequences.value = answer.ok ? (answer.receipt.changes ?? []).filter(({ path }) => ![...edits.keys()].some((at) => at === path || within(path, at))) : [];
   });
+  if (!answer.ok && !VERDICTS.includes(answer.status)) checkIn(RECHECK_MS);
 }
 
 let timer = null;
@@ -88,6 +90,13 @@ effect(() => {
 effect(() => {
   revision.value; // what is valid may depend on what others change
   if (untracked(() => staged.value.size) && timer === null) checkIn(RECHECK_MS);
+});
+
+// The browser asks who leaves or loads the page anew with edits that are not sent.
+const stay = (event) => event.preventDefault();
+effect(() => {
+  if (staged.value.size) window.addEventListener("beforeunload", stay);
+  else window.removeEventListener("beforeunload", stay);
 });
 
 // What somebody else set to the staged value is no edit any more.

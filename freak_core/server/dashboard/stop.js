@@ -17,19 +17,18 @@ export function promise({ after, checkpoint, force }) {
   return `${MOMENTS[after][0].toUpperCase()}${MOMENTS[after].slice(1)}, ${saved}${who} at the same step; ${least}.`;
 }
 
-/** The dialog that asks how to stop. */
+/** The dialog that asks how to stop. No form: Enter would send it, and who types on the page gets here by a letter. */
 function StopDialog({ request, onClose }) {
   const [wish, setWish] = useState({ after: "batch", checkpoint: true, force: false, reason: null, ...state.value.stop, should_stop: true });
   const [problem, setProblem] = useState(null);
   const set = (name, value) => setWish({ ...wish, [name]: value });
-  async function submit(event) {
-    event.preventDefault();
+  async function stop() {
     const answer = await request.ask("PATCH", "state", { stop: wish });
     if (answer.ok) onClose();
     else setProblem(answer.problem);
   }
   return html`<${Dialog} title="Stop the training" onClose=${onClose}>
-    <form onSubmit=${submit}>
+    <div class="form">
       <fieldset><legend>When</legend>
         ${Object.entries(MOMENTS).map(([name, says]) => html`
           <label class="check" key=${name}><input type="radio" name="after" checked=${wish.after === name} onChange=${() => set("after", name)} />${says}</label>`)}
@@ -40,10 +39,10 @@ function StopDialog({ request, onClose }) {
       <p class="promise">${promise(wish)}</p>
       ${problem && html`<p class="outcome bad" role="alert">${reasons(problem)}</p>`}
       <div class="buttons">
-        <button type="button" onClick=${onClose}>Keep training</button>
-        <button class="danger" disabled=${!writable.value || request.busy}>Stop the training</button>
+        <button type="button" autofocus onClick=${onClose}>Keep training</button>
+        <button type="button" class="danger" disabled=${!writable.value || request.busy} onClick=${stop}>Stop the training</button>
       </div>
-    </form>
+    </div>
   </${Dialog}>`;
 }
 

@@ -1,6 +1,7 @@
 // Receipts in words.
 
 import { pieces, pointer } from "./api.js";
+import { isInteger, isNumber, isObject, stringify } from "./json.js";
 
 const MASK = "**********";
 
@@ -9,7 +10,7 @@ export const dotted = (path) => pieces(path).join(".") || "the whole state";
 
 /** Return a value in one line. */
 export function value(thing) {
-  const text = thing === undefined ? "null" : JSON.stringify(thing);
+  const text = thing === undefined ? "null" : stringify(thing);
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }
 
@@ -29,7 +30,7 @@ export function where({ applied }) {
 export function wishes({ kind, path, asked }) {
   if (asked === null || asked === undefined || asked === MASK) return [];
   const leaves = (thing, at) =>
-    thing !== null && typeof thing === "object" && !Array.isArray(thing) && (kind !== "put" || at === "")
+    isObject(thing) && (kind !== "put" || at === "")
       ? Object.entries(thing).flatMap(([key, inner]) => leaves(inner, at + pointer([key])))
       : [[at, thing]];
   return leaves(asked, kind === "action" ? "" : path);
@@ -52,15 +53,15 @@ export function subject(receipt) {
 }
 
 /** Return a number as short as six digits say it. */
-const short = (number) => (Number.isInteger(number) ? number : Number(number.toPrecision(6)));
+const short = (number) => String(isInteger(number) ? number : Number(Number(number).toPrecision(6)));
 
 const spaced = (key) => key.replaceAll("_", " ");
 
 /** Return the parts of a result, as `[what, text]`. */
 export function parts(result, what = "") {
-  if (result !== null && typeof result === "object" && !Array.isArray(result)) {
+  if (isObject(result)) {
     return Object.entries(result).flatMap(([key, thing]) => parts(thing, key.startsWith(what) ? spaced(key) : `${what} ${spaced(key)}`));
   }
-  const text = typeof result === "number" ? String(short(result)) : typeof result === "string" ? result : value(result);
+  const text = isNumber(result) ? short(result) : typeof result === "string" ? result : value(result);
   return [[what || "result", text]];
 }

@@ -1,0 +1,189 @@
+"""The page and its connection: lost, slow, silent, through a tunnel; what is shown stays true meanwhile."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from playwright.sync_api import BrowserContext, Page, expect
+
+from freak_core import Freak
+from tests.browser.conftest import UNREACHED, Open
+from tests.browser.crawling import Crawler, badge, entry
+from tests.browser.filling import control
+from tests.browser.tunnel import Tunnel
+from tests.core.conftest import Serve, connection
+from tests.faults.program import eventually
+
+
+def port_of(freak: Freak) -> int:
+    return httpx.URL(freak.url).port or 0
+
+
+def test_an_answer_from_before_the_end_does_not_bring_a_run_back(served: Serve, open_page: Open) -> None:
+    """The page asks for the run's pace while it ends, and the answer comes after the end."""
+    freak = served(Crawler())
+    page = open_page(freak.link or "", UNREACHED)
+    expect(badge(page)).to_have_text("live")
+    held: list[Any] = []
+    page.route("**/run", lambda route: held.append((route, route.fetch().json())))
+    eventually(lambda: page.wait_for_timeout(50) or held, within=20, what="a question for the pace")
+    freak.stop()
+    expect(badge(page)).to_have_text("finished")
+    route, told = held[0]
+    with page.expect_event("requestfinished", lambda request: request.url.endswith("/run")):
+        route.fulfill(json=told)
+    expect(badge(page)).to_have_text("finished")
+    page.wait_for_timeout(200)
+    expect(badge(page)).to_have_text("finished")
+
+
+def test_an_answer_from_before_some_progress_turns_nothing_back(served: Serve, open_page: Open) -> None:
+    """Of an answer that the stream has overtaken, the page takes only what no event has told since."""
+    freak = served(Crawler(), name="crawler")
+    freak.publish(step=3)
+    page = open_page(freak.link or "")
+    expect(page).to_have_title("● crawler · step 3")
+    held: list[Any] = []
+    page.route("**/run", lambda route: held.append((route, route.fetch().json())))
+    eventually(lambda: page.wait_for_timeout(50) or held, within=20, what="a question for the pace")
+    freak.publish(step=9)
+    expect(page).to_have_title("● crawler · step 9")
+    route, told = held[0]
+    assert told["step"] == 3
+    told = {**told, "stalled": True, "seconds_since_progress": 93.2, "steps_per_second": 120.0}
+    route.fulfill(json=told)
+    expect(page.get_by_role("banner")).to_contain_text("steps/s120")
+    expect(page).to_have_title("● crawler · step 9")
+
+
+def test_values_are_greyed_while_disconnected_and_catch_up(
+    context: BrowserContext, served: Serve, open_page: Open
+) -> None:
+    """What is shown is marked as old, nothing can be sent; afterwards everything that was missed is there."""
+    freak = served(Crawler())
+    page = open_page(freak.link or "", UNREACHED)
+    expect(badge(page)).to_have_text("live")
+    context.set_offline(True)
+    expect(badge(page)).to_have_text(re.compile("disconnected"))
+    expect(page).to_have_title(re.compile("○"))
+    expect(page.get_by_text("what you see is from then")).to_be_visible()
+    assert page.locator("main").evaluate("it => getComputedStyle(it.firstElementChild).opacity") != "1"
+    with connection(freak) as http:
+        http.put("state/rate", json=7, headers={"Freak-Note": "while you were away"})
+    context.set_offline(False)
+    expect(badge(page)).to_have_text("live")
+    expect(entry(page, 1)).to_contain_text("while you were away")
+    assert page.locator("main").evaluate("it => getComputedStyle(it.firstElementChild).opacity") == "1"
+
+
+def test_a_tunnel_to_another_port_works(
+    served: Serve, open_page: Open, tunnel: Callable[[int], Tunnel]
+) -> None:
+    """The page asks its own origin for everything, so ``ssh -L 5555:localhost:4444`` is enough."""
+    freak = served(Crawler())
+    page = open_page(tunnel(port_of(freak)).through(freak.link or ""))
+    expect(badge(page)).to_have_text("live")
+
+
+def test_a_connection_that_falls_silent_is_given_up(
+    served: Serve, open_page: Open, tunnel: Callable[[int], Tunnel]
+) -> None:
+    """No question waits for ever: when the tunnel works again, so does the page; a write arrives once."""
+    crawler = Crawler()
+    freak = served(crawler)
+    through = tunnel(port_of(freak))
+    page = open_page(through.through(freak.link or ""), UNREACHED)
+    expect(badge(page)).to_have_text("live")
+    control(page, "/rate").fill("7")
+    expect(page.get_by_role("button", name="Apply 1 change")).to_be_enabled()
+    through.fall_silent()
+    with page.expect_request(lambda request: request.method == "PATCH" and "dry_run" not in request.url):
+        page.get_by_role("button", name="Apply 1 change").click()
+    with page.expect_request("**/events", timeout=30_000):
+        expect(badge(page)).to_have_text(re.compile("disconnected"), timeout=30_000)
+    through.work_again()
+    expect(badge(page)).to_have_text("live", timeout=30_000)
+    expect(page.locator(".staged-bar .answer")).to_have_text("applied", timeout=30_000)
+    assert crawler.rate == 7
+    with connection(freak) as http:
+        assert len(http.get("receipts").json()) == 1
+
+
+def look_away(page: Page, away: bool = True) -> None:
+    """Hide a page as another tab does, or show it again."""
+    page.evaluate(
+        """away => {
+            Object.defineProperty(document, "hidden", {value: away, configurable: true});
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        away,
+    )
+
+
+def test_pages_that_nobody_sees_leave_connections_for_others(
+    served: Serve, open_page: Open, context: BrowserContext
+) -> None:
+    """A browser has six connections for all pages of a run; who comes back to a page finds it up to date."""
+    freak = served(Crawler(), name="crawler")
+    context.clock.install()
+    pages = []
+    for _ in range(7):
+        pages.append(open_page(freak.link or ""))
+        expect(badge(pages[-1])).to_have_text("live")
+        look_away(pages[-1])
+        pages[-1].clock.fast_forward(31_000)
+    last = open_page(freak.link or "")
+    expect(badge(last)).to_have_text("live")
+    with connection(freak) as http:
+        http.put("state/rate", json=7)
+    freak.publish(step=5)
+    expect(entry(last, 1)).to_contain_text("rate 1.0 → 7.0")
+    expect(last).to_have_title("● crawler · step 5")
+    first = pages[0]
+    expect(entry(first, 1)).to_have_count(0)
+    first.clock.fast_forward(21_000)
+    expect(first).to_have_title("● crawler · step 5")
+    with first.expect_request("**/events") as resumed:
+        look_away(first, away=False)
+    assert resumed.value.headers["last-event-id"]
+    expect(entry(first, 1)).to_contain_text("rate 1.0 → 7.0")
+    expect(control(first, "/rate")).to_have_value("7.0")
+    freak.publish(step=6)
+    expect(first).to_have_title("● crawler · step 6")
+
+
+def test_the_title_of_a_hidden_page_stays_true(
+    served: Serve, open_page: Open, context: BrowserContext, tunnel: Callable[[int], Tunnel]
+) -> None:
+    """It says that a program stalls, that the server is silent, and that it answers again."""
+    freak = served(Crawler(), name="crawler")
+    through = tunnel(port_of(freak))
+    context.clock.install()
+    page = open_page(through.through(freak.link or ""), UNREACHED)
+    expect(badge(page)).to_have_text("live")
+
+    def stalled(route: Any) -> None:
+        route.fulfill(json={**route.fetch().json(), "stalled": True, "seconds_since_progress": 93.2})
+
+    page.route("**/run", stalled)
+    look_away(page)
+    page.clock.fast_forward(31_000)
+    expect(page).to_have_title("▲ crawler")
+    page.unroute("**/run")
+    through.fall_silent()
+    for _ in range(2):
+        with page.expect_event("requestfailed", lambda request: request.url.endswith("/run"), timeout=20_000):
+            page.clock.fast_forward(21_000)
+    expect(page).to_have_title("○ crawler")
+    through.work_again()
+
+    def heard_again() -> bool:
+        page.clock.fast_forward(21_000)
+        page.wait_for_timeout(100)
+        return page.title() == "● crawler"
+
+    eventually(heard_again, within=40, what="a title that says live")
+    look_away(page, away=False)
+    freak.publish(step=7)
+    expect(page).to_have_title("● crawler · step 7")
