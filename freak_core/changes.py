@@ -10,6 +10,7 @@ from freak_core.annotation import MASK, SECRETS
 from freak_core.document import public, reveal
 from freak_core.errors import NotFound
 from freak_core.paths import ABSENT, PLAIN, Path, differences, equal, get, to_pointer
+from freak_core.schema import has_hidden
 from freak_core.strict_json import JSON
 
 View: TypeAlias = tuple[JSON, dict[Path, JSON]]
@@ -31,8 +32,8 @@ def view(model: BaseModel) -> View:
 
 
 def hides(model: BaseModel) -> bool:
-    """Whether a state has anything that readers cannot see."""
-    return bool(_hidden(model))
+    """Whether a state has anything that readers cannot see, or a place where a request may put it."""
+    return has_hidden(type(model)) or bool(_hidden(model))
 
 
 def _hidden(value: Any) -> dict[Path, JSON]:

@@ -55,7 +55,7 @@ class Receipt(BaseModel):
 
     ``seq`` counts the receipts of a run from 1; ``revision`` is the revision of the state after the
     request, or the one it was validated against while it is only accepted; ``asked`` is the body of the
-    request, ``"**********"`` where the state has secrets; ``at_step`` and ``at_epoch`` are what it waits
+    request, ``"**********"`` where the state may have secrets; ``at_step`` and ``at_epoch`` are what it waits
     for; ``error`` is a problem document (RFC 9457); ``journal`` is ``"degraded"`` where the receipt could
     not be written to disk.
     """

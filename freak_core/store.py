@@ -274,7 +274,7 @@ class Store(State):
         return receipt
 
     def _asked(self, write: Write | None, changes: Sequence[merge.Change] = ()) -> JSON:
-        """Return the body of a request for its receipt; masked where the state has secrets at all."""
+        """Return the body of a request for its receipt; masked where the state may have secrets at all."""
         if write is None:
             return None
         if write.kind == "action":
