@@ -19,7 +19,9 @@ MAX_BODY = 64 * 1024
 MAX_DEPTH = 64
 """How deep arrays and objects may be nested."""
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(
+    r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL
+)  # also a string that never ends: once is enough
 
 
 def parse(body: bytes | str) -> JSON:

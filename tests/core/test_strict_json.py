@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freak_core import strict_json
 from freak_core.errors import Malformed, TooLarge
 from freak_core.strict_json import MAX_BODY, dumps, parse
 
@@ -57,6 +58,15 @@ def test_a_body_over_the_limit_is_too_large() -> None:
 def test_nesting_up_to_the_limit_and_brackets_in_strings_are_fine() -> None:
     assert parse(b"[" * 64 + b"]" * 64)
     assert parse('"' + "[" * 100 + '\\"["') == "[" * 100 + '"['
+
+
+def test_a_string_that_never_ends_is_looked_at_once() -> None:
+    """Looked at again from each quote in it, 64 KiB would take a minute."""
+    ends = [match.span() for match in strict_json._TOKEN.finditer('["' + '\\"' * 30_000)]
+    assert ends == [(0, 1), (1, 60_002)]
+    assert [match.span() for match in strict_json._TOKEN.finditer('"\\')] == [(0, 1)]
+    with pytest.raises(Malformed, match="not JSON"):
+        parse('["' + '\\"' * 30_000)
 
 
 @given(JSONS)
