@@ -263,7 +263,7 @@ class Freak:
     def log(self, metrics: Mapping[str, float], *, step: int | None = None) -> None:
         """Tell metrics by name, without saying that the program is at ``step``."""
         if self._feed is not None and metrics:
-            self._feed.measure("metrics", {"step": step, "at": time.time(), "values": metrics})
+            self._feed.measure("metrics", {"step": step, "at": time.time(), "values": dict(metrics)})
 
     def phase(self, phase: str, **facts: Any) -> None:
         """Tell which phase the program is in, and facts that ``GET /run`` shall show."""

@@ -172,6 +172,18 @@ def test_what_the_program_publishes_is_in_the_run(freak: Freak, http: httpx.Clie
     assert run["versions"]["python"].startswith("3.")
 
 
+def test_what_was_logged_stays_though_the_program_uses_its_dict_again(
+    freak: Freak, http: httpx.Client
+) -> None:
+    metrics = {"loss": 0.0}
+    for step in range(5):
+        metrics["loss"] = float(step)
+        freak.log(metrics, step=step)
+    while len(told := http.get("series").json().get("loss", [])) < 5:
+        pass
+    assert [[step, value] for step, _, value in told] == [[step, step] for step in range(5)]
+
+
 def test_a_phase_in_passing_never_overwrites_a_later_one(freak: Freak, http: httpx.Client) -> None:
     """Progress waits up to half a second for newer progress; a phase that is told outright does not."""
     freak.publish(step=1, phase="validating")
