@@ -256,19 +256,22 @@ class Freak:
         self, *, step: int | None = None, epoch: int | None = None, phase: str | None = None, **metrics: float
     ) -> None:
         """Tell how far the program is, a phase it passes through, and metrics; drops when nobody keeps up."""
-        if self._feed is not None and (step, epoch, phase) != (None, None, None):
-            self._feed.measure("progress", {"step": step, "epoch": epoch, "phase": phase})
+        feed = self._feed  # a signal handler may stop() in between
+        if feed is not None and (step, epoch, phase) != (None, None, None):
+            feed.measure("progress", {"step": step, "epoch": epoch, "phase": phase})
         self.log(metrics, step=step)
 
     def log(self, metrics: Mapping[str, float], *, step: int | None = None) -> None:
         """Tell metrics by name, without saying that the program is at ``step``."""
-        if self._feed is not None and metrics:
-            self._feed.measure("metrics", {"step": step, "at": time.time(), "values": dict(metrics)})
+        feed = self._feed
+        if feed is not None and metrics:
+            feed.measure("metrics", {"step": step, "at": time.time(), "values": dict(metrics)})
 
     def phase(self, phase: str, **facts: Any) -> None:
         """Tell which phase the program is in, and facts that ``GET /run`` shall show."""
-        if self._feed is not None:
-            self._feed.event("run", {"phase": phase, **facts})
+        feed = self._feed
+        if feed is not None:
+            feed.event("run", {"phase": phase, **facts})
 
     def _add_action(self, function: Function, name: str | None, confirm: bool) -> Function:
         action = Action(function, name, confirm=confirm)

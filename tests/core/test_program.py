@@ -184,6 +184,20 @@ def test_what_was_logged_stays_though_the_program_uses_its_dict_again(
     assert [[step, value] for step, _, value in told] == [[step, step] for step in range(5)]
 
 
+def test_a_stop_in_the_middle_of_telling_hurts_nothing(served: Serve) -> None:
+    """As in a signal handler, which may come in anywhere."""
+    freak = served()
+
+    class Stopping(dict[str, float]):
+        def __bool__(self) -> bool:
+            freak.stop()
+            return True
+
+    freak.log(Stopping(loss=1.0))
+    freak.publish(step=1, loss=1.0)
+    freak.phase("over")
+
+
 def test_a_phase_in_passing_never_overwrites_a_later_one(freak: Freak, http: httpx.Client) -> None:
     """Progress waits up to half a second for newer progress; a phase that is told outright does not."""
     freak.publish(step=1, phase="validating")
