@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -15,6 +15,7 @@ from freak_core.server.limits import WriteLimit, json_body, wait_seconds
 from freak_core.server.mirror import Mirror
 from freak_core.server.openapi import describe
 from freak_core.server.options import (
+    OPTIONS,
     WRITE_PARAMETERS,
     check_options,
     count,
@@ -200,13 +201,21 @@ class Routes:
         return await self.write(request, "cancel", "", None, target=receipt_id)
 
     async def write(
-        self, request: Request, kind: Kind, path: str, body: Any, target: str | None = None
+        self,
+        request: Request,
+        kind: Kind,
+        path: str,
+        body: Any,
+        target: str | None = None,
+        *,
+        wait: float = 0.0,
+        options: Sequence[str] = OPTIONS,
     ) -> JSONResponse:
-        """Hand a write to the program and answer with its receipt."""
-        wait = wait_seconds(request.query_params.get("wait"))
-        dry_run = flag(request, "dry_run")
+        """Hand a write to the program and answer with its receipt; ``wait`` seconds where it does not say."""
+        wait = wait_seconds(request.query_params.get("wait"), otherwise=wait)
+        dry_run, where = flag(request, "dry_run"), paths.from_pointer(path)
         receipt = await self.hand_over(
-            request, kind, paths.from_pointer(path), body, target=target, wait=wait, dry_run=dry_run
+            request, kind, where, body, target=target, wait=wait, dry_run=dry_run, options=options
         )
         if dry_run:
             return JSONResponse({**receipt, "dry_run": True})
@@ -225,6 +234,7 @@ class Routes:
         target: str | None = None,
         wait: float = 0.0,
         dry_run: bool = False,
+        options: Sequence[str] = OPTIONS,
     ) -> dict[str, Any]:
         """Hand a write to the program and return its receipt, waiting until it ends where asked to.
 
@@ -244,7 +254,7 @@ class Routes:
             "note": note(request),
             "key": None if dry_run else key(request),
         }
-        check_options(request)
+        check_options(request, options)
         self.limit.take()
         receipt = await self.mirror.request(message)
         if wait and receipt["status"] == "accepted" and not dry_run:
