@@ -136,6 +136,10 @@ class Feed:
             self._put({"type": "close"})
             self._thread.join(timeout)
         self._closed = True
+        if not self._thread.is_alive():  # else it hangs on the disk, and so would whoever else writes there
+            self._close_journal()
+
+    def _close_journal(self) -> None:
         if self._journal is not None:
             self._journal.close()
 
@@ -147,6 +151,7 @@ class Feed:
                 self._idle_due = time.monotonic() + 1.0
                 for function in self.on_idle:
                     function()
+        self._close_journal()
 
     def _await_bell(self) -> None:
         """Wait up to a second for something to tell; where it can wait, let more of it gather."""
