@@ -12,7 +12,7 @@ from typing import Any
 from freak_core.history import History
 from freak_core.journal import Journal
 from freak_core.receipts import Receipt, now
-from freak_core.strict_json import JSON
+from freak_core.strict_json import JSON, writable
 from freak_core.wire import EventType, Message
 
 logger = logging.getLogger("freak")
@@ -240,9 +240,9 @@ def _health(healthy: bool) -> str:
 def _plain(value: Any) -> Any:
     """Return what JSON knows in place of what a program publishes: NumPy scalars, tensors, paths."""
     if value is None or isinstance(value, str | bool | int | float):
-        return value
+        return writable(value) if isinstance(value, str) else value
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {writable(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     try:

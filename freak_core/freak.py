@@ -25,6 +25,7 @@ from freak_core.responder import Responder
 from freak_core.runs import home, made_folder, new_run
 from freak_core.serving import Serving, check_reach, checked_docs_url, checked_log_level, served_at
 from freak_core.store import Store
+from freak_core.strict_json import writable
 from freak_core.token import checked_token, new_token
 from freak_core.unix_socket import bind_socket, checked_socket
 from freak_core.write import Apply, checked_apply
@@ -86,7 +87,7 @@ class Freak:
         self.port = self._port_asked_for = address.checked_port(os.environ.get("FREAK_PORT") or port)
         self.docs_url = checked_docs_url(docs_url)
         self.uvicorn_log_level = checked_log_level(uvicorn_log_level)
-        self.name = name or script_name()
+        self.name = writable(name or script_name())
         self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
         self.read_token = new_token()
         self.allowed_hosts = address.checked_hosts(allowed_hosts)

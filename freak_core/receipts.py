@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
-from freak_core.strict_json import dumps
+from freak_core.strict_json import dumps, writable
 
 Kind = Literal["patch", "put", "reset", "action"]
 Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "valid"]
@@ -23,7 +23,7 @@ def now() -> str:
 
 def plain(result: Any) -> Any:
     """Return something that JSON can hold, for a receipt; what it cannot hold as text."""
-    return to_jsonable_python(result, fallback=repr, inf_nan_mode="null", serialize_unknown=True)
+    return to_jsonable_python(writable(result), fallback=repr, inf_nan_mode="null", serialize_unknown=True)
 
 
 class ChangedValue(BaseModel):

@@ -52,17 +52,22 @@ def dumps(value: Any) -> str:
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
     except ValueError:
-        return json.dumps(without_nan(value), separators=(",", ":"), allow_nan=False)
+        return json.dumps(writable(value), separators=(",", ":"), allow_nan=False)
 
 
-def without_nan(value: Any) -> Any:
-    """Return a copy of ``value`` in which NaN and the infinities are None."""
+def writable(value: Any) -> Any:
+    """Return a copy of ``value`` as JSON in UTF-8 can have it.
+
+    NaN and the infinities become None, and a lone surrogate, as in the name of a file, its escape.
+    """
     if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
+        return {writable(key) if isinstance(key, str) else key: writable(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
-        return [without_nan(item) for item in value]
+        return [writable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "backslashreplace").decode()
     return value
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
 
 from freak_core import paths, strict_json
 from freak_core.errors import Malformed, Rejected
+from freak_core.server.json_response import JSONResponse
 from freak_core.server.limits import json_body
 from freak_core.server.options import OPTIONS, flag
 from freak_core.server.problems import Route

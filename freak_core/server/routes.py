@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import JSONResponse
 
 from freak_core import paths
 from freak_core.errors import Malformed, RunOver, refusal
 from freak_core.server.events import EventStream, Names, stream, wanted_types
+from freak_core.server.json_response import JSONResponse
 from freak_core.server.limits import WriteLimit, json_body, wait_seconds
 from freak_core.server.mirror import Mirror
 from freak_core.server.openapi import describe

@@ -81,6 +81,11 @@ def test_any_bytes_give_a_value_or_a_refusal(body: bytes | str) -> None:
 
 
 def test_output_is_compact_and_writes_non_finite_floats_as_null() -> None:
-    value = {"a": [float("nan"), float("inf")], "b": {"c": -float("inf")}, "d": "\ud800"}
-    assert json.loads(dumps(value)) == {"a": [None, None], "b": {"c": None}, "d": "\ud800"}
+    value = {"a": [float("nan"), float("inf")], "b": {"c": -float("inf")}, "d": "\ud800", "\ud800": "ü"}
+    assert json.loads(dumps(value)) == {
+        "a": [None, None],
+        "b": {"c": None},
+        "d": "\\ud800",
+        "\\ud800": "ü",
+    }
     assert dumps({"a": [1, 2]}) == '{"a":[1,2]}'
