@@ -12,13 +12,11 @@ from typing import Any
 from freak_core.history import History
 from freak_core.journal import Journal
 from freak_core.receipts import Receipt, now
+from freak_core.recent import Recent
 from freak_core.strict_json import JSON, writable
 from freak_core.wire import EventType, Message
 
 logger = logging.getLogger("freak")
-
-KEEP = 2000
-"""How many events a reader may have missed and still catch up without a reset."""
 
 
 class Feed:
@@ -46,9 +44,8 @@ class Feed:
         self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._rung = False
         self._passing = threading.Lock()
-        self._kept: deque[Message] = deque(maxlen=KEEP)
-        self._floor = 0
-        self._history = History()  # of what _kept no longer holds
+        self._recent = Recent()
+        self._history = History()  # of what _recent no longer holds
         self._seq = 0
         self._closed = False
         self.facts: dict[str, Any] = {}
@@ -113,7 +110,7 @@ class Feed:
         with self._passing:
             self._sink = None
             if sink is not None:
-                message = {**hello(), "floor": self._floor, "events": list(self._kept)}
+                message = {**hello(), "floor": self._recent.floor, "events": list(self._recent)}
                 message["history"] = self._history.told()
                 run = {**message.get("run", {}), **_plain(self.facts), "journal": self.journal_health}
                 message["run"] = run
@@ -220,12 +217,9 @@ class Feed:
                 self._journal.append({"at": now(), **message["data"]})
         self._seq += 1
         message["seq"] = self._seq
-        if len(self._kept) == KEEP:
-            oldest = self._kept[0]
-            self._floor = oldest["seq"]
-            if oldest["event"] == "metrics":
-                self._history.note(oldest)
-        self._kept.append(message)
+        for forgotten in self._recent.add(message):
+            if forgotten["event"] == "metrics":
+                self._history.note(forgotten)
 
     def _mark(self, receipt: dict[str, Any] | None) -> None:
         """Say on a receipt whether the journal has it; one without a number never gets there."""
