@@ -33,8 +33,6 @@ from freak_core.write import Apply, checked_apply
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from freak_core.server.embedded import EmbeddedMirror
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -103,7 +101,6 @@ class Freak:
         self._store: Store | None = None
         self._feed: Feed | None = None
         self._serving: Serving | None = None
-        self._mirror: EmbeddedMirror | None = None
 
     def control(self, state: BaseModel, serve: bool | None = None, *, apply: Apply | None = None) -> Self:
         """Put ``state`` under control and serve it, unless you serve your own app.
@@ -134,7 +131,7 @@ class Freak:
         self._responder = Responder(store, self._feed, self)
         self._serving = Serving(self._feed, self._responder, self.app)
         try:
-            self._mirror = self._serving.mount(self._mirror)
+            self._serving.mount()
             if serve if serve is not None else self.app is None:
                 self.serve()
             made_folder()

@@ -55,16 +55,17 @@ class Serving:
         """The process id of the server process, while it runs."""
         return self._link.pid if self._link is not None else None
 
-    def mount(self, mirror: "EmbeddedMirror | None") -> "EmbeddedMirror | None":
-        """Mount the routes into the user's app, if there is one; an app that has them keeps them."""
-        if self._app is None:
-            return None
-        from freak_core.server.embedded import mount
+    def mount(self) -> None:
+        """Mount the routes into the user's app, if there is one; an app that has them keeps them.
 
-        self._mirror = mirror or mount(self._app, self._responder)
-        self._mirror.adopt(self._responder)
-        self._feed.connect(self._responder.hello, self._mirror.receive)
-        return self._mirror
+        Raises:
+            ConfigurationError: another program's, which still runs.
+        """
+        if self._app is not None:
+            from freak_core.server.embedded import mount
+
+            self._mirror = mount(self._app, self._responder)
+            self._feed.connect(self._responder.hello, self._mirror.receive)
 
     def start(self, listener: socket.socket, log_level: str, run: Run) -> None:
         """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one.
