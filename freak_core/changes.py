@@ -1,6 +1,7 @@
 """What changed between two states, as readers see it."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,6 +11,7 @@ from freak_core.annotation import MASK, SECRETS
 from freak_core.document import public, reveal
 from freak_core.errors import NotFound
 from freak_core.paths import ABSENT, PLAIN, Path, differences, equal, get, to_pointer
+from freak_core.receipts import ChangedValue
 from freak_core.schema import has_hidden
 from freak_core.strict_json import JSON
 
@@ -73,6 +75,11 @@ def changes(before: View, after: View) -> list[Change]:
             continue
         found[path] = (_masked(before[0], path), _masked(after[0], path))
     return [Change(to_pointer(path), *values) for path, values in found.items()]
+
+
+def listed(changes: Sequence[Change]) -> list[ChangedValue]:
+    """Return changes as a receipt has them."""
+    return [ChangedValue(path=change.path, old=change.old, new=change.new) for change in changes]
 
 
 def _masked(seen: JSON, path: Path) -> JSON:

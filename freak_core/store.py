@@ -11,7 +11,7 @@ from freak_core.actions import Action
 from freak_core.annotation import MASK
 from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver, TooManyRequests
 from freak_core.paths import to_pointer
-from freak_core.receipts import Applied, ChangedValue, Receipt, ReceiptHistory, plain
+from freak_core.receipts import Applied, Receipt, ReceiptHistory, plain
 from freak_core.state import State
 from freak_core.strict_json import JSON, dumps
 from freak_core.write import MOST_PENDING, Apply, Entry, KeysSeen, Write
@@ -36,6 +36,7 @@ class Store(State):
     on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
     _pending: list[Entry] = field(default_factory=list)
     _underway: dict[str, Write] = field(default_factory=dict)
+    _begun: set[str] = field(default_factory=set)
     _keys: KeysSeen = field(default_factory=KeysSeen)
     _seq: int = 0
 
@@ -71,7 +72,7 @@ class Store(State):
                     self._keys.remember(write, receipt.id)
                 raise
             if write.dry_run:
-                foreseen = _listed(self._preview(write, candidate))
+                foreseen = merge.listed(self._preview(write, candidate))
                 return receipt.model_copy(update={"status": "valid", "changes": foreseen})
             entry = Entry(receipt.id, write)
             receipt = self._write(receipt, asked=self._asked(write))
@@ -80,6 +81,7 @@ class Store(State):
                 self._pending.append(entry)
                 return receipt
             self._underway[entry.receipt_id] = write
+            self._begun.add(entry.receipt_id)
             changes = None if candidate is None else self.commit(candidate)
         if changes is None:
             return self.carry_out(entry)
@@ -135,6 +137,7 @@ class Store(State):
         """Write the end of a request that was taken: applied, or failed and why."""
         with self.lock:
             write = self._underway.pop(receipt_id, None)
+            self._begun.discard(receipt_id)
             receipt = self.receipts.get(receipt_id)
             if receipt is None or receipt.settled:
                 return receipt
@@ -148,7 +151,7 @@ class Store(State):
                 applied=applied,
                 result=plain(result),
                 revision=self.revision,
-                changes=_listed(changes),
+                changes=merge.listed(changes),
                 asked=self._asked(write, changes),
             )
         if changes:
@@ -157,7 +160,10 @@ class Store(State):
 
     def carry_out(self, entry: Entry, applied: Applied | None = None) -> Receipt:
         """Apply one accepted write in this process, or call its action, and write the receipt's end."""
-        write, applied = entry.write, applied or Applied()
+        write, applied, known = entry.write, applied or Applied(), self.receipts.get(entry.receipt_id)
+        if known is not None and known.settled:
+            return known  # the run was stopped meanwhile
+        self._begun.add(entry.receipt_id)
         changes: list[merge.Change] = []
         result, error = None, None
         try:
@@ -197,14 +203,16 @@ class Store(State):
             return self._write(receipt, status="applied", applied=applied, result=plain(result))
 
     def close(self, reason: str) -> None:
-        """Take no more writes; those that have not ended fail with ``reason``."""
+        """Take no more writes; those that have not begun fail with ``reason``, others end as they do."""
         self.closed = reason
         if not self.lock.acquire(timeout=0.3):
             return  # a thread hangs that holds it: a program must be able to end all the same
         try:
-            unfinished = [*self._underway, *(entry.receipt_id for entry in self._pending)]
-            self._underway, self._pending = {}, []
-            for receipt_id in unfinished:
+            idle = [receipt_id for receipt_id in self._underway if receipt_id not in self._begun]
+            idle += [entry.receipt_id for entry in self._pending]
+            self._pending = []
+            for receipt_id in idle:
+                self._underway.pop(receipt_id, None)
                 receipt = self.receipts.get(receipt_id)
                 if receipt is not None and not receipt.settled:
                     self._write(receipt, status="failed", error=RunOver(reason).problem())
@@ -229,9 +237,7 @@ class Store(State):
         if write.scheduled and self.apply_when == "now":
             raise Rejected("this program applies requests at once and tells no steps: leave at_step out")
         if write.if_match is not None and (self._before(write) or self._underway):
-            raise Conflict(
-                "other requests are about to change the state: read it again once they are applied"
-            )
+            raise Conflict("other requests are about to change the state: read it again after them")
         if write.kind == "action":
             action = self.actions.get(str(write.name))
             if action is None:
@@ -290,7 +296,3 @@ class Store(State):
                 function(receipt)
             except Exception:
                 logger.exception("an on_change function of the program failed; the change stays")
-
-
-def _listed(changes: Sequence[merge.Change]) -> list[ChangedValue]:
-    return [ChangedValue(path=change.path, old=change.old, new=change.new) for change in changes]
