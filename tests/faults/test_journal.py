@@ -165,6 +165,8 @@ def test_a_journal_without_a_disk_keeps_the_newest_lines_only(tmp_path: Path) ->
         assert not journal.append({"id": str(number)})
     blocked.unlink()
     assert journal.append({"id": "last"})
+    assert [journal.holds(number) for number in ("0", "1000", "1001", "2999")] == [False, False, True, True]
+    assert journal.holds("last")
     assert [entry["id"] for entry in read_journal(journal.path)] == [*map(str, range(1001, 3000)), "last"]
     journal.close()
     assert os.listdir(blocked) == ["journal.jsonl"]  # noqa: PTH208
