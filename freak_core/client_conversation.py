@@ -56,6 +56,9 @@ class Conversation:
                 if time.monotonic() > deadline:
                     raise
                 await self._connection.pause(refused.retry_after or 0.1)
+            except Unreachable as lost:
+                lost.key = call.headers.get("Idempotency-Key")
+                raise
 
     async def _send(self, call: Call[Any]) -> httpx.Response:
         """Send a call, again where the connection broke."""

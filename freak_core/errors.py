@@ -169,9 +169,13 @@ class Failed(Refused):
 
 
 class Unreachable(Refused):
-    """503: the program or its server does not answer."""
+    """503: the program or its server does not answer.
+
+    ``key`` is the Idempotency-Key of a client's request: repeated with it, it is carried out once.
+    """
 
     status, title = 503, "Not reachable"
+    key: str | None = None
 
 
 _KINDS: list[type[Refused]] = Refused.__subclasses__()

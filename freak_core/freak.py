@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from pydantic import BaseModel
 
 from freak_core import address
+from freak_core.action_thread import ActionThread
 from freak_core.actions import Action
 from freak_core.ending import ending
 from freak_core.errors import ConfigurationError
@@ -128,8 +129,10 @@ class Freak:
         journal = Journal(self.journal_path)
         self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
+        actions = ActionThread(store.carry_out)
+        store.call_later = actions.call
         self._responder = Responder(store, self._feed, self)
-        self._serving = Serving(self._feed, self._responder, self.app)
+        self._serving = Serving(self._feed, self._responder, actions, self.app)
         try:
             self._serving.mount()
             if serve if serve is not None else self.app is None:
@@ -231,8 +234,8 @@ class Freak:
     ) -> Any:
         """Let requests call ``function``; its annotations are the contract for the arguments.
 
-        It runs inside ``sync()`` with ``apply="sync"``, else on Freak's own thread. With ``confirm`` the
-        dashboard asks before it calls.
+        It runs inside ``sync()`` with ``apply="sync"``, else on a thread of Freak's, one at a time. With
+        ``confirm`` the dashboard asks before it calls.
         """
         add = functools.partial(self._add_action, name=name, confirm=confirm)
         return add if function is None else add(function)

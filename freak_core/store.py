@@ -10,7 +10,6 @@ from freak_core import merge
 from freak_core.actions import Action
 from freak_core.annotation import MASK
 from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver, TooManyRequests
-from freak_core.paths import to_pointer
 from freak_core.receipts import Applied, Receipt, ReceiptHistory, plain
 from freak_core.state import State
 from freak_core.strict_json import JSON, dumps
@@ -27,11 +26,13 @@ class Store(State):
         model: the object under control; the program goes on using it.
         apply_when: ``"now"`` applies a write as it arrives, on the calling thread; ``"sync"`` keeps it until
             the program takes it with ``take`` at a safe point of its own.
+        call_later: carries an action out on another thread, where requests are applied at once.
     """
 
     apply_when: Apply = "now"
     actions: dict[str, Action] = field(default_factory=dict)
     receipts: ReceiptHistory = field(default_factory=ReceiptHistory)
+    call_later: Callable[[Entry], None] | None = None
     closed: str | None = None
     on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
     _pending: list[Entry] = field(default_factory=list)
@@ -81,9 +82,13 @@ class Store(State):
                 self._pending.append(entry)
                 return receipt
             self._underway[entry.receipt_id] = write
-            self._begun.add(entry.receipt_id)
-            changes = None if candidate is None else self.commit(candidate)
-        if changes is None:
+            if candidate is not None:
+                self._begun.add(entry.receipt_id)
+                changes = self.commit(candidate)
+            elif self.call_later is not None:
+                self.call_later(entry)
+                return receipt
+        if candidate is None:
             return self.carry_out(entry)
         return self.complete(receipt.id, Applied(), changes) or receipt
 
@@ -182,15 +187,13 @@ class Store(State):
             error = Failed(f"{type(leaving).__name__} while the request was carried out")
             self.complete(entry.receipt_id, applied, error=error)
             raise
-        return self.complete(entry.receipt_id, applied, changes, result=result, error=error) or Receipt(
-            id=entry.receipt_id, kind=write.kind, status="failed"
-        )
+        ended = self.complete(entry.receipt_id, applied, changes, result=result, error=error)
+        return ended or Receipt(id=entry.receipt_id, kind=write.kind, status="failed")
 
     def admit(self, write: Write, *, by: str) -> str:
         """Accept a write that needs no validation, such as one of a journal; return its receipt's id."""
         with self.lock:
-            path = to_pointer(write.path)
-            receipt = self._write(Receipt(kind=write.kind, name=write.name, path=path, by=by))
+            receipt = self._write(write.receipt(0), by=by)
             self._underway[receipt.id] = write
             return receipt.id
 
@@ -236,7 +239,8 @@ class Store(State):
             )
         if write.scheduled and self.apply_when == "now":
             raise Rejected("this program applies requests at once and tells no steps: leave at_step out")
-        if write.if_match is not None and (self._before(write) or self._underway):
+        waits = self.apply_when == "sync" and (self._before(write) or self._underway)
+        if write.if_match is not None and waits:
             raise Conflict("other requests are about to change the state: read it again after them")
         if write.kind == "action":
             action = self.actions.get(str(write.name))
@@ -245,8 +249,7 @@ class Store(State):
                 raise NotFound(f"there is no action {write.name!r}; there are: {known}")
             action.validate(write.body)
             return None
-        before_it = self._operations_before(write)
-        return merge.propose(self.model, [*before_it, write.operation()], self.initial)
+        return merge.propose(self.model, [*self._operations_before(write), write.operation()], self.initial)
 
     def _preview(self, write: Write, candidate: merge.Candidate | None) -> list[merge.Change]:
         """Return what a write would change, seen from the state that those before it will leave."""
@@ -286,9 +289,7 @@ class Store(State):
         if write.kind == "action":
             action = self.actions.get(str(write.name))
             return action.shown(write.body) if action is not None else None
-        # A secret may be sent as it is already, which changes nothing: the state decides, not the changes.
-        secret = any(MASK in dumps([change.old, change.new]) for change in changes)
-        return MASK if secret or merge.hides(self.model) else write.body
+        return MASK if merge.hides(self.model, changes) else write.body
 
     def _tell(self, receipt: Receipt) -> None:
         for function in self.on_change:

@@ -33,6 +33,9 @@ Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait at most"
 Kind = Literal["patch", "put", "reset", "action", "cancel"]
 
 
+AT_ONCE_WITHIN = 5.0
+"""Seconds for an action of a program that applies requests at once; then it is answered as accepted."""
+
 _JSON: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": {}}}}}
 _WRITE: dict[str, Any] = {"parameters": WRITE_PARAMETERS}
 
@@ -257,6 +260,8 @@ class Routes:
         check_options(request, options)
         self.limit.take()
         receipt = await self.mirror.request(message)
+        if kind == "action" and self.mirror.run.get("apply") == "now":
+            wait = max(wait, AT_ONCE_WITHIN)
         if wait and receipt["status"] == "accepted" and not dry_run:
             receipt = await self.mirror.settled(receipt, wait)
         if receipt["status"] == "failed":
