@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
-from pydantic_core import to_jsonable_python
 
 from freak_core.annotation import MASK
 from freak_core.errors import ConfigurationError, Failed, Rejected
+from freak_core.receipts import plain
 from freak_core.schema import json_schema
-from freak_core.strict_json import JSON, dumps
+from freak_core.strict_json import JSON, dumps, writable
 
 logger = logging.getLogger("freak")
 
@@ -83,11 +83,11 @@ class Action:
         """
         arguments = self.validate(body)
         try:
-            result = self.function(**arguments)
-            return to_jsonable_python(result, fallback=repr, inf_nan_mode="null")  # type: ignore[no-any-return]
+            return cast(JSON, plain(self.function(**arguments)))
         except Exception as error:
             logger.exception("the action %r failed; the program goes on", self.name)
-            raise Failed(f"{self.name} failed: {type(error).__name__}: {error}") from error
+            why = f"{self.name} failed: {type(error).__name__}: {error}"
+            raise Failed(writable(why)) from error
 
 
 def _arguments_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:

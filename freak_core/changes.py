@@ -1,6 +1,7 @@
 """What changed between two states, as readers see it."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,7 +11,9 @@ from freak_core.annotation import MASK, SECRETS
 from freak_core.document import public, reveal
 from freak_core.errors import NotFound
 from freak_core.paths import ABSENT, PLAIN, Path, differences, equal, get, to_pointer
-from freak_core.strict_json import JSON
+from freak_core.receipts import ChangedValue
+from freak_core.schema import has_hidden
+from freak_core.strict_json import JSON, dumps
 
 View: TypeAlias = tuple[JSON, dict[Path, JSON]]
 """What readers see of a state, and by path what they do not."""
@@ -30,9 +33,14 @@ def view(model: BaseModel) -> View:
     return public(model), _hidden(model)
 
 
-def hides(model: BaseModel) -> bool:
-    """Whether a state has anything that readers cannot see."""
-    return bool(_hidden(model))
+def hides(model: BaseModel, made: Sequence[Change] = ()) -> bool:
+    """Whether a state has anything that readers cannot see, or a place where a request may put it.
+
+    Or had, if it was among the changes that were ``made``; these alone do not tell, as a secret may be
+    sent as it is already.
+    """
+    secret = any(MASK in dumps([change.old, change.new]) for change in made)
+    return secret or has_hidden(type(model)) or bool(_hidden(model))
 
 
 def _hidden(value: Any) -> dict[Path, JSON]:
@@ -72,6 +80,11 @@ def changes(before: View, after: View) -> list[Change]:
             continue
         found[path] = (_masked(before[0], path), _masked(after[0], path))
     return [Change(to_pointer(path), *values) for path, values in found.items()]
+
+
+def listed(changes: Sequence[Change]) -> list[ChangedValue]:
+    """Return changes as a receipt has them."""
+    return [ChangedValue(path=change.path, old=change.old, new=change.new) for change in changes]
 
 
 def _masked(seen: JSON, path: Path) -> JSON:

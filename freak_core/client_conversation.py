@@ -56,6 +56,9 @@ class Conversation:
                 if time.monotonic() > deadline:
                     raise
                 await self._connection.pause(refused.retry_after or 0.1)
+            except Unreachable as lost:
+                lost.key = call.headers.get("Idempotency-Key")
+                raise
 
     async def _send(self, call: Call[Any]) -> httpx.Response:
         """Send a call, again where the connection broke."""
@@ -122,13 +125,13 @@ class Conversation:
             Refused: the server refuses.
         """
         params = {"types": ",".join({*types, "run"})} if types else {}
-        give_up = 0.0
+        heard, give_up = False, None
         while True:
             headers = {"Last-Event-ID": last_id} if last_id else {}
             try:
                 async with aclosing(self._connection.events(params, headers)) as incoming:
                     async for sse in incoming:
-                        give_up, last_id = time.monotonic() + reconnect, sse.id or last_id
+                        heard, give_up, last_id = True, None, sse.id or last_id
                         event = _event(sse)
                         if event is None:  # only says where we are
                             continue
@@ -139,9 +142,10 @@ class Conversation:
                 if (await self.ask(calls.run())).get("phase") in ENDED:
                     return  # the server has told everything there was
             except (httpx.HTTPError, SSEError, Unreachable) as error:
-                if not give_up and isinstance(error, _BROKEN):
-                    give_up = time.monotonic() + reconnect
-                if time.monotonic() > give_up:
+                if give_up is None:  # from the break on: for long before it, nothing may have happened
+                    patient = heard or isinstance(error, _BROKEN)
+                    give_up = time.monotonic() + (reconnect if patient else 0.0)
+                if time.monotonic() >= give_up:
                     url = self._connection.address.url
                     raise Unreachable(f"no events from {url}: {error or type(error).__name__}") from error
             await self._connection.pause(0.2)

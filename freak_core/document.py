@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 from freak_core.annotation import SECRETS
 from freak_core.errors import FieldError
 from freak_core.paths import ABSENT
-from freak_core.strict_json import JSON, without_nan
+from freak_core.strict_json import JSON, writable
 from freak_core.validation import outcome
 
 _UNKNOWN: Final = "\0unknown"  # stands for an object that has no JSON form
@@ -20,7 +20,7 @@ _UNKNOWN: Final = "\0unknown"  # stands for an object that has no JSON form
 def public(model: BaseModel) -> dict[str, JSON]:
     """Return what readers see: by field names, computed fields included, secrets masked. Never raises."""
     seen = _dump(model, lambda value: f"<{type(value).__name__}>", None)
-    return cast(dict[str, JSON], without_nan(seen))
+    return cast(dict[str, JSON], writable(seen))
 
 
 def document(model: BaseModel) -> dict[str, JSON]:

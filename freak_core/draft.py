@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from freak_core.annotation import MASK, allows_none, is_secret, item, mapping_value
-from freak_core.errors import FieldError, NotFound
+from freak_core.errors import MOST_ERRORS, FieldError, NotFound
 from freak_core.intake import as_json, intruders
 from freak_core.paths import ABSENT, Path, did_you_mean, equal, get, index, inside, missing
 from freak_core.schema import Record, pick, records
@@ -254,7 +254,8 @@ class Draft:
                 self.errors.append(_read_only(place.path))
             return True
         if record.checked and not record.open:
-            message = f"there is no such field{did_you_mean(key, record.fields)}"
+            meant = did_you_mean(key, record.fields) if len(self.errors) < MOST_ERRORS else ""
+            message = f"there is no such field{meant}"
             self.errors.append(reason(place.path, "unknown_field", message))
             return True
         return False

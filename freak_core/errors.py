@@ -23,6 +23,9 @@ The server answers with the problem document (RFC 9457); the client raises the s
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypedDict
 
+MOST_ERRORS = 20
+"""Reasons that one refusal names; of further ones it says how many there are."""
+
 
 class FreakError(Exception):
     """Base of every error of Freak."""
@@ -49,7 +52,7 @@ class Refused(FreakError):  # noqa: N818
 
     Args:
         detail: what is wrong and what to do, in a sentence.
-        errors: the reasons, one per field.
+        errors: the reasons, one per field; the first ones are kept, and how many more there are.
         receipt: the receipt of the refused request, where one was written.
         retry_after: seconds after which trying again makes sense.
     """
@@ -67,7 +70,7 @@ class Refused(FreakError):  # noqa: N818
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.errors = list(errors)
+        self.errors = _first(errors)
         self.receipt = receipt
         self.retry_after = retry_after
 
@@ -90,6 +93,13 @@ class Refused(FreakError):  # noqa: N818
         if self.retry_after is not None:
             document["retry_after"] = self.retry_after
         return document
+
+
+def _first(errors: Sequence[FieldError]) -> list[FieldError]:
+    if len(errors) <= MOST_ERRORS + 1:  # one more for how many more there are
+        return list(errors)
+    more = FieldError(path="", type="more", message=f"and {len(errors) - MOST_ERRORS} more")
+    return [*errors[:MOST_ERRORS], more]
 
 
 class Malformed(Refused):
@@ -159,9 +169,13 @@ class Failed(Refused):
 
 
 class Unreachable(Refused):
-    """503: the program or its server does not answer."""
+    """503: the program or its server does not answer.
+
+    ``key`` is the Idempotency-Key of a client's request: repeated with it, it is carried out once.
+    """
 
     status, title = 503, "Not reachable"
+    key: str | None = None
 
 
 _KINDS: list[type[Refused]] = Refused.__subclasses__()

@@ -12,16 +12,14 @@ from typing import Any
 from freak_core.history import History
 from freak_core.journal import Journal
 from freak_core.receipts import Receipt, now
-from freak_core.strict_json import JSON
+from freak_core.recent import Recent
+from freak_core.strict_json import JSON, writable
 from freak_core.wire import EventType, Message
 
 logger = logging.getLogger("freak")
 
 Gauge = Callable[[], tuple[Any, dict[str, Any]]]
 """Returns something that changes whenever the program goes on, and the facts to tell then."""
-
-KEEP = 2000
-"""How many events a reader may have missed and still catch up without a reset."""
 
 
 class Feed:
@@ -51,9 +49,8 @@ class Feed:
         self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._rung = False
         self._passing = threading.Lock()
-        self._kept: deque[Message] = deque(maxlen=KEEP)
-        self._floor = 0
-        self._history = History()  # of what _kept no longer holds
+        self._recent = Recent()
+        self._history = History()  # of what _recent no longer holds
         self._seq = 0
         self._closed = False
         self.facts: dict[str, Any] = {}
@@ -125,7 +122,7 @@ class Feed:
         with self._passing:
             self._sink = None
             if sink is not None:
-                message = {**hello(), "floor": self._floor, "events": list(self._kept)}
+                message = {**hello(), "floor": self._recent.floor, "events": list(self._recent)}
                 message["history"] = self._history.told()
                 run = {**message.get("run", {}), **_plain(self.facts), "journal": self.journal_health}
                 message["run"] = run
@@ -148,6 +145,10 @@ class Feed:
             self._put({"type": "close"})
             self._thread.join(timeout)
         self._closed = True
+        if not self._thread.is_alive():  # else it hangs on the disk, and so would whoever else writes there
+            self._close_journal()
+
+    def _close_journal(self) -> None:
         if self._journal is not None:
             self._journal.close()
 
@@ -159,6 +160,7 @@ class Feed:
                 self._idle_due = time.monotonic() + 1.0
                 for function in self.on_idle:
                     function()
+        self._close_journal()
 
     def _await_bell(self) -> None:
         """Wait up to a second for something to tell; where it can wait, let more of it gather."""
@@ -244,12 +246,9 @@ class Feed:
                 self._journal.append({"at": now(), **message["data"]})
         self._seq += 1
         message["seq"] = self._seq
-        if len(self._kept) == KEEP:
-            oldest = self._kept[0]
-            self._floor = oldest["seq"]
-            if oldest["event"] == "metrics":
-                self._history.note(oldest)
-        self._kept.append(message)
+        for forgotten in self._recent.add(message):
+            if forgotten["event"] == "metrics":
+                self._history.note(forgotten)
 
     def _mark(self, receipt: dict[str, Any] | None) -> None:
         """Say on a receipt whether the journal has it; one without a number never gets there."""
@@ -264,9 +263,9 @@ def _health(healthy: bool) -> str:
 def _plain(value: Any) -> Any:
     """Return what JSON knows in place of what a program publishes: NumPy scalars, tensors, paths."""
     if value is None or isinstance(value, str | bool | int | float):
-        return value
+        return writable(value) if isinstance(value, str) else value
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {writable(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     try:

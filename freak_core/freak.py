@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from pydantic import BaseModel
 
 from freak_core import address
+from freak_core.action_thread import ActionThread
 from freak_core.actions import Action
 from freak_core.ending import ending
 from freak_core.errors import ConfigurationError
@@ -25,14 +26,13 @@ from freak_core.responder import Responder
 from freak_core.runs import home, made_folder, new_run
 from freak_core.serving import Serving, check_reach, checked_docs_url, checked_log_level, served_at
 from freak_core.store import Store
+from freak_core.strict_json import writable
 from freak_core.token import checked_token, new_token
 from freak_core.unix_socket import bind_socket, checked_socket
 from freak_core.write import Apply, checked_apply
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-    from freak_core.server.embedded import EmbeddedMirror
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -86,7 +86,7 @@ class Freak:
         self.port = self._port_asked_for = address.checked_port(os.environ.get("FREAK_PORT") or port)
         self.docs_url = checked_docs_url(docs_url)
         self.uvicorn_log_level = checked_log_level(uvicorn_log_level)
-        self.name = name or script_name()
+        self.name = writable(name or script_name())
         self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
         self.read_token = new_token()
         self.allowed_hosts = address.checked_hosts(allowed_hosts)
@@ -102,7 +102,6 @@ class Freak:
         self._store: Store | None = None
         self._feed: Feed | None = None
         self._serving: Serving | None = None
-        self._mirror: EmbeddedMirror | None = None
 
     def control(self, state: BaseModel, serve: bool | None = None, *, apply: Apply | None = None) -> Self:
         """Put ``state`` under control and serve it, unless you serve your own app.
@@ -130,10 +129,12 @@ class Freak:
         journal = Journal(self.journal_path)
         self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
+        actions = ActionThread(store.carry_out)
+        store.call_later = actions.call
         self._responder = Responder(store, self._feed, self)
-        self._serving = Serving(self._feed, self._responder, self.app)
+        self._serving = Serving(self._feed, self._responder, actions, self.app)
         try:
-            self._mirror = self._serving.mount(self._mirror)
+            self._serving.mount()
             if serve if serve is not None else self.app is None:
                 self.serve()
             made_folder()
@@ -233,8 +234,8 @@ class Freak:
     ) -> Any:
         """Let requests call ``function``; its annotations are the contract for the arguments.
 
-        It runs inside ``sync()`` with ``apply="sync"``, else on Freak's own thread. With ``confirm`` the
-        dashboard asks before it calls.
+        It runs inside ``sync()`` with ``apply="sync"``, else on a thread of Freak's, one at a time. With
+        ``confirm`` the dashboard asks before it calls.
         """
         add = functools.partial(self._add_action, name=name, confirm=confirm)
         return add if function is None else add(function)
@@ -253,8 +254,9 @@ class Freak:
         self, *, step: int | None = None, epoch: int | None = None, phase: str | None = None, **metrics: float
     ) -> None:
         """Tell how far the program is, a phase it passes through, and metrics; drops when nobody keeps up."""
-        if self._feed is not None and (step, epoch, phase) != (None, None, None):
-            self._feed.measure("progress", {"step": step, "epoch": epoch, "phase": phase})
+        feed = self._feed  # a signal handler may stop() in between
+        if feed is not None and (step, epoch, phase) != (None, None, None):
+            feed.measure("progress", {"step": step, "epoch": epoch, "phase": phase})
         self.log(metrics, step=step)
 
     def observe(self, gauge: Gauge) -> None:
@@ -267,13 +269,13 @@ class Freak:
 
     def log(self, metrics: Mapping[str, float], *, step: int | None = None) -> None:
         """Tell metrics by name, without saying that the program is at ``step``."""
-        if self._feed is not None and metrics:
-            self._feed.measure("metrics", {"step": step, "at": time.time(), "values": metrics})
+        if (feed := self._feed) is not None and metrics:
+            feed.measure("metrics", {"step": step, "at": time.time(), "values": dict(metrics)})
 
     def phase(self, phase: str, **facts: Any) -> None:
         """Tell which phase the program is in, and facts that ``GET /run`` shall show."""
-        if self._feed is not None:
-            self._feed.event("run", {"phase": phase, **facts})
+        if (feed := self._feed) is not None:
+            feed.event("run", {"phase": phase, **facts})
 
     def _add_action(self, function: Function, name: str | None, confirm: bool) -> Function:
         action = Action(function, name, confirm=confirm)

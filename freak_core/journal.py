@@ -31,7 +31,8 @@ class Journal:
         self._file: BinaryIO | None = None
         self._torn = False
         self._closed = False
-        self._waiting: deque[tuple[str | None, bytes]] = deque(maxlen=WAITING)
+        self._waiting: deque[tuple[str | None, bytes]] = deque()
+        self._given_up: deque[str | None] = deque(maxlen=5 * WAITING)
 
     def open(self, header: dict[str, Any]) -> None:
         """Create the file, or go on after its last whole line, and write the header."""
@@ -43,11 +44,14 @@ class Journal:
             return False
         line = json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         self._waiting.append((entry.get("id"), line))
+        if len(self._waiting) > WAITING:
+            self._given_up.append(self._waiting.popleft()[0])
         return self._write_waiting()
 
     def holds(self, receipt_id: str) -> bool:
         """Whether every line of a receipt that was appended is safe with the operating system."""
-        return all(receipt_id != waiting for waiting, _ in self._waiting)
+        waits = any(receipt_id == waiting for waiting, _ in self._waiting)
+        return not waits and receipt_id not in self._given_up
 
     def close(self) -> None:
         """Close the file; more than once is fine."""

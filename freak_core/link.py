@@ -25,6 +25,9 @@ logger = logging.getLogger("freak")
 PATIENCE = 10.0
 """Seconds a server may leave its pipe full before it counts as hung and is replaced."""
 
+LOG_LINES = 20
+"""Lines of the server's stderr that are passed on in one second."""
+
 # What would make an interpreter of ours warn, wait or profile because the program's own does.
 _NOT_OURS = ("FREAK_TOKEN", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME")
 
@@ -203,7 +206,21 @@ def _close(stream: object) -> None:
 
 
 def _log(stream: BinaryIO) -> None:
-    """Pass the server's stderr to the program's logger, so that it never fills up."""
+    """Pass the server's stderr to the program's logger, so that it never fills up; no flood of it."""
+    second, passed, left_out = 0, 0, 0
     with contextlib.suppress(OSError, ValueError), io.BufferedReader(cast(io.RawIOBase, stream)) as lines:
         for line in lines:
-            logger.warning("server: %s", line.decode("utf-8", "replace").rstrip())
+            if int(time.monotonic()) != second:
+                _log_left_out(left_out)
+                second, passed, left_out = int(time.monotonic()), 0, 0
+            if passed < LOG_LINES:
+                passed += 1
+                logger.warning("server: %s", line.decode("utf-8", "replace").rstrip())
+            else:
+                left_out += 1
+    _log_left_out(left_out)
+
+
+def _log_left_out(lines: int) -> None:
+    if lines:
+        logger.warning("server: %d more lines, left out", lines)

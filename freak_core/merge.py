@@ -14,14 +14,25 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from freak_core.changes import Change, changes, hides, view
+from freak_core.changes import Change, changes, hides, listed, view
 from freak_core.document import document, document_and_outcome, public
 from freak_core.draft import Draft, Operation
 from freak_core.plan import Plan, planned
 from freak_core.strict_json import JSON
 from freak_core.validation import reason, rejected
 
-__all__ = ["Candidate", "Change", "Operation", "commit", "document", "hides", "preview", "propose", "public"]
+__all__ = [
+    "Candidate",
+    "Change",
+    "Operation",
+    "commit",
+    "document",
+    "hides",
+    "listed",
+    "preview",
+    "propose",
+    "public",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
-from freak_core.strict_json import dumps
+from freak_core.strict_json import dumps, writable
 
 Kind = Literal["patch", "put", "reset", "action"]
 Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "valid"]
@@ -23,7 +23,7 @@ def now() -> str:
 
 def plain(result: Any) -> Any:
     """Return something that JSON can hold, for a receipt; what it cannot hold as text."""
-    return to_jsonable_python(result, fallback=repr, inf_nan_mode="null", serialize_unknown=True)
+    return to_jsonable_python(writable(result), fallback=repr, inf_nan_mode="null", serialize_unknown=True)
 
 
 class ChangedValue(BaseModel):
@@ -55,7 +55,7 @@ class Receipt(BaseModel):
 
     ``seq`` counts the receipts of a run from 1; ``revision`` is the revision of the state after the
     request, or the one it was validated against while it is only accepted; ``asked`` is the body of the
-    request, ``"**********"`` where the state has secrets; ``at_step`` and ``at_epoch`` are what it waits
+    request, ``"**********"`` where the state may have secrets; ``at_step`` and ``at_epoch`` are what it waits
     for; ``error`` is a problem document (RFC 9457); ``journal`` is ``"degraded"`` where the receipt could
     not be written to disk.
     """

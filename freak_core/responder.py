@@ -75,11 +75,20 @@ class Responder:
             if locked:
                 store.lock.release()
 
-    def read(self) -> tuple[int, JSON]:
-        """Return revision and value of the state at this moment."""
-        with self._store.lock:
+    @property
+    def running(self) -> bool:
+        """Whether the program takes requests."""
+        return self._store.closed is None
+
+    def read(self) -> tuple[int, JSON] | None:
+        """Return revision and value of the state at this moment; None where the program holds it for long."""
+        if not self._store.lock.acquire(timeout=0.2):
+            return None
+        try:
             self._store.refresh()
             return self._store.revision, self._store.public()
+        finally:
+            self._store.lock.release()
 
     def tell_actions(self) -> None:
         """Tell the server that there are more actions now."""

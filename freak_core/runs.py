@@ -18,6 +18,7 @@ from freak_core.errors import NotFound
 from freak_core.launcher import launcher_ids
 from freak_core.process import Process, is_here, this_process
 from freak_core.receipts import now
+from freak_core.strict_json import writable
 
 BEAT = 15.0
 """Seconds between two heartbeats of a run: the time of its file's last change."""
@@ -131,7 +132,7 @@ def new_run(
         pid_started=process.started,
         pid_space=process.space,
         started_at=now(),
-        journal=str(journal.absolute()) if journal else None,
+        journal=writable(str(journal.absolute())) if journal else None,
         launcher=launcher_ids(),
     )
 

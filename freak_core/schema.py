@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 from pydantic_core import CoreSchema, PydanticUndefined, core_schema
 
-from freak_core.annotation import IMPORT, is_import, mapping_value, members
+from freak_core.annotation import IMPORT, is_import, is_secret, mapping_value, members
 
 
 class _TolerantJsonSchema(GenerateJsonSchema):
@@ -151,6 +151,17 @@ def names_collide(kind: Any) -> bool:
 def has_imports(kind: Any) -> bool:
     """Whether, anywhere in ``kind``, a string is read as the path of something to import."""
     return any(is_import(annotation) for annotation in _reachable(kind))
+
+
+@functools.lru_cache(maxsize=256)
+def has_hidden(kind: Any) -> bool:
+    """Whether, anywhere in ``kind``, there is a place for what readers cannot see, filled or not."""
+    return any(is_secret(annotation) or _excludes(annotation) for annotation in _reachable(kind))
+
+
+def _excludes(annotation: Any) -> bool:
+    kinds = [kind for kind in members(annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return any(field.exclude for kind in kinds for field in kind.model_fields.values())
 
 
 def _reachable(kind: Any) -> Iterator[Any]:

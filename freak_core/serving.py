@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from freak_core.action_thread import ActionThread
 from freak_core.address import DEFAULT_PORT, is_loopback, reachable
 from freak_core.announcement import announce
 from freak_core.errors import ConfigurationError
@@ -32,11 +33,15 @@ class Serving:
     Args:
         feed: what the program tells.
         responder: carries requests out.
+        actions: where it calls actions, if the program applies requests at once.
         app: the user's own app, if the routes go into it.
     """
 
-    def __init__(self, feed: Feed, responder: Responder, app: "FastAPI | None") -> None:
+    def __init__(
+        self, feed: Feed, responder: Responder, actions: ActionThread, app: "FastAPI | None"
+    ) -> None:
         self._feed = feed
+        self._actions = actions
         self._responder = responder
         self._app = app
         self._link: Link | None = None
@@ -55,16 +60,17 @@ class Serving:
         """The process id of the server process, while it runs."""
         return self._link.pid if self._link is not None else None
 
-    def mount(self, mirror: "EmbeddedMirror | None") -> "EmbeddedMirror | None":
-        """Mount the routes into the user's app, if there is one; an app that has them keeps them."""
-        if self._app is None:
-            return None
-        from freak_core.server.embedded import mount
+    def mount(self) -> None:
+        """Mount the routes into the user's app, if there is one; an app that has them keeps them.
 
-        self._mirror = mirror or mount(self._app, self._responder)
-        self._mirror.adopt(self._responder)
-        self._feed.connect(self._responder.hello, self._mirror.receive)
-        return self._mirror
+        Raises:
+            ConfigurationError: another program's, which still runs.
+        """
+        if self._app is not None:
+            from freak_core.server.embedded import mount
+
+            self._mirror = mount(self._app, self._responder)
+            self._feed.connect(self._responder.hello, self._mirror.receive)
 
     def start(self, listener: socket.socket, log_level: str, run: Run) -> None:
         """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one.
@@ -92,6 +98,7 @@ class Serving:
 
     def stop(self) -> None:
         """Pass on what is left to tell, end what was started, free the port; within 2.5 seconds."""
+        self._actions.close()
         self._feed.flush(0.8)
         if self._link is not None:
             self._link.stop(0.8)  # before the feed: while a hung server blocks it, nothing is journalled

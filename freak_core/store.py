@@ -10,8 +10,7 @@ from freak_core import merge
 from freak_core.actions import Action
 from freak_core.annotation import MASK
 from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver, TooManyRequests
-from freak_core.paths import to_pointer
-from freak_core.receipts import Applied, ChangedValue, Receipt, ReceiptHistory, plain
+from freak_core.receipts import Applied, Receipt, ReceiptHistory, plain
 from freak_core.state import State
 from freak_core.strict_json import JSON, dumps
 from freak_core.write import MOST_PENDING, Apply, Entry, KeysSeen, Write
@@ -27,16 +26,19 @@ class Store(State):
         model: the object under control; the program goes on using it.
         apply_when: ``"now"`` applies a write as it arrives, on the calling thread; ``"sync"`` keeps it until
             the program takes it with ``take`` at a safe point of its own.
+        call_later: carries an action out on another thread, where requests are applied at once.
     """
 
     apply_when: Apply = "now"
     actions: dict[str, Action] = field(default_factory=dict)
     receipts: ReceiptHistory = field(default_factory=ReceiptHistory)
+    call_later: Callable[[Entry], None] | None = None
     closed: str | None = None
     on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
     on_pending: Callable[[], None] = lambda: None  # called by whoever submits a write that has to wait
     _pending: list[Entry] = field(default_factory=list)
     _underway: dict[str, Write] = field(default_factory=dict)
+    _begun: set[str] = field(default_factory=set)
     _keys: KeysSeen = field(default_factory=KeysSeen)
     _seq: int = 0
 
@@ -72,7 +74,7 @@ class Store(State):
                     self._keys.remember(write, receipt.id)
                 raise
             if write.dry_run:
-                foreseen = _listed(self._preview(write, candidate))
+                foreseen = merge.listed(self._preview(write, candidate))
                 return receipt.model_copy(update={"status": "valid", "changes": foreseen})
             entry = Entry(receipt.id, write)
             receipt = self._write(receipt, asked=self._asked(write))
@@ -82,19 +84,21 @@ class Store(State):
                 self.on_pending()
                 return receipt
             self._underway[entry.receipt_id] = write
-            changes = None if candidate is None else self.commit(candidate)
-        if changes is None:
+            if candidate is not None:
+                self._begun.add(entry.receipt_id)
+                changes = self.commit(candidate)
+            elif self.call_later is not None:
+                self.call_later(entry)
+                return receipt
+        if candidate is None:
             return self.carry_out(entry)
         return self.complete(receipt.id, Applied(), changes) or receipt
 
-    def steps_until_due(self, step: int) -> int | None:
-        """Return in how many steps the next write is due that waits for one, if one does."""
+    def steps_until_due(self, step: int, next_epoch: int | None = None) -> int | None:
+        """Return in how many steps the next write is due that waits for one: 1 for one of ``next_epoch``."""
         waiting = [e.write.at_step - step for e in self._pending if e.write.at_step is not None]
+        waiting += [1 for e in self._pending if next_epoch is not None and e.write.at_epoch == next_epoch]
         return max(0, min(waiting)) if waiting else None
-
-    def awaits_epoch(self, epoch: int) -> bool:
-        """Whether a write waits for this very epoch."""
-        return any(entry.write.at_epoch == epoch for entry in self._pending)
 
     def take(self, step: int | None = None, epoch: int | None = None) -> list[Entry]:
         """Return the accepted writes that are due, in their order; they can no longer be cancelled.
@@ -141,6 +145,7 @@ class Store(State):
         """Write the end of a request that was taken: applied, or failed and why."""
         with self.lock:
             write = self._underway.pop(receipt_id, None)
+            self._begun.discard(receipt_id)
             receipt = self.receipts.get(receipt_id)
             if receipt is None or receipt.settled:
                 return receipt
@@ -154,7 +159,7 @@ class Store(State):
                 applied=applied,
                 result=plain(result),
                 revision=self.revision,
-                changes=_listed(changes),
+                changes=merge.listed(changes),
                 asked=self._asked(write, changes),
             )
         if changes:
@@ -163,7 +168,10 @@ class Store(State):
 
     def carry_out(self, entry: Entry, applied: Applied | None = None) -> Receipt:
         """Apply one accepted write in this process, or call its action, and write the receipt's end."""
-        write, applied = entry.write, applied or Applied()
+        write, applied, known = entry.write, applied or Applied(), self.receipts.get(entry.receipt_id)
+        if known is not None and known.settled:
+            return known  # the run was stopped meanwhile
+        self._begun.add(entry.receipt_id)
         changes: list[merge.Change] = []
         result, error = None, None
         try:
@@ -182,15 +190,13 @@ class Store(State):
             error = Failed(f"{type(leaving).__name__} while the request was carried out")
             self.complete(entry.receipt_id, applied, error=error)
             raise
-        return self.complete(entry.receipt_id, applied, changes, result=result, error=error) or Receipt(
-            id=entry.receipt_id, kind=write.kind, status="failed"
-        )
+        ended = self.complete(entry.receipt_id, applied, changes, result=result, error=error)
+        return ended or Receipt(id=entry.receipt_id, kind=write.kind, status="failed")
 
     def admit(self, write: Write, *, by: str) -> str:
         """Accept a write that needs no validation, such as one of a journal; return its receipt's id."""
         with self.lock:
-            path = to_pointer(write.path)
-            receipt = self._write(Receipt(kind=write.kind, name=write.name, path=path, by=by))
+            receipt = self._write(write.receipt(0), by=by)
             self._underway[receipt.id] = write
             return receipt.id
 
@@ -203,14 +209,16 @@ class Store(State):
             return self._write(receipt, status="applied", applied=applied, result=plain(result))
 
     def close(self, reason: str) -> None:
-        """Take no more writes; those that have not ended fail with ``reason``."""
+        """Take no more writes; those that have not begun fail with ``reason``, others end as they do."""
         self.closed = reason
         if not self.lock.acquire(timeout=0.3):
             return  # a thread hangs that holds it: a program must be able to end all the same
         try:
-            unfinished = [*self._underway, *(entry.receipt_id for entry in self._pending)]
-            self._underway, self._pending = {}, []
-            for receipt_id in unfinished:
+            idle = [each for each in self._underway if each not in self._begun]
+            idle += [entry.receipt_id for entry in self._pending]
+            self._pending = []
+            for receipt_id in idle:
+                self._underway.pop(receipt_id, None)
                 receipt = self.receipts.get(receipt_id)
                 if receipt is not None and not receipt.settled:
                     self._write(receipt, status="failed", error=RunOver(reason).problem())
@@ -229,15 +237,12 @@ class Store(State):
         if self.closed is not None:
             raise RunOver(self.closed)
         if write.if_match is not None and write.if_match != self.revision:
-            raise Conflict(
-                f"the state is at revision {self.revision}, not {write.if_match}: read it again, then repeat"
-            )
+            raise Conflict(f"the state is at revision {self.revision}, not {write.if_match}: read it again")
         if write.scheduled and self.apply_when == "now":
             raise Rejected("this program applies requests at once and tells no steps: leave at_step out")
-        if write.if_match is not None and (self._before(write) or self._underway):
-            raise Conflict(
-                "other requests are about to change the state: read it again once they are applied"
-            )
+        waits = self.apply_when == "sync" and (self._before(write) or self._underway)
+        if write.if_match is not None and waits:
+            raise Conflict("other requests are about to change the state: read it again after them")
         if write.kind == "action":
             action = self.actions.get(str(write.name))
             if action is None:
@@ -245,8 +250,7 @@ class Store(State):
                 raise NotFound(f"there is no action {write.name!r}; there are: {known}")
             action.validate(write.body)
             return None
-        before_it = self._operations_before(write)
-        return merge.propose(self.model, [*before_it, write.operation()], self.initial)
+        return merge.propose(self.model, [*self._operations_before(write), write.operation()], self.initial)
 
     def _preview(self, write: Write, candidate: merge.Candidate | None) -> list[merge.Change]:
         """Return what a write would change, seen from the state that those before it will leave."""
@@ -280,15 +284,13 @@ class Store(State):
         return receipt
 
     def _asked(self, write: Write | None, changes: Sequence[merge.Change] = ()) -> JSON:
-        """Return the body of a request for its receipt; masked where the state has secrets at all."""
+        """Return the body of a request for its receipt; masked where the state may have secrets at all."""
         if write is None:
             return None
         if write.kind == "action":
             action = self.actions.get(str(write.name))
             return action.shown(write.body) if action is not None else None
-        # A secret may be sent as it is already, which changes nothing: the state decides, not the changes.
-        secret = any(MASK in dumps([change.old, change.new]) for change in changes)
-        return MASK if secret or merge.hides(self.model) else write.body
+        return MASK if merge.hides(self.model, changes) else write.body
 
     def _tell(self, receipt: Receipt) -> None:
         for function in self.on_change:
@@ -296,7 +298,3 @@ class Store(State):
                 function(receipt)
             except Exception:
                 logger.exception("an on_change function of the program failed; the change stays")
-
-
-def _listed(changes: Sequence[merge.Change]) -> list[ChangedValue]:
-    return [ChangedValue(path=change.path, old=change.old, new=change.new) for change in changes]

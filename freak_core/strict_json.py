@@ -19,7 +19,9 @@ MAX_BODY = 64 * 1024
 MAX_DEPTH = 64
 """How deep arrays and objects may be nested."""
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(
+    r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL
+)  # also a string that never ends: once is enough
 
 
 def parse(body: bytes | str) -> JSON:
@@ -50,17 +52,22 @@ def dumps(value: Any) -> str:
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
     except ValueError:
-        return json.dumps(without_nan(value), separators=(",", ":"), allow_nan=False)
+        return json.dumps(writable(value), separators=(",", ":"), allow_nan=False)
 
 
-def without_nan(value: Any) -> Any:
-    """Return a copy of ``value`` in which NaN and the infinities are None."""
+def writable(value: Any) -> Any:
+    """Return a copy of ``value`` as JSON in UTF-8 can have it.
+
+    NaN and the infinities become None, and a lone surrogate, as in the name of a file, its escape.
+    """
     if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
+        return {writable(key) if isinstance(key, str) else key: writable(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
-        return [without_nan(item) for item in value]
+        return [writable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "backslashreplace").decode()
     return value
 
 

@@ -91,7 +91,7 @@ def _coerced(given: Any, taken: Any, path: Path = (), *, unchecked: bool = False
 
 
 def _field_errors(kind: type[BaseModel], state: Any, error: ValidationError) -> list[FieldError]:
-    found: list[FieldError] = []
+    found: dict[tuple[str, str, str], FieldError] = {}
     for each in error.errors(include_url=False, include_context=False, include_input=False):
         path, value, secret = _place(kind, state, each["loc"])
         message = each["msg"]
@@ -100,9 +100,8 @@ def _field_errors(kind: type[BaseModel], state: Any, error: ValidationError) -> 
         if secret and value not in (ABSENT, None, ""):
             message = message.replace(str(value), MASK)
         why = reason(path, each["type"], message)
-        if why not in found:
-            found.append(why)
-    return found
+        found[why["path"], why["type"], why["message"]] = why
+    return list(found.values())
 
 
 def _place(kind: type[BaseModel], state: Any, loc: tuple[int | str, ...]) -> tuple[Path, Any, bool]:

@@ -80,9 +80,7 @@ class LiveRequests:
     def _next_in(self, point: Point) -> int:
         """Return, on rank zero, how many batches on the next point shall be: sooner for what is scheduled."""
         usual = self._cadence.proposal()
-        if point.last_batch and self._store.awaits_epoch(point.epoch + 1):
-            return 1  # something waits for the next epoch, and no point is nearer its start
-        scheduled = self._store.steps_until_due(point.step)
+        scheduled = self._store.steps_until_due(point.step, point.epoch + 1 if point.last_batch else None)
         if scheduled is None:
             return usual
         # Several optimizers, or manual optimization, count several steps a batch.

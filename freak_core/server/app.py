@@ -1,5 +1,6 @@
 """The application: the routes behind access control, for our own server process or in the user's app."""
 
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from fastapi import Depends, FastAPI, Request
@@ -22,16 +23,20 @@ from freak_core.wire import Message
 _METHODS = ("GET", "HEAD", "PATCH", "PUT", "POST", "DELETE")
 
 
-def mount_routes(app: FastAPI, mirror: Mirror, access: Access, prefix: str) -> None:
+Check = Callable[[Request], Awaitable[None]]
+"""Lets a request pass, or raises."""
+
+
+def mount_routes(app: FastAPI, mirror: Mirror, check: Check, prefix: str) -> None:
     """Mount every protected route into ``app``."""
     routes = Routes(mirror)
     for router in (routes.router, FreakV0(routes).router):
-        app.include_router(router, prefix=prefix, dependencies=[Depends(access)])
+        app.include_router(router, prefix=prefix, dependencies=[Depends(check)])
 
 
-def mount_pages(app: FastAPI, access: Access, prefix: str, docs_url: str) -> None:
+def mount_pages(app: FastAPI, check: Check, prefix: str, docs_url: str) -> None:
     """Mount what needs no token: health, and the files of the dashboard and of the documentation."""
-    app.include_router(Pages(docs_url).router, prefix=prefix, dependencies=[Depends(access.same_site)])
+    app.include_router(Pages(docs_url).router, prefix=prefix, dependencies=[Depends(check)])
 
 
 def create_app(mirror: Mirror, hello: Message) -> FastAPI:
@@ -40,7 +45,7 @@ def create_app(mirror: Mirror, hello: Message) -> FastAPI:
     hosts = (*LOOPBACK, hello["host"].lower(), *(host.lower() for host in hello["allowed_hosts"]))
     access = Access(hello["token"], hello["read_token"], hosts)
     mount_routes(app, mirror, access, hello["prefix"])
-    mount_pages(app, access, hello["prefix"], hello["docs_url"])
+    mount_pages(app, access.same_site, hello["prefix"], hello["docs_url"])
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Guard, access=access)
     return app

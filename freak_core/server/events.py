@@ -89,7 +89,7 @@ def _resume_at(mirror: Mirror, last_id: str | None) -> int | None:
     boot, _, seq = last_id.rpartition("-")
     if boot != mirror.boot or not seq.isdecimal() or len(seq) > 15:
         return None
-    return int(seq) if mirror.floor <= int(seq) <= mirror.position() else None
+    return int(seq) if mirror.recent.floor <= int(seq) <= mirror.position() else None
 
 
 def _reset(mirror: Mirror) -> tuple[int, bytes]:

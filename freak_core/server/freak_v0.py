@@ -4,18 +4,21 @@
 ``DELETE /reset``; a leaf takes its value from ``?value=``, and a change is answered with ``"success"``.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
 
 from freak_core import paths, strict_json
 from freak_core.errors import Malformed, Rejected
+from freak_core.server.json_response import JSONResponse
 from freak_core.server.limits import json_body
+from freak_core.server.options import OPTIONS, flag
 from freak_core.server.problems import Route
 from freak_core.server.routes import Kind, Routes
 
 APPLIED_WITHIN = 60.0
+_WITH_VALUE = (*OPTIONS, "value")
 
 
 class FreakV0:
@@ -52,7 +55,8 @@ class FreakV0:
         text = request.query_params.get("value")
         if text is None:
             return await self._success(request, "put", path, await json_body(request))
-        return await self._success(request, "put", path, await self._leaf(request, path, text))
+        leaf = await self._leaf(request, path, text)
+        return await self._success(request, "put", path, leaf, _WITH_VALUE)
 
     async def reset(self, request: Request) -> JSONResponse:
         """Put everything back to the initial values."""
@@ -65,15 +69,15 @@ class FreakV0:
         except Malformed:
             return text
         try:
-            await self._routes.hand_over(request, "put", paths.from_pointer(path), text, dry_run=True)
+            where = paths.from_pointer(path)
+            await self._routes.hand_over(request, "put", where, text, dry_run=True, options=_WITH_VALUE)
         except Rejected:
             return value
         return text
 
-    async def _success(self, request: Request, kind: Kind, path: str, body: Any) -> JSONResponse:
-        receipt = await self._routes.hand_over(
-            request, kind, paths.from_pointer(path), body, wait=APPLIED_WITHIN
-        )
-        if receipt["status"] == "accepted":
-            return JSONResponse(receipt, 202)
-        return JSONResponse("success")
+    async def _success(
+        self, request: Request, kind: Kind, path: str, body: Any, options: Sequence[str] = OPTIONS
+    ) -> JSONResponse:
+        answer = await self._routes.write(request, kind, path, body, wait=APPLIED_WITHIN, options=options)
+        done = answer.status_code == 200 and not flag(request, "dry_run")
+        return JSONResponse("success") if done else answer

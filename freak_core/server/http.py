@@ -8,6 +8,8 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
+from freak_core.server.connections import ImpatientProtocol, SparingListener
+
 logger = logging.getLogger("freak")
 
 
@@ -18,17 +20,18 @@ class HttpServer:
         app: what to serve.
         listener: bound and listening; closed at the end.
         log_level: how much uvicorn logs.
-        users_own: the app is the user's own, so its websockets and lifespan are served too.
+        users_own: the app is the user's own, so its websockets and lifespan are served too, and how long
+            a request may take to arrive is their business.
     """
 
     def __init__(
         self, app: FastAPI, listener: socket.socket, log_level: str, *, users_own: bool = False
     ) -> None:
-        self._listener = listener
+        self._listener = listener if users_own else SparingListener(fileno=listener.detach())
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="h11",
+                http="h11" if users_own else ImpatientProtocol,
                 ws="auto" if users_own else "none",
                 loop="asyncio",
                 lifespan="auto" if users_own else "off",

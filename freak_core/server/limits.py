@@ -71,14 +71,14 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def wait_seconds(value: str | None) -> float:
-    """Return the seconds a client is ready to wait, from ``?wait=``.
+def wait_seconds(value: str | None, otherwise: float = 0.0) -> float:
+    """Return the seconds a client is ready to wait, from ``?wait=``; ``otherwise`` without it.
 
     Raises:
         Malformed: 400, not a number from 0 to 60.
     """
     try:
-        seconds = float(value or 0)
+        seconds = float(value) if value else otherwise
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= 60:

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import secrets
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from freak_core.errors import Unreachable, refusal
+from freak_core.recent import Recent
 from freak_core.server.ledger import PENDING, Ledger
 from freak_core.server.pace import Pace
 from freak_core.server.series import History, Series
@@ -39,8 +39,7 @@ class Mirror:
         self.value: Any = None
         self.run: dict[str, Any] = {}
         self.receipts = Ledger()
-        self.events: deque[Message] = deque(maxlen=2000)
-        self.floor = 0
+        self.recent = Recent()
         self.ended = False
         self.series = Series()
         self._pace = Pace()
@@ -72,14 +71,13 @@ class Mirror:
         self.schema, self.actions, self.run = message["schema"], message["actions"], message["run"]
         self.receipts = Ledger(message["receipts"])
         self.revision, self.value = message["revision"], message["value"]
-        self.events = deque(message["events"], maxlen=self.events.maxlen)
-        self.floor = message["floor"]
+        self.recent = Recent(message["events"], message["floor"])
         self.ended = False
         self._pace = Pace()
         self.series = Series()
         for told in message["history"]:
             self.series.note(**told)
-        for event in self.events:
+        for event in self.recent:
             if event["event"] == "metrics":
                 self.series.note(event["data"]["step"], event["data"]["at"], event["data"]["values"])
         self._pace.enter(self.run.get("phase"))
@@ -102,9 +100,7 @@ class Mirror:
                 self.run = {**self.run, **{k: v for k, v in data.items() if v is not None}}
                 self._pace.enter(data.get("phase"))
                 self._pace.note(data.get("step"))
-        if len(self.events) == self.events.maxlen:
-            self.floor = self.events[0]["seq"]
-        self.events.append(event)
+        self.recent.add(event)
 
     def _wake(self) -> None:
         for loop, event in self._waiters:
@@ -122,7 +118,7 @@ class Mirror:
         """Return the number of the newest event, and the state after it."""
         with self._lock:
             run = self._run_info()
-            return self._position(), {"revision": self.revision, "value": self.value, "run": run}
+            return self.recent.position, {"revision": self.revision, "value": self.value, "run": run}
 
     def run_info(self) -> dict[str, Any]:
         """Return what is known of the run, with its pace and how many requests wait."""
@@ -170,17 +166,12 @@ class Mirror:
     def events_since(self, seq: int) -> list[Message] | None:
         """Return the events after ``seq``, or None where some of them are forgotten."""
         with self._lock:
-            if seq < self.floor:
-                return None
-            return [event for event in self.events if event["seq"] > seq]
+            return self.recent.since(seq)
 
     def position(self) -> int:
         """Return the number of the newest event."""
         with self._lock:
-            return self._position()
-
-    def _position(self) -> int:
-        return self.events[-1]["seq"] if self.events else self.floor
+            return self.recent.position
 
     @contextlib.contextmanager
     def news(self) -> Iterator[asyncio.Event]:

@@ -1,6 +1,7 @@
 """Options: what a request says besides its body, in its query and its headers."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -9,8 +10,8 @@ from starlette.requests import Request
 from freak_core import paths
 from freak_core.errors import Conflict, Malformed
 
-OPTIONS = ("wait", "dry_run", "note", "at_step", "at_epoch", "value")
-"""Query parameters of a write; ``value`` is one of Freak 0.0.2's."""
+OPTIONS = ("wait", "dry_run", "note", "at_step", "at_epoch")
+"""Query parameters of a write."""
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """Characters that would steer the terminal of whoever reads them."""
@@ -36,15 +37,15 @@ WRITE_PARAMETERS = [
 """What a write may say, for OpenAPI."""
 
 
-def check_options(request: Request) -> None:
+def check_options(request: Request, options: Sequence[str] = OPTIONS) -> None:
     """Refuse a misspelt option: a write that was meant as a dry run must not be carried out.
 
     Raises:
         Malformed: 400, there is no such option.
     """
     for name in request.query_params:
-        if name not in OPTIONS:
-            raise Malformed(f"there is no option {name!r}{paths.did_you_mean(name, OPTIONS)}")
+        if name not in options:
+            raise Malformed(f"there is no option {name!r}{paths.did_you_mean(name, options)}")
 
 
 def count(request: Request, name: str) -> int | None:

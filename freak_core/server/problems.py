@@ -5,11 +5,12 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 
 from freak_core.errors import Refused, Rejected
+from freak_core.server.json_response import JSONResponse
 
 HEADERS = {
     "Content-Security-Policy": (

@@ -2,19 +2,20 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import JSONResponse
 
 from freak_core import paths
 from freak_core.errors import Malformed, RunOver, refusal
 from freak_core.server.events import EventStream, Names, stream, wanted_types
+from freak_core.server.json_response import JSONResponse
 from freak_core.server.limits import WriteLimit, json_body, wait_seconds
 from freak_core.server.mirror import Mirror
 from freak_core.server.openapi import describe
 from freak_core.server.options import (
+    OPTIONS,
     WRITE_PARAMETERS,
     check_options,
     count,
@@ -31,6 +32,9 @@ from freak_core.server.series import Axis
 Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait at most")]
 Kind = Literal["patch", "put", "reset", "action", "cancel"]
 
+
+AT_ONCE_WITHIN = 5.0
+"""Seconds for an action of a program that applies requests at once; then it is answered as accepted."""
 
 _JSON: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": {}}}}}
 _WRITE: dict[str, Any] = {"parameters": WRITE_PARAMETERS}
@@ -200,13 +204,21 @@ class Routes:
         return await self.write(request, "cancel", "", None, target=receipt_id)
 
     async def write(
-        self, request: Request, kind: Kind, path: str, body: Any, target: str | None = None
+        self,
+        request: Request,
+        kind: Kind,
+        path: str,
+        body: Any,
+        target: str | None = None,
+        *,
+        wait: float = 0.0,
+        options: Sequence[str] = OPTIONS,
     ) -> JSONResponse:
-        """Hand a write to the program and answer with its receipt."""
-        wait = wait_seconds(request.query_params.get("wait"))
-        dry_run = flag(request, "dry_run")
+        """Hand a write to the program and answer with its receipt; ``wait`` seconds where it does not say."""
+        wait = wait_seconds(request.query_params.get("wait"), otherwise=wait)
+        dry_run, where = flag(request, "dry_run"), paths.from_pointer(path)
         receipt = await self.hand_over(
-            request, kind, paths.from_pointer(path), body, target=target, wait=wait, dry_run=dry_run
+            request, kind, where, body, target=target, wait=wait, dry_run=dry_run, options=options
         )
         if dry_run:
             return JSONResponse({**receipt, "dry_run": True})
@@ -225,6 +237,7 @@ class Routes:
         target: str | None = None,
         wait: float = 0.0,
         dry_run: bool = False,
+        options: Sequence[str] = OPTIONS,
     ) -> dict[str, Any]:
         """Hand a write to the program and return its receipt, waiting until it ends where asked to.
 
@@ -244,9 +257,11 @@ class Routes:
             "note": note(request),
             "key": None if dry_run else key(request),
         }
-        check_options(request)
+        check_options(request, options)
         self.limit.take()
         receipt = await self.mirror.request(message)
+        if kind == "action" and self.mirror.run.get("apply") == "now":
+            wait = max(wait, AT_ONCE_WITHIN)
         if wait and receipt["status"] == "accepted" and not dry_run:
             receipt = await self.mirror.settled(receipt, wait)
         if receipt["status"] == "failed":

@@ -2,6 +2,8 @@
 
 import json
 import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from freak_core import (
     TooManyRequests,
     Unreachable,
     UnsupportedMedia,
+    client_conversation,
 )
 from tests.core.bad_network import Canned, Proxy
 from tests.core.conftest import Serve
@@ -74,6 +77,22 @@ def test_a_client_that_missed_nothing_yet_misses_nothing(freak: Freak, twin: Twi
                 reader.join(0.2)
         events.close()
     assert seen[0].type == "state"
+
+
+def test_a_break_after_a_quiet_hour_is_a_break_like_any_other(
+    freak: Freak, twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patience begins with the break, not with the last event."""
+    assert freak.port is not None
+    with Proxy(freak.port) as proxy, twin(f"http://127.0.0.1:{proxy.port}", freak.token) as client:
+        events = client.events("run", last_id=f"{freak.id}-0")
+        freak.phase("training")
+        assert next(events).data["phase"] == "training"
+        later = SimpleNamespace(monotonic=lambda: time.monotonic() + 3600)
+        monkeypatch.setattr(client_conversation, "time", later)
+        proxy.cut()
+        freak.phase("validating")
+        assert next(events).data["phase"] == "validating"
 
 
 def test_a_server_that_is_gone_is_given_up(freak: Freak, twin: Twin) -> None:

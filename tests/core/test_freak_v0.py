@@ -135,6 +135,44 @@ def test_a_body_may_hold_the_value_instead(http: httpx.Client, state: State) -> 
     assert (state.sizes, state.foo) == ([7], "foo")
 
 
+@pytest.mark.parametrize(
+    ("method", "route", "options"),
+    [
+        ("PUT", "set/foo?value=baz", {}),
+        ("PUT", "set/rate?value=0.25", {}),
+        ("PUT", "set/foo", {"json": "baz"}),
+        ("PATCH", "set", {"json": {"foo": "baz"}}),
+        ("PATCH", "set/bar", {"json": {"baz": 7}}),
+    ],
+)
+def test_a_dry_run_changes_nothing_and_foresees_the_change(
+    http: httpx.Client, state: State, method: str, route: str, options: dict[str, Any]
+) -> None:
+    answer = http.request(method, route, **options, params={**httpx.URL(route).params, "dry_run": "true"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "valid")
+    assert len(answer.json()["changes"]) == 1
+    assert answer.json()["dry_run"]
+    assert state == State()
+
+
+def test_a_dry_run_of_a_reset_resets_nothing(http: httpx.Client, state: State) -> None:
+    http.put("set/foo?value=baz")
+    assert http.delete("reset?dry_run=true").json()["status"] == "valid"
+    assert state.foo == "baz"
+
+
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [("PATCH", "set"), ("PATCH", "state"), ("PUT", "state/foo"), ("DELETE", "reset"), ("DELETE", "state")],
+)
+def test_a_value_in_the_query_is_refused_where_none_is_taken(
+    http: httpx.Client, state: State, method: str, route: str
+) -> None:
+    body = None if method == "DELETE" else {} if method == "PATCH" else "x"
+    assert http.request(method, f"{route}?value=3", json=body).status_code == 400
+    assert state == State()
+
+
 def test_arguments_are_taken_by_position_as_in_0_0_2(home: object) -> None:
     state = State()
     freak = Freak(None, "/f", "localhost", 0, "/docs", "error")
@@ -166,3 +204,11 @@ def test_a_request_that_waits_for_sync_is_answered_when_it_is_applied(
             pass
         assert answer.result().json() == "success"
     assert state.foo == "baz"
+
+
+def test_whoever_will_not_wait_is_answered_at_once(served: Serve, connect: Connect) -> None:
+    freak = served(State(), apply="sync")
+    http = connect(freak)
+    answer = http.patch("set?wait=0", json={"foo": "baz"})
+    assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
+    assert http.patch("set?wait=x", json={"foo": "baz"}).status_code == 400

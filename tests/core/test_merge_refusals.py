@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from freak_core.errors import NotFound, Refused, Rejected
+from freak_core.actions import Action
+from freak_core.errors import MOST_ERRORS, NotFound, Refused, Rejected, refusal
 from freak_core.merge import Operation, commit, document, propose, public
 from freak_core.paths import from_pointer
 from freak_core.strict_json import JSON
@@ -99,6 +100,21 @@ def test_an_unknown_path_is_not_found(pointer: str) -> None:
     for kind in ("patch", "put", "reset"):
         with pytest.raises(NotFound):
             propose(model, [Operation(kind, from_pointer(pointer), 1)], document(model))
+
+
+@pytest.mark.parametrize(
+    "body", [{f"lr{number}": 1 for number in range(3000)}, {"sizes": [str(number) for number in range(3000)]}]
+)
+def test_the_first_reasons_are_told_and_how_many_more_there_are(body: JSON) -> None:
+    """A refusal stays in memory as a receipt: it must not be many times what was sent."""
+    rejection = refused(zoo(), "patch", "", body)
+    told = rejection.errors
+    assert len(told) == MOST_ERRORS + 1
+    assert told[-1] == {"path": "", "type": "more", "message": f"and {3000 - MOST_ERRORS} more"}
+    assert refusal(rejection.problem()).errors == told
+    with pytest.raises(Rejected) as rejected:
+        Action(lambda: None, "nothing").validate({f"lr{number}": 1 for number in range(3000)})
+    assert len(rejected.value.errors) == MOST_ERRORS + 1
 
 
 def test_a_program_bug_in_a_validator_names_its_class_and_no_more() -> None:

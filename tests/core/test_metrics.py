@@ -17,6 +17,7 @@ from freak_core.server.pace import Pace
 from freak_core.server.prometheus import exposition
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
+from tests.faults.program import eventually
 
 
 def families(text: str) -> dict[str, Metric]:
@@ -252,3 +253,24 @@ def test_a_new_server_counts_what_the_old_one_did(freak: Freak, http: httpx.Clie
         except httpx.TransportError:
             continue
     assert after == before
+
+
+def test_a_program_may_be_asked_for_its_progress(
+    freak: Freak, http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told when it goes on, also where its step stays the same; one that raises is asked no more."""
+    done = {"batches": 0, "step": 0}
+
+    def progress() -> tuple[int, dict[str, int]]:
+        return done["batches"], {"step": 100 // done["step"]}
+
+    done["step"] = 50
+    freak.observe(progress)
+    eventually(lambda: http.get("run").json().get("step") == 2)
+    first = http.get("run").json()["seconds_since_progress"]
+    eventually(lambda: http.get("run").json()["seconds_since_progress"] > first + 0.8)
+    done["batches"] = 1
+    eventually(lambda: http.get("run").json()["seconds_since_progress"] < first + 0.8)
+    done["step"] = 0
+    eventually(lambda: "cannot tell the progress" in caplog.text)
+    assert http.patch("state", json={"epochs": 5}).status_code == 200

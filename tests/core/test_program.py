@@ -16,7 +16,6 @@ from freak_core import ConfigurationError, Freak, Receipt
 from freak_core.journal import read_journal
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
-from tests.faults.program import eventually
 
 PUBLIC = [
     "AccessDenied",
@@ -173,25 +172,30 @@ def test_what_the_program_publishes_is_in_the_run(freak: Freak, http: httpx.Clie
     assert run["versions"]["python"].startswith("3.")
 
 
-def test_a_program_may_be_asked_for_its_progress(
-    freak: Freak, http: httpx.Client, caplog: pytest.LogCaptureFixture
+def test_what_was_logged_stays_though_the_program_uses_its_dict_again(
+    freak: Freak, http: httpx.Client
 ) -> None:
-    """It is told when it goes on, also where its step stays the same; one that raises is asked no more."""
-    done = {"batches": 0, "step": 0}
+    metrics = {"loss": 0.0}
+    for step in range(5):
+        metrics["loss"] = float(step)
+        freak.log(metrics, step=step)
+    while len(told := http.get("series").json().get("loss", [])) < 5:
+        pass
+    assert [[step, value] for step, _, value in told] == [[step, step] for step in range(5)]
 
-    def progress() -> tuple[int, dict[str, int]]:
-        return done["batches"], {"step": 100 // done["step"]}
 
-    done["step"] = 50
-    freak.observe(progress)
-    eventually(lambda: http.get("run").json().get("step") == 2)
-    first = http.get("run").json()["seconds_since_progress"]
-    eventually(lambda: http.get("run").json()["seconds_since_progress"] > first + 0.8)
-    done["batches"] = 1
-    eventually(lambda: http.get("run").json()["seconds_since_progress"] < first + 0.8)
-    done["step"] = 0
-    eventually(lambda: "cannot tell the progress" in caplog.text)
-    assert http.patch("state", json={"epochs": 5}).status_code == 200
+def test_a_stop_in_the_middle_of_telling_hurts_nothing(served: Serve) -> None:
+    """As in a signal handler, which may come in anywhere."""
+    freak = served()
+
+    class Stopping(dict[str, float]):
+        def __bool__(self) -> bool:
+            freak.stop()
+            return True
+
+    freak.log(Stopping(loss=1.0))
+    freak.publish(step=1, loss=1.0)
+    freak.phase("over")
 
 
 def test_a_phase_in_passing_never_overwrites_a_later_one(freak: Freak, http: httpx.Client) -> None:

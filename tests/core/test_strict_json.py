@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freak_core import strict_json
 from freak_core.errors import Malformed, TooLarge
 from freak_core.strict_json import MAX_BODY, dumps, parse
 
@@ -59,6 +60,15 @@ def test_nesting_up_to_the_limit_and_brackets_in_strings_are_fine() -> None:
     assert parse('"' + "[" * 100 + '\\"["') == "[" * 100 + '"['
 
 
+def test_a_string_that_never_ends_is_looked_at_once() -> None:
+    """Looked at again from each quote in it, 64 KiB would take a minute."""
+    ends = [match.span() for match in strict_json._TOKEN.finditer('["' + '\\"' * 30_000)]
+    assert ends == [(0, 1), (1, 60_002)]
+    assert [match.span() for match in strict_json._TOKEN.finditer('"\\')] == [(0, 1)]
+    with pytest.raises(Malformed, match="not JSON"):
+        parse('["' + '\\"' * 30_000)
+
+
 @given(JSONS)
 def test_every_json_value_survives_a_round_trip(value: object) -> None:
     assert parse(dumps(value)) == value
@@ -71,6 +81,11 @@ def test_any_bytes_give_a_value_or_a_refusal(body: bytes | str) -> None:
 
 
 def test_output_is_compact_and_writes_non_finite_floats_as_null() -> None:
-    value = {"a": [float("nan"), float("inf")], "b": {"c": -float("inf")}, "d": "\ud800"}
-    assert json.loads(dumps(value)) == {"a": [None, None], "b": {"c": None}, "d": "\ud800"}
+    value = {"a": [float("nan"), float("inf")], "b": {"c": -float("inf")}, "d": "\ud800", "\ud800": "ü"}
+    assert json.loads(dumps(value)) == {
+        "a": [None, None],
+        "b": {"c": None},
+        "d": "\\ud800",
+        "\\ud800": "ü",
+    }
     assert dumps({"a": [1, 2]}) == '{"a":[1,2]}'

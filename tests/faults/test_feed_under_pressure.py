@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from freak_core.feed import KEEP, Feed
+from freak_core.feed import Feed
 from freak_core.journal import Journal, read_journal
 from freak_core.receipts import Receipt
+from freak_core.recent import KEEP
 from freak_core.wire import Message
 
 

@@ -69,6 +69,29 @@ def test_a_disk_that_is_full_from_the_start_is_said_on_every_receipt(start: Star
     assert program.wait() == 0
 
 
+STUCK = """
+freak = begin(journal=os.environ["JOURNAL"])
+for number in range(200):
+    freak.phase("training", padding="x" * 1000)
+freak.stop()
+say(stopped=True)
+hear()
+"""
+
+
+def test_a_disk_that_hangs_keeps_no_program_from_ending(start: Start, tmp_path: Path) -> None:
+    """A pipe that nobody reads takes 64 KiB and then nothing; once it does, what waited is written."""
+    journal = tmp_path / "journal.jsonl"
+    os.mkfifo(journal)
+    program = start(STUCK, JOURNAL=str(journal))
+    assert program.hear() == {"stopped": True}
+    with journal.open("rb") as pipe:
+        lines = [pipe.readline() for _ in range(202)]
+    assert b'"finished"' in lines[-1]
+    program.say()
+    assert program.wait() == 0
+
+
 def test_a_home_that_cannot_be_written_leaves_the_program_under_control(start: Start, tmp_path: Path) -> None:
     """FREAK_HOME is below a file: control() works, a warning says what is missing, and it mends itself."""
     blocked = tmp_path / "blocked"
@@ -142,6 +165,8 @@ def test_a_journal_without_a_disk_keeps_the_newest_lines_only(tmp_path: Path) ->
         assert not journal.append({"id": str(number)})
     blocked.unlink()
     assert journal.append({"id": "last"})
+    assert [journal.holds(number) for number in ("0", "1000", "1001", "2999")] == [False, False, True, True]
+    assert journal.holds("last")
     assert [entry["id"] for entry in read_journal(journal.path)] == [*map(str, range(1001, 3000)), "last"]
     journal.close()
     assert os.listdir(blocked) == ["journal.jsonl"]  # noqa: PTH208

@@ -135,6 +135,29 @@ def test_two_hundred_connections_at_once_are_all_answered(start: Start) -> None:
     assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
 
 
+FEW_FILES = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+freak = begin()
+hear()
+"""
+
+
+def test_more_idle_connections_than_files_keep_nobody_out(start: Start) -> None:
+    """Anybody on the machine can open them, without a token; the program's log hears nothing of it."""
+    program = start(FEW_FILES)
+    program.ready()
+    with ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(connect(program))
+        client = program.client()
+        assert client.set({"left": 1}).status == "applied"
+        assert client.get("left") == 1
+    program.say()
+    assert program.wait() == 0
+    assert program.complaints == ""
+
+
 NONSENSE: dict[str, Callable[[Program], bytes]] = {
     "no HTTP at all": lambda _: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20 + b"\r\n\r\n",
     "a header without end": lambda _: b"GET /state HTTP/1.1\r\nX: " + b"a" * 200_000,

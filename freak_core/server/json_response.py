@@ -1,0 +1,18 @@
+"""The JSON of every answer."""
+
+from typing import Any
+
+from fastapi import responses
+
+from freak_core.strict_json import dumps
+
+
+class JSONResponse(responses.JSONResponse):
+    """JSON in UTF-8, or in ASCII where the program's values cannot be written so: reading never fails."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        try:
+            return super().render(content)
+        except ValueError:  # a lone surrogate, or a number that is not finite
+            return dumps(content).encode()
