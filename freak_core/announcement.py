@@ -19,7 +19,8 @@ def announce(run: Run) -> None:
             said = f"{run.link}\n  from another machine, first: {tunnel_command(run)}"
         else:
             said = f"{run.url} on {run.host}; for the link: freak open {shlex.quote(run.name)}"
-        print(f"Freak controls {run.name!r}: {said}", file=sys.stderr, flush=True)  # noqa: T201
+        told = f"Freak controls {run.name!r}: {said}"
+        print(told.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def tunnel_command(run: Run, port: int | None = None) -> str:

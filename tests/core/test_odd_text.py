@@ -1,5 +1,6 @@
 """Text of the program that UTF-8 cannot write, as names of files may be: every answer has it all the same."""
 
+import logging
 import os
 from contextlib import ExitStack
 from typing import Any
@@ -32,7 +33,10 @@ def odd_actions(freak: Freak) -> None:
 
 
 @pytest.fixture(params=["a server of its own", "the user's app"])
-def freak(request: pytest.FixtureRequest, home: object, closing: ExitStack) -> Freak:
+def freak(
+    request: pytest.FixtureRequest, home: object, closing: ExitStack, caplog: pytest.LogCaptureFixture
+) -> Freak:
+    caplog.set_level(logging.CRITICAL + 1, "freak")  # pytest-xdist cannot carry such text
     app = FastAPI() if request.param == "the user's app" else None
     freak = closing.enter_context(Freak(app, port=0, name=ODD))
     odd_actions(freak)
