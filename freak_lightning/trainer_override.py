@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, Field, create_model
 
 from freak_core import Rejected
 from freak_lightning.control_callback import ControlCallback, Section
-from freak_lightning.namespace import LightningModule, Trainer, is_a
+from freak_lightning.namespace import LightningModule, Trainer
+from freak_lightning.trainer_limits import why_not
 
 
 class TrainerSettings(Section):
@@ -85,9 +86,9 @@ class TrainerOverride(ControlCallback):
         """
         new = {name: value for name, value in self.state if value != self._applied[name]}
         for name, value in new.items():
-            why_not = _why_not(name, value, trainer)
-            if why_not:
-                raise Rejected(f"{name}={value} cannot be: {why_not}")
+            reason = why_not(name, value, trainer)
+            if reason:
+                raise Rejected(f"{name}={value} cannot be: {reason}")
         told = _when(new, trainer)
         self._applied = dict(self.state)
         self._accumulate_later(new.pop("accumulate_grad_batches", None), trainer)
@@ -124,7 +125,9 @@ class TrainerOverride(ControlCallback):
         before = dict(self.state)
         super().load_state_dict({"state": {**self.state.model_dump(), **saved.get("state", {})}})
         new = {name: value for name, value in self.state if value != before[name]}
-        self._applied = dict(self.state)
+        # What cannot be here is left to apply, which says so.
+        new = {name: value for name, value in new.items() if not why_not(name, value, trainer)}
+        self._applied = {**before, **new}
         asked = new.pop("accumulate_grad_batches", None)
         if "accumulating" in saved:
             # Not what is asked for: the resumed epoch goes on as it has begun.
@@ -153,30 +156,6 @@ def _nothing_or(former: float, value: float) -> float:
     if value not in (0, former):
         raise ValueError(f"Lightning can only switch validation off (0) or back on ({former}) while it fits")
     return former if value == former else 0  # 1 from a client without floats means 1.0, not one batch
-
-
-def _why_not(name: str, value: Any, trainer: Trainer) -> str | None:
-    automatic = trainer.lightning_module.automatic_optimization
-    if name in ("gradient_clip_val", "accumulate_grad_batches") and value and not automatic:
-        return "with manual optimization that is up to training_step"
-    if name == "accumulate_grad_batches":
-        if trainer.strategy.handles_gradient_accumulation:
-            return f"{type(trainer.strategy).__name__} accumulates by itself"
-        callbacks = trainer.callbacks  # type: ignore[attr-defined]
-        if any(is_a(callback, "GradientAccumulationScheduler") for callback in callbacks):
-            return "GradientAccumulationScheduler decides it"
-    if name == "check_val_every_n_epoch":
-        return _why_no_such_epochs(value, trainer)
-    return None
-
-
-def _why_no_such_epochs(value: int | None, trainer: Trainer) -> str | None:
-    every = trainer.val_check_batch
-    if value is None and isinstance(trainer.val_check_interval, float):
-        return "Lightning needs an integer val_check_interval for validating regardless of epochs"
-    if value is not None and every is not None and every > trainer.num_training_batches:
-        return f"an epoch has only {trainer.num_training_batches} batches, so none would have the {every}th"
-    return None
 
 
 def _when(new: dict[str, Any], trainer: Trainer) -> dict[str, str]:
