@@ -22,9 +22,11 @@ class ParamGroupControl(ControlCallback):
     _why_none = "training has not started"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Watch the optimizers' steps."""
+        """Watch the optimizers' steps, together with the other controls of param groups."""
+        controls = self.session.controls if self.session is not None else []
+        shared = [each._overlay for each in controls if isinstance(each, ParamGroupControl) and each._overlay]
         try:
-            self._overlay = ParamGroupOverlay(trainer.optimizers)
+            self._overlay = shared[0] if shared else ParamGroupOverlay(trainer.optimizers)
         except TypeError as error:
             self._why_none = str(error)  # told to whoever asks; training goes on
         else:
@@ -58,7 +60,7 @@ class ParamGroupControl(ControlCallback):
         return names
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Put back what an interrupted step left behind."""
+        """Leave the optimizers as they were."""
         self._let_go()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
