@@ -31,7 +31,7 @@ from freak_lightning.namespace import LightningModule, Trainer, rank_zero_warn
 from freak_lightning.point import Point
 from freak_lightning.replay import Replay, ReplayedRequests, facts_of
 from freak_lightning.restored import restored_sections
-from freak_lightning.state_root import actions_of, only_one, root_of, sections_of, start_of
+from freak_lightning.state_root import actions_of, only_one, root_of, sections_of
 
 logger = logging.getLogger("freak")
 
@@ -74,7 +74,8 @@ class ControlSession:
             self.close_group()
             raise ConfigurationError(error)
         self.store = self.freak.store if self.freak else Store(root, "sync", actions=actions)
-        self.store.reset_to(start_of(self._sections, root))
+        # Before any request, whatever a checkpoint has brought along.
+        self.store.reset_to({name: control.initial_document() for name, control in self._sections.items()})
         self._requests = self._requests_from(sync if sync is not None else "auto")
         for control in self.controls:
             control.session = self
@@ -128,8 +129,7 @@ class ControlSession:
             failure = Failed(f"{type(error).__name__}: {error}")
         failure = self.agree_on(failure)
         if failure is not None:
-            for field_name, value in control.initial_state():
-                setattr(control.state, field_name, value)
+            self._quietly(lambda: control.become(control.initial_document()), control)
             self._apply_quietly(control)
         self.record("restore", self._point(), told, failure)
 
@@ -223,7 +223,7 @@ class ControlSession:
             self._deferred.append(entry)
             return False
         if failure is not None and attempt.changes:
-            self._revert_quietly(memento)
+            self._quietly(lambda: self.store.revert(memento), self.store)
             for name in attempt.touched:
                 self._apply_quietly(self._sections[name])
         if self.freak is not None:
@@ -252,17 +252,15 @@ class ControlSession:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _revert_quietly(self, memento: Any) -> None:
-        try:
-            self.store.revert(memento)
-        except Refused:
-            logger.exception("the state could not be put back")
-
     def _apply_quietly(self, control: ControlCallback) -> None:
+        self._quietly(lambda: control.apply(self.trainer, self.pl_module), control)
+
+    def _quietly(self, go_back: Callable[[], Any], what: object) -> None:
+        """Go back to a former state. The other ranks wait in the next collective, so nothing may end here."""
         try:
-            control.apply(self.trainer, self.pl_module)
+            go_back()
         except Exception:
-            logger.exception("%s could not go back to its former state", type(control).__name__)
+            logger.exception("%s could not go back to its former state", type(what).__name__)
 
     def _visit(self, point: Point) -> None:
         for control in self.controls:

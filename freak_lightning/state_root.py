@@ -39,12 +39,6 @@ def root_of(sections: dict[str, ControlCallback]) -> BaseModel:
     return model.model_construct(**{name: control.state for name, control in sections.items()})
 
 
-def start_of(sections: dict[str, ControlCallback], root: BaseModel) -> BaseModel:
-    """Return the root as it is before any request, whatever a checkpoint has brought along."""
-    values: dict[str, Any] = {name: control.initial_state() for name, control in sections.items()}
-    return type(root).model_construct(**values)
-
-
 def actions_of(
     controls: Sequence[ControlCallback], trainer: Trainer, pl_module: LightningModule
 ) -> dict[str, Action]:
