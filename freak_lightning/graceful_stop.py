@@ -7,6 +7,7 @@ from pydantic import Field
 
 from freak_core import Failed, Freak, Refused, Rejected
 from freak_lightning.cadence import Sync
+from freak_lightning.checkpoint_place import folder_for
 from freak_lightning.control_callback import ControlCallback, Section
 from freak_lightning.exact_point import epoch_done
 from freak_lightning.namespace import LightningModule, Trainer, rank_zero_info
@@ -63,6 +64,8 @@ class GracefulStop(ControlCallback):
             return {"stops": "now"}
         if self.state.after == "validation" and not trainer.enable_validation:
             raise Rejected("this training has no validation to stop after; use 'epoch' or 'batch'")
+        if self.state.checkpoint:
+            folder_for(trainer, self.dirpath)  # refused now, while the request can be
         told: dict[str, Any] = {"stops": f"after this {self.state.after}"}
         held = None if self.state.force else _held_back(trainer)
         if held:

@@ -240,10 +240,15 @@ class ControlSession:
         return agreed_failure(self._agreement, failure)
 
     def save(
-        self, dirpath: str | os.PathLike[str] | None, name: str, *, weights_only: bool = False
+        self,
+        dirpath: str | os.PathLike[str] | None,
+        name: str,
+        *,
+        weights_only: bool = False,
+        replace: bool = False,
     ) -> dict[str, Any]:
         """Save a checkpoint on all ranks (``ExactCheckpoint.save``). Every rank must call it."""
-        return self.checkpoints.save(dirpath, name, weights_only=weights_only)
+        return self.checkpoints.save(dirpath, name, weights_only=weights_only, replace=replace)
 
     def record(self, name: str, point: Point, result: Any, failure: Refused | None = None) -> None:
         """Write a receipt, on rank zero, for something a control did by itself."""

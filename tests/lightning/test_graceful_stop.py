@@ -200,3 +200,9 @@ def test_a_stop_that_is_taken_back_leaves_that_of_another_callback(tmp_path: Pat
     cancel = AtEpochEnd(ask.control, patch({"stop": {"should_stop": False}}))
     assert fit([Stops(), cancel, *callbacks]).global_step == 8
     assert [receipt.name for receipt in ask.receipts] == [None, "stop", None]
+
+
+def test_a_stop_that_has_no_folder_to_save_to_is_refused_when_it_is_asked_for() -> None:
+    ask, callbacks = asking(None, (0, 3, stop()), (0, 5, stop(checkpoint=False)))
+    assert fit(callbacks, default_root_dir="memory://bucket").global_step == 6
+    assert "no folder of this machine" in (ask.receipt(0).error or {})["detail"]
