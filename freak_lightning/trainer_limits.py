@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from torch.optim.lr_scheduler import OneCycleLR
+
+from freak_lightning.horizon import total_steps
 from freak_lightning.namespace import Trainer, is_a
 
 
@@ -17,6 +20,27 @@ def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
             return _why_no_accumulation(trainer)
         case "check_val_every_n_epoch":
             return _why_no_such_epochs(value, trainer)
+    return None
+
+
+def why_not_so_long(new: dict[str, Any], trainer: Trainer) -> str | None:
+    """Return why training cannot go on for as long as the new settings say: a schedule ends, and raises then.
+
+    Schedules that are stepped by hand, and those in other schedulers, are not looked at.
+    """
+    steps = total_steps(trainer, **new)
+    before = total_steps(trainer)
+    longer = before is not None and (steps is None or steps > before)
+    if not longer or not trainer.lightning_module.automatic_optimization:
+        return None
+    for config in trainer.lr_scheduler_configs:
+        scheduler = config.scheduler
+        if config.interval != "step" or not isinstance(scheduler, OneCycleLR):
+            continue
+        ends = trainer.global_step + (scheduler.total_steps - scheduler.last_epoch) * config.frequency
+        if steps is None or steps > ends:
+            asked = "without end" if steps is None else f"to step {steps}"
+            return f"OneCycleLR ends at step {ends} and cannot go on, and this would train {asked}"
     return None
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, create_model
 from freak_core import Rejected
 from freak_lightning.control_callback import ControlCallback, Section
 from freak_lightning.namespace import LightningModule, Trainer
-from freak_lightning.trainer_limits import why_not
+from freak_lightning.trainer_limits import why_not, why_not_so_long
 
 
 class TrainerSettings(Section):
@@ -89,6 +89,9 @@ class TrainerOverride(ControlCallback):
             reason = why_not(name, value, trainer)
             if reason:
                 raise Rejected(f"{name}={value} cannot be: {reason}")
+        too_long = why_not_so_long(new, trainer)
+        if too_long:
+            raise Rejected(too_long)
         told = _when(new, trainer)
         self._applied = dict(self.state)
         self._accumulate_later(new.pop("accumulate_grad_batches", None), trainer)

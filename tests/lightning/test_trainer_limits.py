@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.plugins.precision import FSDPPrecision
+from torch.optim import lr_scheduler as schedules
 
 from freak_lightning import CheckpointNow, TrainerOverride
 from freak_lightning.trainer_limits import why_not
@@ -61,3 +62,28 @@ def test_fsdp_clips_by_value_only() -> None:
     assert "FSDP" in (why_not("gradient_clip_val", 1.0, trainer) or "")
     trainer.gradient_clip_algorithm = "value"
     assert why_not("gradient_clip_val", 1.0, trainer) is None
+
+
+def one_cycle() -> TinyModel:
+    def configure(parameters: Any) -> Any:
+        optimizer = torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
+        scheduler = schedules.OneCycleLR(optimizer, 0.1, total_steps=24)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    return TinyModel(configure)
+
+
+def test_training_is_not_made_longer_than_a_schedule_that_raises_at_its_end() -> None:
+    control = TrainerOverride()
+    asks = [
+        asked(0, 1, max_epochs=4),
+        asked(0, 2, max_epochs=-1),
+        asked(0, 3, accumulate_grad_batches=2, max_epochs=5),
+        asked(1, 1, accumulate_grad_batches=1),
+        asked(1, 2, max_epochs=-1, max_steps=24),
+    ]
+    ask = Ask(control, *asks)
+    assert fit([ask, control], model=one_cycle).global_step == 24
+    statuses = [ask.receipt(number).status for number in range(5)]
+    assert statuses == ["failed", "failed", "applied", "failed", "applied"]
+    assert "OneCycleLR ends at step 24" in (ask.receipt(0).error or {})["detail"]
