@@ -10,7 +10,7 @@ from torch import Tensor
 from freak_core import Rejected
 from freak_lightning.control_callback import Section
 from freak_lightning.namespace import LightningModule, Trainer
-from freak_lightning.param_group_control import Names, ParamGroupControl
+from freak_lightning.param_group_control import Names, ParamGroupControl, said_of
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -105,7 +105,7 @@ class OptimizerOverride(ParamGroupControl):
         return any(getattr(section, key) is not None for section in sections)
 
     def _value(self, key: str, names: Names, i: int, j: int, _: dict[str, Any], scheduled: Any) -> Any:
-        own = self.state.groups.get(names.get((i, j)))
+        own = said_of(self.state.groups, names, i, j)
         value = getattr(own, key) if own is not None else None
         value = getattr(self.state, key) if value is None else value
         return value if _length(value) == _length(scheduled) else None
@@ -113,7 +113,7 @@ class OptimizerOverride(ParamGroupControl):
     def _check_keys(self, trainer: Trainer, names: Names) -> None:
         for (i, j), name in names.items():
             group = trainer.optimizers[i].param_groups[j]
-            for key, value in self.state.groups.get(name, ()):
+            for key, value in said_of(self.state.groups, names, i, j) or ():
                 if value is not None and key not in group:
                     there = ", ".join(dict(_fields([group])))
                     raise Rejected(f"param group {name!r} has no {key!r}; it has: {there}")
