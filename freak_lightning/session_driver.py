@@ -32,7 +32,7 @@ class SessionDriver(Callback):
         self._session: ControlSession | None = None
         self._due_after_validation = False
         self._validated = False
-        self._validates = False
+        self._validates: bool | None = None
         self._rng_states: dict[str, Any] | None = None
         self._horizon: dict[str, Any] = {}
         self._epoch: int | None = None
@@ -62,9 +62,8 @@ class SessionDriver(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """First control point, on what a resume has left to do."""
         restore_loader_position(trainer)
-        # A rank whose validation loader is empty gets no on_validation_end: then no rank may wait for it.
-        here = not trainer.fit_loop.epoch_loop.val_loop.skip
-        self._validates = trainer.strategy.reduce_boolean_decision(here, all=True)
+        loaded = trainer.fit_loop.epoch_loop.val_loop._combined_loader is not None
+        self._validates = _validates_everywhere(trainer) if loaded else None
         if self._session is not None:
             self._session.start()
             self._tell_horizon(trainer)
@@ -98,11 +97,20 @@ class SessionDriver(Callback):
             self._tell_horizon(trainer)
         if self._session.idle(last_batch=trainer.is_last_batch):
             return  # whether a validation is due is not worth asking
-        self._due_after_validation = self._validates and validation_due(trainer)
+        self._due_after_validation = validation_due(trainer) and self._validation_comes(trainer)
         if not self._due_after_validation:
             after_validation, self._validated = self._validated, False
             self._at_boundary(trainer, after_validation=after_validation)
             self._due_after_validation = self._session.deferred  # an action has asked for a validation
+
+    def _validation_comes(self, trainer: Trainer) -> bool:
+        """Return whether the validation that is due comes on all ranks; every rank must call it."""
+        if self._validates is None:  # without a sanity check Lightning makes the loader only now, after us
+            trainer.validating = True
+            trainer.fit_loop.epoch_loop.val_loop.setup_data()
+            trainer.training = True
+            self._validates = _validates_everywhere(trainer)
+        return self._validates
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell it."""
@@ -173,3 +181,12 @@ class SessionDriver(Callback):
             session.close_group()
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         trainer.callbacks = [callback for callback in callbacks if callback is not self]  # type: ignore[attr-defined]
+
+
+def _validates_everywhere(trainer: Trainer) -> bool:
+    """Return whether all ranks validate; every rank must call it.
+
+    A rank whose validation loader is empty gets no on_validation_end: then no rank may wait for it.
+    """
+    here = not trainer.fit_loop.epoch_loop.val_loop.skip
+    return trainer.strategy.reduce_boolean_decision(here, all=True)

@@ -47,6 +47,19 @@ def test_a_checkpoint_at_any_batch_resumes_exactly(cadence: str, batch: int, tmp
     assert same(weights(resumed), weights(untouched))
 
 
+def test_a_validation_whose_loader_is_made_late_comes_before_the_checkpoint_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """Without a sanity check Lightning makes it for the first epoch that validates."""
+    settings: dict[str, Any] = {"check_val_every_n_epoch": 2, "num_sanity_val_steps": 0, "max_epochs": 4}
+    receipt = ask_at(tmp_path, 7, **settings)
+    assert receipt.result["exact"] is True, receipt
+    _, ours = asking(tmp_path)
+    resumed = fit(ours, model=MODEL, resume=Path(receipt.result["path"]), **settings)
+    assert resumed.lightning_module.validations == 1
+    assert same(weights(resumed), weights(fit(model=MODEL, **settings)))
+
+
 def test_a_checkpoint_resumes_without_our_callbacks_too(tmp_path: Path) -> None:
     receipt = ask_at(tmp_path, 3)
     resumed = fit(model=MODEL, resume=Path(receipt.result["path"]))
