@@ -9,15 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from freak_core import (
-    Action,
-    ConfigurationError,
-    Entry,
-    Failed,
-    Freak,
-    Refused,
-    Store,
-)
+from freak_core import Action, ConfigurationError, Entry, Failed, Freak, Refused, Store
 from freak_lightning.agreed_failure import agreed_failure, on_any
 from freak_lightning.agreement import agreement_for
 from freak_lightning.attempt import Attempt, attempted
@@ -31,7 +23,7 @@ from freak_lightning.namespace import LightningModule, Trainer, rank_zero_warn
 from freak_lightning.point import Point
 from freak_lightning.replay import Replay, ReplayedRequests, facts_of
 from freak_lightning.restored import restored_sections
-from freak_lightning.state_root import actions_of, only_one, root_of, sections_of
+from freak_lightning.state_root import actions_of, only_one, prepare, root_of, sections_of
 
 logger = logging.getLogger("freak")
 
@@ -53,8 +45,7 @@ class ControlSession:
         self.trainer = trainer
         self.pl_module = pl_module
         self.controls = list(controls)
-        for control in self.controls:
-            control.prepare(trainer, pl_module)
+        prepare(self.controls, trainer, pl_module)
         self._sections = sections_of(self.controls)
         actions = actions_of(self.controls, trainer, pl_module)
         sync = only_one("sync", [control.sync for control in self.controls])
@@ -62,7 +53,7 @@ class ControlSession:
         self._agreement = agreement_for(trainer)
         self._deferred: list[Entry] = []
         self._done: dict[str, Attempt] = {}  # requests that other ranks have not yet done
-        self._due = False
+        self._due = self._waits_in_vain = False
         self.point = self._point()
         self.checkpoints = ExactCheckpoint(trainer, [*controls], self._agreement, self.agree_on)
         self.freak: Freak | None = None
@@ -141,7 +132,15 @@ class ControlSession:
     @property
     def waiting(self) -> bool:
         """Whether a control has something to do at a point to come; equal on all ranks."""
-        return any(control.waits() for control in self.controls)
+        try:
+            return any(control.waits() for control in self.controls)
+        except Exception:
+            if not self._waits_in_vain:
+                logger.exception(
+                    "a control fails to say whether it waits; its points are worked out all the same"
+                )
+            self._waits_in_vain = True
+            return True
 
     def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
         """Act after an optimizer step, and after its validation where one was due."""
