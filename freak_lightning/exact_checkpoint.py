@@ -11,7 +11,7 @@ from freak_core import Failed, Refused
 from freak_lightning.agreement import Agreement
 from freak_lightning.checkpoint_place import discard, finish, folder_for, free
 from freak_lightning.exact_point import epoch_done, save_checkpoint, why_not_exact
-from freak_lightning.namespace import Callback, Trainer
+from freak_lightning.namespace import Callback, Trainer, rank_zero_warn
 from freak_lightning.rng_states import KEY, collect_rng_states, restore_rng_states
 
 logger = logging.getLogger("freak")
@@ -131,7 +131,11 @@ def restore_from(saved: dict[str, Any] | None, trainer: Trainer) -> None:
     is made anew: Lightning has made it before this, and with it has drawn the workers' seed from a generator
     that was somewhere else.
     """
-    if saved is None or len(saved["ranks"]) != trainer.world_size:
+    if saved is None:
+        return
+    if len(saved["ranks"]) != trainer.world_size:
+        ranks = f"{len(saved['ranks'])} ranks, and there are {trainer.world_size} now"
+        rank_zero_warn(f"this resume is not exact: the checkpoint has the random numbers of {ranks}")
         return
     restore_rng_states(saved["ranks"][trainer.global_rank])
     if saved["next_is_epoch"] and trainer.fit_loop._data_fetcher is not None:

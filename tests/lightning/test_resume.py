@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import torch
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from freak_core import Receipt, Write
 from freak_core.journal import read_journal
 from freak_lightning import CheckpointNow, ControlCallback, Section, Tunable
+from freak_lightning.rng_states import KEY
 from tests.lightning.asking import Ask, asking, checkpoint, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit
 
@@ -103,3 +105,14 @@ def test_an_object_whose_owner_cannot_take_what_was_restored_is_as_it_was_made(t
     again = Tunable(Span(low=3), name="span", on_change=unlucky)
     assert restored(again, tmp_path / "mid.ckpt").status == "failed"
     assert again.model.low == 3
+
+
+def test_random_numbers_of_another_number_of_ranks_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    _, callbacks = asking(tmp_path, (0, 4, checkpoint(name="one")))
+    fit(callbacks)
+    saved = torch.load(tmp_path / "one.ckpt", weights_only=True)
+    saved[KEY]["ranks"] *= 2
+    torch.save(saved, tmp_path / "two.ckpt")
+    _, ours = asking(tmp_path)
+    with pytest.warns(UserWarning, match="random numbers of 2 ranks, and there are 1 now"):
+        fit(ours, resume=tmp_path / "two.ckpt")
