@@ -24,6 +24,9 @@ from freak_lightning.rng_states import KEY
 from freak_lightning.session import ControlSession
 from freak_lightning.unused_hooks import hide_unused_hooks, show_hooks
 
+APPLIED = "freak_applied"
+"""Where the keys of applied requests are in a checkpoint."""
+
 
 class SessionDriver(Callback):
     """Drives the session of one fit."""
@@ -34,6 +37,7 @@ class SessionDriver(Callback):
         self._validated = False
         self._validates: bool | None = None
         self._rng_states: dict[str, Any] | None = None
+        self._applied: dict[str, list[str]] = {}
         self._horizon: dict[str, Any] = {}
         self._epoch: int | None = None
 
@@ -57,6 +61,7 @@ class SessionDriver(Callback):
                 show_hooks(control.session.controls)
                 control.session.abandon()
         self._session = ControlSession(trainer, pl_module, controls)
+        self._recall()
         hide_unused_hooks([*controls, self])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -76,12 +81,23 @@ class SessionDriver(Callback):
         """Add to a checkpoint of ours what Lightning leaves out."""
         if self._session is not None:
             self._session.checkpoints.on_save_checkpoint(checkpoint)
+            store = self._session.store
+            with store.locked():
+                applied = store.keys.applied(store.receipts)
+            checkpoint |= {APPLIED: applied} if applied else {}
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Keep what was added until training starts."""
         self._rng_states = checkpoint.get(KEY)
+        self._applied = checkpoint.get(APPLIED, {})
+        self._recall()
+
+    def _recall(self) -> None:
+        """Let nothing be applied again that was before the checkpoint; some strategies load it late."""
+        if self._session is not None:
+            self._session.store.keys.recall(self._applied)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -7,7 +7,7 @@ import pytest
 import torch
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from freak_core import Receipt, Write
+from freak_core import Receipt, Rejected, Write
 from freak_core.journal import read_journal
 from freak_lightning import CheckpointNow, ControlCallback, Section, Tunable
 from freak_lightning.rng_states import KEY
@@ -116,3 +116,19 @@ def test_random_numbers_of_another_number_of_ranks_are_left_out_with_a_warning(t
     _, ours = asking(tmp_path)
     with pytest.warns(UserWarning, match="random numbers of 2 ranks, and there are 1 now"):
         fit(ours, resume=tmp_path / "two.ckpt")
+
+
+def test_a_request_that_was_applied_before_the_checkpoint_is_not_applied_again_after_it(
+    tmp_path: Path,
+) -> None:
+    hold = Write("patch", body={"lr": {"hold": 0.01}}, key="hold")
+    release = Write("patch", body={"lr": {"hold": None}})
+    late = Write("patch", body={"stop": {"reason": "late"}}, key="late", at_step=1000)
+    _, callbacks = asking(
+        tmp_path, (0, 1, hold), (0, 2, late), (0, 2, release), (0, 4, checkpoint(name="mid"))
+    )
+    fit(callbacks)
+    assert list(torch.load(tmp_path / "mid.ckpt", weights_only=True)["freak_applied"]) == ["hold"]
+    _, again = asking(tmp_path, (1, 1, late), (1, 2, hold))
+    with pytest.raises(Rejected, match="requested before"):
+        fit(again, resume=tmp_path / "mid.ckpt")
