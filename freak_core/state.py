@@ -52,10 +52,10 @@ class State:
         self.initial = merge.document(self.model)
         self._public = merge.public(self.model)
 
-    def reset_to(self, start: BaseModel) -> None:
-        """Let a reset go back to the values of ``start``, an object of the model's class."""
+    def reset_to(self, start: dict[str, JSON]) -> None:
+        """Let a reset go back to ``start``, the document of a memento."""
         with self.lock:
-            self.initial = merge.document(start)
+            self.initial = start
 
     @contextmanager
     def locked(self) -> Iterator[BaseModel]:

@@ -32,6 +32,7 @@ class Store(State):
     apply_when: Apply = "now"
     actions: dict[str, Action] = field(default_factory=dict)
     receipts: ReceiptHistory = field(default_factory=ReceiptHistory)
+    keys: KeysSeen = field(default_factory=KeysSeen)
     call_later: Callable[[Entry], None] | None = None
     closed: str | None = None
     on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
@@ -39,7 +40,6 @@ class Store(State):
     _pending: list[Entry] = field(default_factory=list)
     _underway: dict[str, Write] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)
-    _keys: KeysSeen = field(default_factory=KeysSeen)
     _seq: int = 0
 
     @property
@@ -55,7 +55,7 @@ class Store(State):
             TooManyRequests: as many wait as may; there is no receipt.
         """
         with self.lock:
-            repeated = self._keys.receipt_id(write)
+            repeated = self.keys.receipt_id(write)
             if repeated is not None:
                 return self._known(repeated)
             if len(self._pending) >= MOST_PENDING:  # no receipt: a repetition with its key may pass
@@ -71,14 +71,14 @@ class Store(State):
                     short = asked if len(dumps(asked)) <= 2000 else None
                     receipt = self._write(receipt, status="rejected", error=refused.problem(), asked=short)
                     refused.receipt = receipt.model_dump(mode="json")
-                    self._keys.remember(write, receipt.id)
+                    self.keys.remember(write, receipt.id)
                 raise
             if write.dry_run:
                 foreseen = merge.listed(self._preview(write, candidate))
                 return receipt.model_copy(update={"status": "valid", "changes": foreseen})
             entry = Entry(receipt.id, write)
             receipt = self._write(receipt, asked=self._asked(write))
-            self._keys.remember(write, receipt.id)
+            self.keys.remember(write, receipt.id)
             if self.apply_when == "sync":
                 self._pending.append(entry)
                 self.on_pending()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from freak_core.errors import ConfigurationError, Rejected
 from freak_core.merge import Operation
 from freak_core.paths import Path, from_pointer, to_pointer
-from freak_core.receipts import Receipt
+from freak_core.receipts import Receipt, ReceiptHistory
 from freak_core.strict_json import JSON
 
 Apply = Literal["now", "sync"]
@@ -129,6 +129,18 @@ class KeysSeen:
         if fingerprint != write.fingerprint():
             raise Rejected(f"Idempotency-Key {write.key!r} was used for another request; take a new one")
         return receipt_id
+
+    def applied(self, receipts: ReceiptHistory) -> dict[str, list[str]]:
+        """Return receipt and fingerprint of what was applied, by key, for a later run that goes on from here.
+
+        A receipt that is no longer remembered has ended. Call it under the store's lock.
+        """
+        found = [(key, seen, receipts.get(seen[0])) for key, seen in self._seen.items()]
+        return {key: list(seen) for key, seen, its in found if its is None or its.status == "applied"}
+
+    def recall(self, applied: dict[str, list[str]]) -> None:
+        """Let nothing be applied again that an earlier run has applied: a retry is rejected."""
+        self._seen |= {key: (receipt_id, fingerprint) for key, (receipt_id, fingerprint) in applied.items()}
 
     def remember(self, write: Write, receipt_id: str) -> None:
         """Note the receipt of a write, if it has a key."""

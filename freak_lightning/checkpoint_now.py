@@ -46,7 +46,8 @@ class CheckpointNow(ControlCallback):
         Args:
             trainer: given by Freak.
             pl_module: given by Freak.
-            name: file name without folder and ending; epoch and step if you give none.
+            name: file name without folder and ending, of which an earlier file is replaced; epoch and step if
+                you give none, with a version (``-v1``) where there is one already.
             weights_only: leave optimizer, scheduler and loop state out; cannot be resumed from.
 
         Raises:
@@ -54,5 +55,6 @@ class CheckpointNow(ControlCallback):
         """
         if self.session is None:
             raise RuntimeError("training has not started")
-        name = name or f"freak-epoch={trainer.current_epoch}-step={trainer.global_step}"
-        return self.session.save(self.dirpath, name, weights_only=weights_only)
+        chosen = name or f"freak-epoch={trainer.current_epoch}-step={trainer.global_step}"
+        replace = name is not None
+        return self.session.save(self.dirpath, chosen, weights_only=weights_only, replace=replace)

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from freak_core import ConfigurationError, Freak
+from freak_core import ConfigurationError, Freak, Refused, Store
 from freak_lightning.cadence import Sync
 from freak_lightning.namespace import Callback, LightningModule, Trainer, rank_zero_warn
 from freak_lightning.point import Point
@@ -95,6 +95,10 @@ class ControlCallback(Callback):
         """Return the section as it is before any request."""
         return self.State()
 
+    def initial_document(self) -> dict[str, Any]:
+        """Return the section before any request, as JSON from which it can be validated again."""
+        return document(self.initial_state())
+
     def section_name(self) -> str:
         """Return the name of the section."""
         return self.section or snake_case(type(self).__name__)
@@ -147,18 +151,29 @@ class ControlCallback(Callback):
         if "state" not in state_dict:
             return
         try:
-            loaded = type(self.state).model_validate(state_dict["state"], by_name=True)
-        except ValidationError as error:
-            rank_zero_warn(f"{type(self).__name__} cannot take its state from the checkpoint: {error}")
-            return
-        # In place: some strategies load a checkpoint when the session holds this very object already.
-        for name in type(loaded).model_fields:
-            setattr(self.state, name, getattr(loaded, name))
+            self.become({**document(self.state), **state_dict["state"]})
+        except Refused as error:
+            rank_zero_warn(f"{self.section_name()} cannot take its state from the checkpoint: {error}")
+
+    def become(self, wanted: dict[str, Any]) -> None:
+        """Put the section, in place and as a whole, where a document says.
+
+        In place, since some strategies load a checkpoint when the session holds this very object already.
+
+        Raises:
+            Refused: the document no longer fits; nothing has changed.
+        """
+        Store(self.state).revert((wanted, 0))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out a section in which nothing has changed: its class may have been made at run time."""
         left_out = "" if self.state_dict() else "_state"
         return {name: value for name, value in self.__dict__.items() if name != left_out}
+
+
+def document(state: BaseModel) -> dict[str, Any]:
+    """Return an object as JSON from which it can be validated again."""
+    return Store(state).memento()[0]
 
 
 def _saved(state: BaseModel) -> dict[str, Any]:

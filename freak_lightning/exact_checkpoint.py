@@ -1,17 +1,17 @@
 """The exact checkpoint: written by all ranks or by none, with what Lightning leaves out."""
 
-import contextlib
 import logging
 import os
-import shutil
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from freak_core import Failed, Refused
 from freak_lightning.agreement import Agreement
+from freak_lightning.checkpoint_place import discard, finish, folder_for, free
 from freak_lightning.exact_point import epoch_done, save_checkpoint, why_not_exact
-from freak_lightning.namespace import Callback, Trainer
+from freak_lightning.namespace import Callback, Trainer, rank_zero_warn
 from freak_lightning.rng_states import KEY, collect_rng_states, restore_rng_states
 
 logger = logging.getLogger("freak")
@@ -35,36 +35,71 @@ class ExactCheckpoint:
         self._states: list[str] | None = None
 
     def save(
-        self, dirpath: str | os.PathLike[str] | None, name: str, *, weights_only: bool = False
+        self,
+        dirpath: str | os.PathLike[str] | None,
+        name: str,
+        *,
+        weights_only: bool = False,
+        replace: bool = False,
     ) -> dict[str, Any]:
         """Save on all ranks; return the path, and whether resuming is exact, or why not.
 
-        The file appears under its name when it is whole.
+        The file appears under its name when it is whole. Without ``replace`` the name gets a version
+        (``-v1``) where it is taken, by another run in the same folder maybe.
 
         Raises:
             Failed: a rank could not write; all ranks raise, and nothing is left behind.
         """
         trainer = self._trainer
-        found: list[tuple[Path, bool]] = []  # a rank may not see the folder: agreed on before all else
-        failure = self._agree_on(_failure_of(lambda: found.append(_found(_path(trainer, dirpath, name)))))
-        if failure is not None:
-            raise failure
-        path, replaced = found[0]
-        partial = path if _writes_later(trainer) else path.with_name(f".{path.name}.part")
+        path, partial, replaced = self._place(dirpath, name, replace)
         self._states = None if weights_only else self._everyones_states()
         reasons = ["weights only"] if weights_only else self._why_not_exact()
         failure = self._agree_on(_failure_of(lambda: save_checkpoint(trainer, partial, weights_only)))
         self._states = None
-        if trainer.is_global_zero and partial != path:
-            whole = failure is None
-            failure = _failure_of(lambda: _finish(partial, path, whole=whole)) or failure
-        failure = self._agree_on(failure)
-        if failure is not None:
+        if partial != path:
+            path = self._finished(partial, path, failure, replace=replace)
+        elif failure is not None:
             raise failure
         saved: dict[str, Any] = {"path": str(path), "exact": not reasons}
         saved |= {"why_not_exact": reasons} if reasons else {}
         saved |= {"replaced": True} if replaced else {}
         return saved | ({"written": "later"} if partial == path else {})
+
+    def _place(
+        self, dirpath: str | os.PathLike[str] | None, name: str, replace: bool
+    ) -> tuple[Path, Path, bool]:
+        """Return where to save, where until it is whole, and whether a file is replaced: rank zero says."""
+        folders: list[Path] = []
+        found: list[Any] = []
+
+        def look() -> None:
+            folders.append(folder_for(self._trainer, dirpath))
+            path = folders[0] / f"{name}.ckpt"
+            there = path.exists()
+            # Of its own: another run may be saving to the same folder, under the same name.
+            part = f".{path.name}.{secrets.token_hex(4)}.part"
+            found.extend([path.name if replace else free(path).name, part, replace and there])
+
+        # A rank may not see the folder: agreed on before all else.
+        failure = self._agree_on(_failure_of(look))
+        if failure is not None:
+            raise failure
+        (wanted, part, replaced), _ = self._agreement.share(found, 0)
+        path = folders[0] / wanted
+        return path, path if _writes_later(self._trainer) else folders[0] / part, replaced
+
+    def _finished(self, partial: Path, path: Path, failure: Refused | None, *, replace: bool) -> Path:
+        """Give the checkpoint its name, on rank zero, and return it; nothing is left of a torn one."""
+        names: list[str] = []
+        if self._trainer.is_global_zero and failure is None:
+            failure = _failure_of(lambda: names.append(finish(partial, path, replace=replace).name))
+        elif self._trainer.is_global_zero:
+            discard(partial)
+        failure = self._agree_on(failure)
+        if failure is not None:
+            raise failure
+        final, _ = self._agreement.share(names, 0)
+        return path.with_name(final[0])
 
     def _everyones_states(self) -> list[str] | None:
         try:
@@ -96,22 +131,15 @@ def restore_from(saved: dict[str, Any] | None, trainer: Trainer) -> None:
     is made anew: Lightning has made it before this, and with it has drawn the workers' seed from a generator
     that was somewhere else.
     """
-    if saved is None or len(saved["ranks"]) != trainer.world_size:
+    if saved is None:
+        return
+    if len(saved["ranks"]) != trainer.world_size:
+        ranks = f"{len(saved['ranks'])} ranks, and there are {trainer.world_size} now"
+        rank_zero_warn(f"this resume is not exact: the checkpoint has the random numbers of {ranks}")
         return
     restore_rng_states(saved["ranks"][trainer.global_rank])
     if saved["next_is_epoch"] and trainer.fit_loop._data_fetcher is not None:
         iter(trainer.fit_loop._data_fetcher)
-
-
-def _path(trainer: Trainer, dirpath: str | os.PathLike[str] | None, name: str) -> Path:
-    folder = str(dirpath if dirpath is not None else Path(trainer.default_root_dir) / "checkpoints")
-    if ":/" in str(dirpath or trainer.default_root_dir):
-        raise Failed(f"{folder!r} is no folder of this machine; give the control a dirpath that is")
-    return Path(folder).absolute() / f"{name}.ckpt"
-
-
-def _found(path: Path) -> tuple[Path, bool]:
-    return path, path.exists()
 
 
 def _writes_later(trainer: Trainer) -> bool:
@@ -139,15 +167,3 @@ def _told(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     told = ((rank, failure[0]) for rank, failure in failures.items())
     return "; ".join(f"rank {rank}: {type(failed).__name__}: {failed}" for rank, failed in told)
-
-
-def _finish(partial: Path, path: Path, *, whole: bool) -> None:
-    """Give a whole checkpoint its name, and remove a torn one; it is a folder under some strategies."""
-    if whole:
-        if path.is_dir():
-            shutil.rmtree(path)
-        partial.replace(path)
-        return
-    shutil.rmtree(partial, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        partial.unlink(missing_ok=True)

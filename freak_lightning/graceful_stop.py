@@ -7,6 +7,7 @@ from pydantic import Field
 
 from freak_core import Failed, Freak, Refused, Rejected
 from freak_lightning.cadence import Sync
+from freak_lightning.checkpoint_place import folder_for
 from freak_lightning.control_callback import ControlCallback, Section
 from freak_lightning.exact_point import epoch_done
 from freak_lightning.namespace import LightningModule, Trainer, rank_zero_info
@@ -47,7 +48,7 @@ class GracefulStop(ControlCallback):
         super().__init__(freak=freak, sync=sync)
         self.dirpath = dirpath
         self._stopped = False
-        self._wanted = False
+        self._stopped_by_others = False
         self._least: tuple[int | None, int | None] | None = None
 
     def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
@@ -56,16 +57,15 @@ class GracefulStop(ControlCallback):
             if self._stopped and not epoch_done(trainer):
                 raise Rejected("too late to cancel: the training has stopped in the middle of this epoch")
             if self._stopped:
-                trainer.should_stop = self._stopped = False
-            if self._wanted:
-                self._forget_wish()
+                trainer.should_stop, self._stopped = self._stopped_by_others, False
             self._put_minimum_back(trainer)
             return {"stops": None}
         if self._stopped:
             return {"stops": "now"}
         if self.state.after == "validation" and not trainer.enable_validation:
             raise Rejected("this training has no validation to stop after; use 'epoch' or 'batch'")
-        self._wanted = True
+        if self.state.checkpoint:
+            folder_for(trainer, self.dirpath)  # refused now, while the request can be
         told: dict[str, Any] = {"stops": f"after this {self.state.after}"}
         held = None if self.state.force else _held_back(trainer)
         if held:
@@ -88,7 +88,7 @@ class GracefulStop(ControlCallback):
         told: dict[str, Any] = {"stopped_after": self.state.after, "reason": self.state.reason}
         failure = self._save(trainer, told, "training goes on") if self.state.checkpoint else None
         if failure is None:
-            trainer.should_stop = True
+            self._stopped_by_others, trainer.should_stop = trainer.should_stop, True
         else:
             self.state.should_stop = self._stopped = False  # to be asked for again
             self._put_minimum_back(trainer)
@@ -104,12 +104,6 @@ class GracefulStop(ControlCallback):
         failure = self._save(trainer, told, "SIGTERM ends the training without a checkpoint")
         rank_zero_info(_said(point, told, failure))
         self.session.record("stop", point, told, failure)
-
-    def _forget_wish(self) -> None:
-        """Put how and why to stop back, so that the next stop starts from the defaults."""
-        self._wanted = False
-        for name, value in Stop():
-            setattr(self.state, name, value)
 
     def _due(self, point: Point) -> bool:
         match self.state.after:
@@ -156,8 +150,8 @@ class GracefulStop(ControlCallback):
     def _reset(self, trainer: Trainer) -> None:
         self._put_minimum_back(trainer)
         if self._stopped:
-            trainer.should_stop = False  # older Lightnings would not train in a second fit
-        self._stopped = self._wanted = False
+            trainer.should_stop = self._stopped_by_others  # older Lightnings would not train in a second fit
+        self._stopped = False
         self.__dict__.pop("_state", None)
 
 

@@ -13,11 +13,7 @@ def horizon(trainer: Trainer) -> dict[str, Any]:
     optimization the steps to come are estimated from those done.
     """
     max_epochs = trainer.max_epochs if trainer.max_epochs not in (None, -1) else None
-    limits = [trainer.max_steps] if trainer.max_steps != -1 else []
-    by_epochs = None if max_epochs is None else _steps_in(max_epochs, trainer)
-    if by_epochs is not None:
-        limits.append(by_epochs)
-    return {"total_steps": min(limits, default=None), "max_epochs": max_epochs}
+    return {"total_steps": total_steps(trainer), "max_epochs": max_epochs}
 
 
 def progress(trainer: Trainer, beats: int) -> tuple[Any, dict[str, int]]:
@@ -30,8 +26,27 @@ def progress(trainer: Trainer, beats: int) -> tuple[Any, dict[str, int]]:
     return mark, {"step": trainer.global_step, "epoch": trainer.current_epoch}
 
 
-def _steps_in(epochs: int, trainer: Trainer) -> int | None:
-    """Return the optimizer steps until the end of so many epochs, or None where an epoch has no end."""
+def total_steps(
+    trainer: Trainer,
+    *,
+    max_epochs: int | None = None,
+    max_steps: int | None = None,
+    accumulate_grad_batches: int | None = None,
+    **_: Any,
+) -> int | None:
+    """Return how many steps the fit means to do, with other settings than the trainer's where given."""
+    epochs = trainer.max_epochs if max_epochs is None else max_epochs
+    steps = trainer.max_steps if max_steps is None else max_steps
+    limits = [] if steps == -1 else [steps]
+    by_epochs = None if epochs in (None, -1) else _steps_in(epochs, trainer, accumulate_grad_batches)
+    return min(limits if by_epochs is None else [*limits, by_epochs], default=None)
+
+
+def _steps_in(epochs: int, trainer: Trainer, accumulate_later: int | None) -> int | None:
+    """Return the optimizer steps until the end of so many epochs, or None where an epoch has no end.
+
+    ``accumulate_later`` is how many batches the epochs after this one accumulate, if that is about to change.
+    """
     batches = trainer.num_training_batches
     if batches == float("inf"):
         return None
@@ -44,7 +59,7 @@ def _steps_in(epochs: int, trainer: Trainer) -> int | None:
         every = trainer.accumulate_grad_batches
         begun = 0 if ended else done // every
         steps_here = 0 if ended else ceil(batches / every) - begun
-        return trainer.global_step + steps_here + later * ceil(batches / every)
+        return trainer.global_step + steps_here + later * ceil(batches / (accumulate_later or every))
     trained = loop.total_batch_idx + 1
     if trained <= 0 or not trainer.global_step:
         return None

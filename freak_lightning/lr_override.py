@@ -5,11 +5,11 @@ from typing import Any, Self, cast
 
 from pydantic import BaseModel, Field, create_model, model_validator
 
-from freak_core import ConfigurationError, Freak
+from freak_core import ConfigurationError, Freak, Rejected
 from freak_lightning.cadence import Sync
 from freak_lightning.control_callback import Section
 from freak_lightning.namespace import LightningModule, Trainer
-from freak_lightning.param_group_control import Names, ParamGroupControl
+from freak_lightning.param_group_control import Names, ParamGroupControl, said_of
 
 
 class Override(Section):
@@ -40,12 +40,15 @@ class LROverride(ParamGroupControl):
     the param group has one. What ``groups`` says of a group goes before what is said for all.
 
     Args:
-        minimum: lowest learning rate to hold.
-        maximum: highest learning rate to hold.
+        minimum: lowest learning rate to hold, or to scale to as the schedule is when that is asked for.
+        maximum: highest learning rate, likewise.
         freak, sync: as for every control.
     """
 
     section = "lr"
+
+    _applied: BaseModel | None = None
+    """The section as it was last applied."""
 
     def __init__(
         self,
@@ -83,16 +86,49 @@ class LROverride(ParamGroupControl):
         """Use the section from the next optimizer step on; return the effective rates by group.
 
         Raises:
-            Rejected: there is no such group, or no optimizer that can be watched.
+            Rejected: there is no such group, no optimizer that can be watched, or a rate out of bounds.
         """
         overlay = self.overlay
         names = self.names_of_groups(trainer, self.state.groups)
+        self._check_bounds(names, overlay.scheduled("lr"))
+        self._applied = self.state.model_copy(deep=True)
         rule = partial(self._value, names) if self.state_dict() else None
         overlay.set_rule("lr", rule)
         effective = overlay.effective("lr")
         return {name: float(effective[i][j]) for (i, j), name in names.items()}
 
     def _value(self, names: Names, i: int, j: int, _: dict[str, Any], scheduled: Any) -> Any:
-        own = self.state.groups.get(names.get((i, j)))
-        value = own.of(scheduled) if own is not None else None
-        return self.state.of(scheduled) if value is None else value
+        return _wanted(self.state, names, i, j, scheduled)
+
+    def _check_bounds(self, names: Names, scheduled: list[list[Any]]) -> None:
+        """Reject a new override that leads out of the bounds, or further out than the schedule is already."""
+        before = self._applied or self.initial_state()
+        for (i, j), name in names.items():
+            wanted = _wanted(self.state, names, i, j, scheduled[i][j])
+            if wanted is None or wanted == _wanted(before, names, i, j, scheduled[i][j]):
+                continue
+            rate, schedule = float(wanted), float(scheduled[i][j])
+            above = self.maximum is not None and rate > max(self.maximum, schedule)
+            if above or rate < min(self.minimum, schedule):
+                bounds = f"{self.minimum} to {'any' if self.maximum is None else self.maximum}"
+                raise Rejected(f"the learning rate of {name} would be {rate}, and may be from {bounds}")
+
+    def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take what the section says already: it was within the bounds when it was asked for."""
+        self._applied = self.state.model_copy(deep=True)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the section from a checkpoint, likewise; some strategies load it after ``prepare``."""
+        super().load_state_dict(state_dict)
+        self._applied = self.state.model_copy(deep=True)
+
+    def _let_go(self) -> None:
+        super()._let_go()
+        self._applied = None  # of a class made at run time, which cannot be pickled for another fit
+
+
+def _wanted(state: Any, names: Names, i: int, j: int, scheduled: Any) -> Any:
+    """Return the rate that a section wants for a group, or None for the scheduled one."""
+    own = said_of(state.groups, names, i, j)
+    value = own.of(scheduled) if own is not None else None
+    return state.of(scheduled) if value is None else value

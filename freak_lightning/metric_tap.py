@@ -10,11 +10,29 @@ from freak_core import Freak
 from freak_lightning.namespace import Logger
 
 
+class NoExperiment:
+    """Takes whatever a program does with a logger's experiment, and does nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return _nothing
+
+    def __getitem__(self, _: Any) -> "NoExperiment":
+        return self
+
+    def __setitem__(self, *_: Any) -> None:
+        """Do nothing."""
+
+
 class MetricTap(Logger):
     """A logger that passes metrics on to Freak; on ranks without a server it does nothing.
 
     Lightning has made floats of what it logs itself. What others log is passed on where reading it makes
     nobody wait: a tensor on a GPU is left out.
+
+    A program without loggers that asks ``if self.logger is not None`` finds this one: whatever it then calls
+    does nothing.
 
     Args:
         freak: whom to tell.
@@ -45,6 +63,21 @@ class MetricTap(Logger):
         """Return where the trainer would save without loggers."""
         return self._save_dir
 
+    @property
+    def log_dir(self) -> str:
+        """Return where a program may write next to what is logged."""
+        return self._save_dir
+
+    @property
+    def experiment(self) -> NoExperiment:
+        """Return something that takes every call."""
+        return NoExperiment()
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return _nothing
+
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Pass metrics on."""
         if self._freak is None:
@@ -61,6 +94,10 @@ class MetricTap(Logger):
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Leave hyperparameters to the other loggers."""
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """Do nothing, whatever is given."""
 
 
 def is_at_hand(value: Any) -> bool:

@@ -10,11 +10,14 @@ from torch import Tensor
 from freak_core import Rejected
 from freak_lightning.control_callback import Section
 from freak_lightning.namespace import LightningModule, Trainer
-from freak_lightning.param_group_control import Names, ParamGroupControl
+from freak_lightning.param_group_control import Names, ParamGroupControl, said_of
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+
+NUMBERS = frozenset({"weight_decay", "momentum", "dampening", "lr_decay", "eps"})
+"""Keys whose numbers are from 0 on in PyTorch's own optimizers, and fractions even where 0 is an integer."""
 
 KNOWN: dict[str, Any] = {
     "weight_decay": NotNegative,
@@ -22,7 +25,7 @@ KNOWN: dict[str, Any] = {
     "eps": NotNegative,
     "betas": tuple[Decay, Decay],
 }
-"""Keys whose bounds are those of PyTorch's own optimizers, and what the section has before training."""
+"""What the section has before training."""
 
 NOT_OURS = frozenset({"lr", "initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum", "groups"})
 """``lr`` is LROverride's; the others belong to schedulers, and no step reads them."""
@@ -102,17 +105,20 @@ class OptimizerOverride(ParamGroupControl):
         return any(getattr(section, key) is not None for section in sections)
 
     def _value(self, key: str, names: Names, i: int, j: int, _: dict[str, Any], scheduled: Any) -> Any:
-        own = self.state.groups.get(names.get((i, j)))
+        own = said_of(self.state.groups, names, i, j)
         value = getattr(own, key) if own is not None else None
-        return getattr(self.state, key) if value is None else value
+        value = getattr(self.state, key) if value is None else value
+        return value if _length(value) == _length(scheduled) else None
 
     def _check_keys(self, trainer: Trainer, names: Names) -> None:
         for (i, j), name in names.items():
             group = trainer.optimizers[i].param_groups[j]
-            for key, value in self.state.groups.get(name, ()):
+            for key, value in said_of(self.state.groups, names, i, j) or ():
                 if value is not None and key not in group:
                     there = ", ".join(dict(_fields([group])))
                     raise Rejected(f"param group {name!r} has no {key!r}; it has: {there}")
+                if value is not None and _length(value) != _length(group[key]):
+                    raise Rejected(f"param group {name!r} has no {key!r} of this kind; it is {group[key]}")
 
     def _let_go(self) -> None:
         super()._let_go()
@@ -121,14 +127,35 @@ class OptimizerOverride(ParamGroupControl):
 
 def _fields(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Yield the keys of the groups that hold numbers or tuples of numbers, and the type of each."""
+    kinds: dict[str, Any] = {}
     for group in groups:
         for key, value in group.items():
             if key in NOT_OURS or not key.isidentifier() or key.startswith("_") or hasattr(Section, key):
                 continue
             if _is_number(value):
-                yield key, KNOWN.get(key, Finite)
+                kind = _kind(key, value)
             elif isinstance(value, tuple) and value and all(map(_is_number, value)):
-                yield key, KNOWN.get(key, tuple[(Finite,) * len(value)])  # type: ignore[misc]
+                kind = tuple[tuple(_kind(key, each) for each in value)]  # type: ignore[misc]
+            else:
+                continue
+            kinds[key] = kinds[key] | kind if key in kinds else kind
+    yield from kinds.items()
+
+
+def _kind(key: str, value: Any) -> Any:
+    """Return the type of a key's number. An integer may be a count, for which a fraction ends the fit."""
+    if key == "betas":
+        return Decay
+    if key in NUMBERS:
+        return NotNegative
+    if not isinstance(value, int):
+        return Finite
+    return int if value else int | Finite  # what 0 counts it does not tell
+
+
+def _length(value: Any) -> int | None:
+    """Return the length of a tuple, None for a number: optimizers may differ in what a key holds."""
+    return len(value) if isinstance(value, tuple) else None
 
 
 def _is_number(value: Any) -> bool:
@@ -138,4 +165,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    return [float(each) for each in value] if isinstance(value, tuple) else float(value)
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, int) else float(value)

@@ -6,23 +6,25 @@ schedulers compute the next rate from the present one. So the overlay writes jus
 checkpoint stores the schedule, and letting go of an override is doing nothing.
 
     optimizer.step(closure)
-      pre hook    remember the scheduled values, write the override
+      before      remember the scheduled values, write the override
       closure     scheduled values again: training_step and backward run in here; they may raise, step a
                   scheduler or write a rate of their own; the override is written anew from what they leave
-      update      the override
-      post hook   scheduled values again
+      update      the override, for the optimizer's step hooks too
+      after       scheduled values again, also where the update raises (out of memory, say)
 
-``GradScaler`` skips a step by not calling it, so nothing was written that would have to be put back.
+``optimizer.step`` itself is wrapped, since PyTorch leaves its post hooks out where the update raises: a
+program that catches that would go on with the override for ever, and its scheduler from it. ``GradScaler``
+skips a step by not calling it, so nothing was written that would have to be put back.
 """
 
+import functools
 from collections.abc import Callable, Sequence
-from functools import partial
+from types import MethodType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 Rule = Callable[[int, int, dict[str, Any], Any], Any]
 """``rule(optimizer_index, group_index, group, scheduled)`` → the value to step with, or None to leave it."""
@@ -34,14 +36,14 @@ class ParamGroupOverlay:
     """Hold values of param groups (``lr``, ``weight_decay``, ``betas``, …) while their optimizers step.
 
     Groups are looked up by index at every step: ``load_state_dict`` replaces the dicts, and a callback that
-    unfreezes layers adds groups. Without a rule the optimizers have no hooks, and a step costs nothing.
+    unfreezes layers adds groups. Without a rule the optimizers are as they were, and a step costs nothing.
 
     Args:
         optimizers: ``trainer.optimizers``, or the same wrapped by Lightning: then the inner ones are watched,
             since ``LightningOptimizer`` steps those and does not promise to mirror their state.
 
     Raises:
-        TypeError: one of them is no ``torch.optim.Optimizer``, so it has no step hooks.
+        TypeError: one of them is no ``torch.optim.Optimizer``.
 
     Example::
 
@@ -54,7 +56,6 @@ class ParamGroupOverlay:
         self._steps = [_Step(unwrapped(optimizer)) for optimizer in optimizers]
         self._rules: dict[str, Rule] = {}
         self._attached = False
-        self._handles: list[RemovableHandle] = []
 
     def attach(self) -> None:
         """Follow the rules from the next step on; a second call does nothing."""
@@ -62,24 +63,21 @@ class ParamGroupOverlay:
         self._watch()
 
     def detach(self) -> None:
-        """Stop, and put back what an interrupted step left behind; a second call does nothing."""
+        """Stop; a second call does nothing."""
         self._attached = False
-        self.restore()
         self._watch()
 
+    @property
+    def _active(self) -> bool:
+        return self._attached and bool(self._rules)
+
     def _watch(self) -> None:
-        """Watch the optimizers' steps as long as there is something to do in them."""
-        if not (self._attached and (self._rules or any(step.depth for step in self._steps))):
-            for handle in self._handles:
-                handle.remove()
-            self._handles.clear()
-        elif not self._handles:
-            for index, step in enumerate(self._steps):
-                before = step.optimizer.register_step_pre_hook(partial(self._before, index))
-                hooks: Any = before.hooks_dict_ref()
-                hooks.move_to_end(before.id, last=False)  # so that the program's own hooks see the override
-                after = step.optimizer.register_step_post_hook(partial(self._after, index))
-                self._handles += [before, after]
+        """Wrap the optimizers' steps as long as there is something to do in them."""
+        for index, step in enumerate(self._steps):
+            if self._active:
+                step.wrap(functools.partial(self._step, index))
+            else:
+                step.unwrap()
 
     def set_rule(self, key: str, rule: Rule | None) -> None:
         """Use ``rule`` for the groups' ``key`` from the next step on; None lets go.
@@ -93,17 +91,6 @@ class ParamGroupOverlay:
         else:
             self._rules[key] = rule
         self._watch()
-
-    def restore(self) -> None:
-        """Put the scheduled values back after a step that raised.
-
-        Call it in ``on_exception`` and ``on_train_batch_start``: PyTorch skips the post hook when the
-        update itself raises (out of memory, say), and the program may catch that and go on. Nothing to do
-        costs nothing.
-        """
-        for step in self._steps:
-            step.depth = 0
-            step.put_back()
 
     def scheduled(self, key: str) -> list[list[Any]]:
         """Return the schedule's own values: a list per optimizer, a value per group, None without the key.
@@ -141,41 +128,30 @@ class ParamGroupOverlay:
                     values[key, group_index] = value
         return values
 
-    def _before(
-        self, index: int, _: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    def _step(self, index: int, go: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Step with the override in place; ``go`` is the optimizer's own step."""
         step = self._steps[index]
-        if not self._rules and not step.depth:
-            return None
-        if step.depth:  # a step inside a step: a subclass that calls super().step(), which has the same hooks
-            step.depth += 1
-            return None
-        step.write(self._wanted(index))
-        step.depth = 1
+        if not self._active or step.held:  # a step that calls itself is held already
+            return go(*args, **kwargs)
         if callable(kwargs.get("closure")):
-            return args, {**kwargs, "closure": self._shielded(index, kwargs["closure"])}
-        if len(args) > 1 and callable(args[1]):  # args[0] is the optimizer
-            return (args[0], self._shielded(index, args[1]), *args[2:]), kwargs
-        return None
-
-    def _after(self, index: int, _: Optimizer, __: tuple[Any, ...], ___: dict[str, Any]) -> None:
-        step = self._steps[index]
-        if step.depth:
-            step.depth -= 1
-            if not step.depth:
-                step.put_back()
+            kwargs["closure"] = self._shielded(index, kwargs["closure"])
+        elif args and callable(args[0]):
+            args = (self._shielded(index, args[0]), *args[1:])
+        step.write(self._wanted(index))
+        try:
+            return go(*args, **kwargs)
+        finally:
+            step.put_back()
 
     def _shielded(self, index: int, closure: Callable[[], Any]) -> Callable[[], Any]:
         """Return the closure, run on scheduled values. Where it raises, nothing is left to put back."""
         step = self._steps[index]
 
         def shielded() -> Any:
-            depth, step.depth = step.depth, 0
             step.put_back()
             result = closure()
-            if self._handles:  # not detached meanwhile
+            if self._active:  # not detached meanwhile
                 step.write(self._wanted(index))
-                step.depth = depth
             return result
 
         return shielded
@@ -186,12 +162,40 @@ class _Step:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self.depth = 0
-        self._held: dict[tuple[str, int], tuple[Any, Tensor | None]] = {}
+        self.held: dict[tuple[str, int], tuple[Any, Tensor | None]] = {}
+        self._wrapper: Any = None
+        self._own: Any = None
+
+    def wrap(self, around: Callable[..., Any]) -> None:
+        """Have ``around(step, ...)`` called in place of the optimizer's step; a second call does nothing.
+
+        As a method, and with the attributes of the step: schedulers look for both.
+        """
+        if self._wrapper is not None:
+            return
+        go: Any = self.optimizer.step
+
+        @functools.wraps(getattr(go, "__func__", go))
+        def step(_: Optimizer, *args: Any, **kwargs: Any) -> Any:
+            return around(go, *args, **kwargs)
+
+        self._own = vars(self.optimizer).get("step")
+        self._wrapper = MethodType(step, self.optimizer)
+        self.optimizer.step = self._wrapper  # type: ignore[method-assign]
+
+    def unwrap(self) -> None:
+        """Give the optimizer its own step back, unless somebody has wrapped ours meanwhile."""
+        if self._wrapper is None or vars(self.optimizer).get("step") is not self._wrapper:
+            return
+        if self._own is None:
+            del self.optimizer.__dict__["step"]
+        else:
+            self.optimizer.step = self._own  # type: ignore[method-assign]
+        self._wrapper = self._own = None
 
     def scheduled(self, key: str, group_index: int) -> Any:
         """The schedule's value, in the middle of a step too; a tensor as a copy, which later writes spare."""
-        held = self._held.get((key, group_index))
+        held = self.held.get((key, group_index))
         if held is not None:
             original, copy = held
             return original if copy is None else copy.clone()
@@ -206,7 +210,7 @@ class _Step:
         for key, group_index in values:
             original = groups[group_index][key]
             copy = original.detach().clone() if isinstance(original, Tensor) else None
-            self._held[key, group_index] = (original, copy)
+            self.held[key, group_index] = (original, copy)
         for (key, group_index), value in values.items():
             original = groups[group_index][key]
             if isinstance(original, Tensor) and self._alone(key, original, values):
@@ -217,12 +221,12 @@ class _Step:
     @torch.no_grad()
     def put_back(self) -> None:
         """Give every group its scheduled value again, the same object with the same bits."""
-        for (key, group_index), (original, copy) in self._held.items():
+        for (key, group_index), (original, copy) in self.held.items():
             if group_index < len(self.optimizer.param_groups):
                 self.optimizer.param_groups[group_index][key] = original
             if copy is not None:
                 original.copy_(copy)
-        self._held.clear()
+        self.held.clear()
 
     def _alone(self, key: str, tensor: Tensor, values: _Values) -> bool:
         """Whether all groups that hold this very tensor want the same value.
@@ -237,7 +241,7 @@ class _Step:
         )
 
     def _originals(self, key: str) -> list[Any]:
-        held = self._held
+        held = self.held
         return [
             held[key, i][0] if (key, i) in held else group.get(key)
             for i, group in enumerate(self.optimizer.param_groups)
@@ -265,5 +269,5 @@ def unwrapped(optimizer: Optimizer) -> Optimizer:
     if isinstance(inner, Optimizer):
         return inner
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{type(optimizer).__name__} has no step hooks: it is no torch.optim.Optimizer")
+        raise TypeError(f"{type(optimizer).__name__} is no torch.optim.Optimizer, whose step can be watched")
     return optimizer

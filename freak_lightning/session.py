@@ -9,15 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from freak_core import (
-    Action,
-    ConfigurationError,
-    Entry,
-    Failed,
-    Freak,
-    Refused,
-    Store,
-)
+from freak_core import Action, ConfigurationError, Entry, Failed, Freak, Refused, Store
 from freak_lightning.agreed_failure import agreed_failure, on_any
 from freak_lightning.agreement import agreement_for
 from freak_lightning.attempt import Attempt, attempted
@@ -32,7 +24,7 @@ from freak_lightning.namespace import Callback, LightningModule, Trainer, rank_z
 from freak_lightning.point import Point
 from freak_lightning.replay import Replay, ReplayedRequests, facts_of
 from freak_lightning.restored import restored_sections
-from freak_lightning.state_root import actions_of, only_one, root_of, sections_of, start_of
+from freak_lightning.state_root import actions_of, only_one, prepare, root_of, sections_of
 
 logger = logging.getLogger("freak")
 
@@ -58,8 +50,7 @@ class ControlSession:
         self.trainer = trainer
         self.pl_module = pl_module
         self.controls = list(controls)
-        for control in self.controls:
-            control.prepare(trainer, pl_module)
+        prepare(self.controls, trainer, pl_module)
         self._sections = sections_of(self.controls)
         actions = actions_of(self.controls, trainer, pl_module)
         sync = only_one("sync", [control.sync for control in self.controls])
@@ -67,7 +58,7 @@ class ControlSession:
         self._agreement = agreement_for(trainer)
         self._deferred: list[Entry] = []
         self._done: dict[str, Attempt] = {}  # requests that other ranks have not yet done
-        self._due = False
+        self._due = self._waits_in_vain = False
         self.beats = 0
         self.point = self._point()
         self.checkpoints = ExactCheckpoint(trainer, [*controls, driver], self._agreement, self.agree_on)
@@ -80,7 +71,8 @@ class ControlSession:
             self.close_group()
             raise ConfigurationError(error)
         self.store = self.freak.store if self.freak else Store(root, "sync", actions=actions)
-        self.store.reset_to(start_of(self._sections, root))
+        # Before any request, whatever a checkpoint has brought along.
+        self.store.reset_to({name: control.initial_document() for name, control in self._sections.items()})
         self.requests = self._requests_from(sync if sync is not None else "auto")
         for control in self.controls:
             control.session = self
@@ -135,8 +127,7 @@ class ControlSession:
             failure = Failed(f"{type(error).__name__}: {error}")
         failure = self.agree_on(failure)
         if failure is not None:
-            for field_name, value in control.initial_state():
-                setattr(control.state, field_name, value)
+            self._quietly(lambda: control.become(control.initial_document()), control)
             self._apply_quietly(control)
         self.record("restore", self._point(), told, failure)
 
@@ -148,7 +139,13 @@ class ControlSession:
     @property
     def waiting(self) -> bool:
         """Whether a control has something to do at a point to come; equal on all ranks."""
-        return any(control.waits() for control in self.controls)
+        try:
+            return any(control.waits() for control in self.controls)
+        except Exception:
+            if not self._waits_in_vain:
+                logger.exception("a control fails to say whether it waits; it is asked at every point")
+            self._waits_in_vain = True
+            return True
 
     def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
         """Act after an optimizer step, and after its validation where one was due."""
@@ -225,7 +222,7 @@ class ControlSession:
             self._deferred.append(entry)
             return False
         if failure is not None and attempt.changes:
-            self._revert_quietly(memento)
+            self._quietly(lambda: self.store.revert(memento), self.store)
             for name in attempt.touched:
                 self._apply_quietly(self._sections[name])
         if self.freak is not None:
@@ -242,10 +239,15 @@ class ControlSession:
         return agreed_failure(self._agreement, failure)
 
     def save(
-        self, dirpath: str | os.PathLike[str] | None, name: str, *, weights_only: bool = False
+        self,
+        dirpath: str | os.PathLike[str] | None,
+        name: str,
+        *,
+        weights_only: bool = False,
+        replace: bool = False,
     ) -> dict[str, Any]:
         """Save a checkpoint on all ranks (``ExactCheckpoint.save``). Every rank must call it."""
-        return self.checkpoints.save(dirpath, name, weights_only=weights_only)
+        return self.checkpoints.save(dirpath, name, weights_only=weights_only, replace=replace)
 
     def record(self, name: str, point: Point, result: Any, failure: Refused | None = None) -> None:
         """Write a receipt, on rank zero, for something a control did by itself."""
@@ -254,17 +256,15 @@ class ControlSession:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _revert_quietly(self, memento: Any) -> None:
-        try:
-            self.store.revert(memento)
-        except Refused:
-            logger.exception("the state could not be put back")
-
     def _apply_quietly(self, control: ControlCallback) -> None:
+        self._quietly(lambda: control.apply(self.trainer, self.pl_module), control)
+
+    def _quietly(self, go_back: Callable[[], Any], what: object) -> None:
+        """Go back to a former state. The other ranks wait in the next collective, so nothing may end here."""
         try:
-            control.apply(self.trainer, self.pl_module)
+            go_back()
         except Exception:
-            logger.exception("%s could not go back to its former state", type(control).__name__)
+            logger.exception("%s could not go back to its former state", type(what).__name__)
 
     def _visit(self, point: Point) -> None:
         for control in self.controls:

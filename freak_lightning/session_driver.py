@@ -28,6 +28,9 @@ from freak_lightning.rng_states import KEY
 from freak_lightning.session import ControlSession
 from freak_lightning.unused_hooks import hide_hook, hide_unused_hooks, show_hook, show_hooks
 
+APPLIED = "freak_applied"
+"""Where the keys of applied requests are in a checkpoint."""
+
 
 class SessionDriver(Callback):
     """Drives the session of one fit."""
@@ -39,8 +42,9 @@ class SessionDriver(Callback):
         self._validated = False
         self._quiet = False
         self._sleeps = False
-        self._validates = False
+        self._validates: bool | None = None
         self._rng_states: dict[str, Any] | None = None
+        self._applied: dict[str, list[str]] = {}
         self._horizon: dict[str, Any] = {}
         self._epoch: int | None = None
 
@@ -68,14 +72,14 @@ class SessionDriver(Callback):
                 show_hooks(control.session.controls)
                 control.session.abandon()
         self._session = ControlSession(trainer, pl_module, controls, driver=self)
+        self._recall()
         hide_unused_hooks([*controls, self])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """First control point, on what a resume has left to do."""
         restore_loader_position(trainer)
-        # A rank whose validation loader is empty gets no on_validation_end: then no rank may wait for it.
-        here = not trainer.fit_loop.epoch_loop.val_loop.skip
-        self._validates = trainer.strategy.reduce_boolean_decision(here, all=True)
+        loaded = trainer.fit_loop.epoch_loop.val_loop._combined_loader is not None
+        self._validates = _validates_everywhere(trainer) if loaded else None
         if self._session is not None:
             self._sleeps = self._session.requests.wake_with(self._wake)
             self._session.start()
@@ -92,12 +96,23 @@ class SessionDriver(Callback):
         self._backstage.save(checkpoint)
         if self._session is not None:
             self._session.checkpoints.on_save_checkpoint(checkpoint)
+            store = self._session.store
+            with store.locked():
+                applied = store.keys.applied(store.receipts)
+            checkpoint |= {APPLIED: applied} if applied else {}
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Keep what was added until training starts."""
         self._rng_states = checkpoint.get(KEY)
+        self._applied = checkpoint.get(APPLIED, {})
+        self._recall()
+
+    def _recall(self) -> None:
+        """Let nothing be applied again that was before the checkpoint; some strategies load it late."""
+        if self._session is not None:
+            self._session.store.keys.recall(self._applied)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the first batch: how the epoch goes may have changed."""
@@ -122,7 +137,7 @@ class SessionDriver(Callback):
             self._tell_horizon(trainer)
         if session.idle(last_batch=trainer.is_last_batch):
             return  # whether a validation is due is not worth asking
-        self._due_after_validation = self._validates and validation_due(trainer)
+        self._due_after_validation = validation_due(trainer) and self._validation_comes(trainer)
         if not self._due_after_validation:
             after_validation, self._validated = self._validated, False
             self._at_boundary(trainer, after_validation=after_validation)
@@ -140,6 +155,15 @@ class SessionDriver(Callback):
     def _wake(self) -> None:
         self._quiet = False
         show_hook(self, "on_train_batch_end")
+
+    def _validation_comes(self, trainer: Trainer) -> bool:
+        """Return whether the validation that is due comes on all ranks; every rank must call it."""
+        if self._validates is None:  # without a sanity check Lightning makes the loader only now, after us
+            trainer.validating = True
+            trainer.fit_loop.epoch_loop.val_loop.setup_data()
+            trainer.training = True
+            self._validates = _validates_everywhere(trainer)
+        return self._validates
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell it."""
@@ -213,3 +237,12 @@ class SessionDriver(Callback):
             session.close_group()
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         trainer.callbacks = [callback for callback in callbacks if callback is not self]  # type: ignore[attr-defined]
+
+
+def _validates_everywhere(trainer: Trainer) -> bool:
+    """Return whether all ranks validate; every rank must call it.
+
+    A rank whose validation loader is empty gets no on_validation_end: then no rank may wait for it.
+    """
+    here = not trainer.fit_loop.epoch_loop.val_loop.skip
+    return trainer.strategy.reduce_boolean_decision(here, all=True)

@@ -11,6 +11,22 @@ from freak_lightning.control_callback import ControlCallback
 from freak_lightning.namespace import LightningModule, Trainer
 
 
+def prepare(controls: Sequence[ControlCallback], trainer: Trainer, pl_module: LightningModule) -> None:
+    """Let each control make its section fit this trainer.
+
+    Raises:
+        ConfigurationError: one of them fails; it says which.
+    """
+    for control in controls:
+        try:
+            control.prepare(trainer, pl_module)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise ConfigurationError(f"{type(control).__name__}.prepare failed: {told}") from error
+
+
 def sections_of(controls: Sequence[ControlCallback]) -> dict[str, ControlCallback]:
     """Return the controls that have a section, by its name.
 
@@ -37,12 +53,6 @@ def root_of(sections: dict[str, ControlCallback]) -> BaseModel:
     config = ConfigDict(extra="forbid", protected_namespaces=())
     model: type[BaseModel] = create_model("Training", __config__=config, **fields)
     return model.model_construct(**{name: control.state for name, control in sections.items()})
-
-
-def start_of(sections: dict[str, ControlCallback], root: BaseModel) -> BaseModel:
-    """Return the root as it is before any request, whatever a checkpoint has brought along."""
-    values: dict[str, Any] = {name: control.initial_state() for name, control in sections.items()}
-    return type(root).model_construct(**values)
 
 
 def actions_of(

@@ -1,13 +1,16 @@
 """TrainerOverride: the trainer's own settings, as far as Lightning looks at them again while it fits."""
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, BaseModel, Field, create_model
 
 from freak_core import Rejected
 from freak_lightning.control_callback import ControlCallback, Section
-from freak_lightning.namespace import LightningModule, Trainer, is_a
+from freak_lightning.namespace import LightningModule, Trainer
+from freak_lightning.trainer_limits import why_not, why_not_so_long
 
 
 class TrainerSettings(Section):
@@ -33,8 +36,9 @@ class TrainerOverride(ControlCallback):
 
     ``max_epochs`` and ``max_steps`` may go below what is trained already: training ends after this epoch, or
     this step. ``accumulate_grad_batches`` takes effect with the next epoch: in the middle of one, gradients
-    would count twice. After the fit the trainer is as if it had been made with these values; a checkpoint
-    remembers those that were changed, and a resume brings them back.
+    would count twice. What nobody asked for is left to whoever else sets it. After the fit the trainer is as
+    if it had been made with these values; a checkpoint remembers those that were changed, and a resume brings
+    them back.
 
     Lightning reads ``val_check_interval``, ``limit_train_batches``, ``precision`` and the like only once, so
     they are not in here.
@@ -47,13 +51,18 @@ class TrainerOverride(ControlCallback):
 
     _own: dict[str, Any] | None = None
     """The trainer's values at the start of the fit; None before."""
+    _applied: Mapping[str, Any] = MappingProxyType({})
+    """The section as it was last written; the trainer may differ, where the program has set a value."""
     _saved: dict[str, Any] | None = None
-    _accumulating = 1
+    _to_accumulate: int | None = None
+    """Batches per optimizer step from the next epoch on, where that was asked for."""
+    _accumulating: int | None = None
+    """Batches per optimizer step in this epoch, where that was asked for."""
 
     def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Read the trainer's values, and write those that a checkpoint brought along."""
-        self._own = _values(trainer)
-        self._accumulating = trainer.accumulate_grad_batches
+        self._own = self._applied = _values(trainer)
+        self._to_accumulate = self._accumulating = None
         self._state = self.initial_state()
         saved, self._saved = self._saved, None
         if saved is not None:
@@ -70,33 +79,43 @@ class TrainerOverride(ControlCallback):
         return cast(BaseModel, model(**own))
 
     def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any] | None:
-        """Write into the trainer what differs from it; return when, where that is not at once.
+        """Write into the trainer what has changed; return when that takes effect, where it is not at once.
 
         Raises:
             Rejected: this trainer cannot take the value, and why.
         """
-        present = _values(trainer)
-        new = {name: value for name, value in self.state if value != present[name]}
+        new = {name: value for name, value in self.state if value != self._applied[name]}
         for name, value in new.items():
-            why_not = _why_not(name, value, trainer)
-            if why_not:
-                raise Rejected(f"{name}={value} cannot be: {why_not}")
+            reason = why_not(name, value, trainer)
+            if reason:
+                raise Rejected(f"{name}={value} cannot be: {reason}")
+        too_long = why_not_so_long(new, trainer)
+        if too_long:
+            raise Rejected(too_long)
         told = _when(new, trainer)
-        new.pop("accumulate_grad_batches", None)  # on_train_epoch_start does it
+        self._applied = dict(self.state)
+        self._accumulate_later(new.pop("accumulate_grad_batches", None), trainer)
         _write(trainer, new)
         return told or None
 
+    def _accumulate_later(self, batches: int | None, trainer: Trainer) -> None:
+        if batches is not None:
+            self._to_accumulate = batches if batches != trainer.accumulate_grad_batches else None
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Accumulate from here on as many batches as was asked for."""
-        if self._own is not None:
-            trainer.accumulate_grad_batches = self._accumulating = self.state.accumulate_grad_batches
+        if self._to_accumulate is not None:
+            trainer.accumulate_grad_batches = self._accumulating = self._to_accumulate
+            self._to_accumulate = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what was changed, and how many batches this very epoch accumulates."""
+        """Return what was changed, and how many batches this very epoch accumulates, if that was."""
         if self._own is None:
             return {}
         changed = {name: value for name, value in self.state if value != self._own[name]}
-        return {"state": changed, "accumulating": self._accumulating} if changed else {}
+        if self._accumulating is not None:
+            return {"state": changed, "accumulating": self._accumulating}
+        return {"state": changed} if changed else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take what was changed; the trainer gets it as soon as there is one."""
@@ -106,11 +125,18 @@ class TrainerOverride(ControlCallback):
             self._saved = state_dict
 
     def _take(self, saved: dict[str, Any], trainer: Trainer) -> None:
+        before = dict(self.state)
         super().load_state_dict({"state": {**self.state.model_dump(), **saved.get("state", {})}})
-        new = dict(self.state)
-        # Not what is asked for: the resumed epoch goes on as it has begun.
-        self._accumulating = saved.get("accumulating", trainer.accumulate_grad_batches)
-        new["accumulate_grad_batches"] = self._accumulating
+        new = {name: value for name, value in self.state if value != before[name]}
+        # What cannot be here is left to apply, which says so.
+        new = {name: value for name, value in new.items() if not why_not(name, value, trainer)}
+        self._applied = {**before, **new}
+        asked = new.pop("accumulate_grad_batches", None)
+        if "accumulating" in saved:
+            # Not what is asked for: the resumed epoch goes on as it has begun.
+            trainer.accumulate_grad_batches = self._accumulating = saved["accumulating"]
+            asked = self.state.accumulate_grad_batches
+        self._accumulate_later(asked, trainer)
         _write(trainer, new)
 
 
@@ -133,30 +159,6 @@ def _nothing_or(former: float, value: float) -> float:
     if value not in (0, former):
         raise ValueError(f"Lightning can only switch validation off (0) or back on ({former}) while it fits")
     return former if value == former else 0  # 1 from a client without floats means 1.0, not one batch
-
-
-def _why_not(name: str, value: Any, trainer: Trainer) -> str | None:
-    automatic = trainer.lightning_module.automatic_optimization
-    if name in ("gradient_clip_val", "accumulate_grad_batches") and value and not automatic:
-        return "with manual optimization that is up to training_step"
-    if name == "accumulate_grad_batches":
-        if trainer.strategy.handles_gradient_accumulation:
-            return f"{type(trainer.strategy).__name__} accumulates by itself"
-        callbacks = trainer.callbacks  # type: ignore[attr-defined]
-        if any(is_a(callback, "GradientAccumulationScheduler") for callback in callbacks):
-            return "GradientAccumulationScheduler decides it"
-    if name == "check_val_every_n_epoch":
-        return _why_no_such_epochs(value, trainer)
-    return None
-
-
-def _why_no_such_epochs(value: int | None, trainer: Trainer) -> str | None:
-    every = trainer.val_check_batch
-    if value is None and isinstance(trainer.val_check_interval, float):
-        return "Lightning needs an integer val_check_interval for validating regardless of epochs"
-    if value is not None and every is not None and every > trainer.num_training_batches:
-        return f"an epoch has only {trainer.num_training_batches} batches, so none would have the {every}th"
-    return None
 
 
 def _when(new: dict[str, Any], trainer: Trainer) -> dict[str, str]:

@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from freak_core import ConfigurationError, Freak, Rejected, Store
+from freak_core import ConfigurationError, Freak
 from freak_lightning.cadence import Sync
-from freak_lightning.control_callback import ControlCallback, snake_case
-from freak_lightning.namespace import LightningModule, Trainer, rank_zero_warn
+from freak_lightning.control_callback import ControlCallback, document, snake_case
+from freak_lightning.namespace import LightningModule, Trainer
 
 
 class Tunable(ControlCallback):
@@ -48,12 +48,16 @@ class Tunable(ControlCallback):
             raise ConfigurationError(f"{self.section!r} cannot name a section: it must be a plain identifier")
         self.model = model
         self.on_change = on_change
-        self._start = _document(model)
+        self._start = document(model)
 
     @property
     def state(self) -> Any:
         """The object."""
         return self.model
+
+    def initial_document(self) -> dict[str, Any]:
+        """Return the object as it was when this control was made."""
+        return self._start
 
     @property
     def state_key(self) -> str:
@@ -66,23 +70,10 @@ class Tunable(ControlCallback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the fields that have changed since this control was made."""
-        now = _document(self.model)
+        now = document(self.model)
         changed = {name: value for name, value in now.items() if value != self._start.get(name)}
         return {"state": changed} if changed else {}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Put the saved fields into the object; if they no longer fit it stays as it is, with a warning."""
-        saved = state_dict.get("state", {})
-        try:
-            Store(self.model).revert(({**_document(self.model), **saved}, 0))
-        except Rejected as error:
-            rank_zero_warn(f"{self.section} cannot take its state from the checkpoint: {error}")
 
     def __getstate__(self) -> dict[str, Any]:
         """Keep the object, which another that is pickled along may hold."""
         return dict(self.__dict__)
-
-
-def _document(model: BaseModel) -> dict[str, Any]:
-    """Return the object as JSON from which it can be validated again."""
-    return Store(model).memento()[0]

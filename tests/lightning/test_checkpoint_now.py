@@ -47,6 +47,19 @@ def test_a_checkpoint_at_any_batch_resumes_exactly(cadence: str, batch: int, tmp
     assert same(weights(resumed), weights(untouched))
 
 
+def test_a_validation_whose_loader_is_made_late_comes_before_the_checkpoint_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """Without a sanity check Lightning makes it for the first epoch that validates."""
+    settings: dict[str, Any] = {"check_val_every_n_epoch": 2, "num_sanity_val_steps": 0, "max_epochs": 4}
+    receipt = ask_at(tmp_path, 7, **settings)
+    assert receipt.result["exact"] is True, receipt
+    _, ours = asking(tmp_path)
+    resumed = fit(ours, model=MODEL, resume=Path(receipt.result["path"]), **settings)
+    assert resumed.lightning_module.validations == 1
+    assert same(weights(resumed), weights(fit(model=MODEL, **settings)))
+
+
 def test_a_checkpoint_resumes_without_our_callbacks_too(tmp_path: Path) -> None:
     receipt = ask_at(tmp_path, 3)
     resumed = fit(model=MODEL, resume=Path(receipt.result["path"]))
@@ -107,3 +120,17 @@ def test_an_asynchronous_writer_saves_what_was_there_when_it_was_asked(tmp_path:
     _, ours = asking(tmp_path)
     resumed = fit(ours, model=MODEL, resume=Path(receipt.result["path"]))
     assert same(weights(resumed), weights(steered))
+
+
+def test_a_generated_name_spares_what_another_run_has_saved_and_a_given_one_replaces(tmp_path: Path) -> None:
+    saved = []
+    for _ in range(3):
+        ask, callbacks = asking(tmp_path, (0, 1, checkpoint()), (0, 2, checkpoint(name="best")))
+        fit(callbacks, max_epochs=1)
+        saved.append([ask.receipt(number).result for number in (0, 1)])
+    names = [Path(generated["path"]).name for generated, _ in saved]
+    first = "freak-epoch=0-step=2"
+    assert names == [f"{first}.ckpt", f"{first}-v1.ckpt", f"{first}-v2.ckpt"]
+    assert ["replaced" in given for _, given in saved] == [False, True, True]
+    assert not any("replaced" in generated for generated, _ in saved)
+    assert len(list(tmp_path.glob("*.ckpt*"))) + len(list(tmp_path.glob(".*"))) == 4

@@ -165,6 +165,34 @@ def test_a_control_that_fails_at_its_point_does_not_end_the_training() -> None:
     assert fit([Broken()]).global_step == 24
 
 
+def test_a_control_that_cannot_say_whether_it_waits_does_not_end_the_training(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    points: list[int] = []
+
+    class Broken(Temperature):
+        def waits(self) -> bool:
+            raise RuntimeError("on purpose")
+
+        def on_control_point(self, trainer: Trainer, *_: Any) -> None:
+            points.append(trainer.global_step)
+
+    assert fit([Broken()], max_epochs=1).global_step == 8
+    assert set(points) == set(range(1, 9))
+    assert [record.exc_info is not None for record in caplog.records if "waits" in record.message] == [True]
+
+
+def test_a_control_that_cannot_prepare_is_named_before_training_starts() -> None:
+    class Broken(Temperature):
+        def prepare(self, *_: Any) -> None:
+            raise KeyError("missing")
+
+    broken = Broken()
+    with pytest.raises(ConfigurationError, match=r"Broken.prepare failed: KeyError: 'missing'"):
+        fit([GracefulStop(), broken], max_epochs=1)
+    assert broken.session is None
+
+
 def test_a_section_with_aliases_and_secrets_survives_a_checkpoint(tmp_path: Path) -> None:
     from pydantic import SecretStr
 

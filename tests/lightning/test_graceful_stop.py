@@ -180,3 +180,29 @@ def test_what_is_said_of_a_stop_that_has_begun_does_not_begin_another(tmp_path: 
     assert fit([more, *callbacks]).global_step == 4
     assert [receipt.name for receipt in ask.receipts].count("stop") == 1
     assert told(ask).result["checkpoint"]["exact"] is True
+
+
+def test_a_request_that_fails_as_a_whole_leaves_the_stop_as_it_was_prepared(tmp_path: Path) -> None:
+    prepared = patch({"stop": {"after": "epoch", "reason": "enough"}})
+    failing = patch({"stop": {"should_stop": True}, "lr": {"groups": {"none": {"hold": 0.1}}}})
+    ask, callbacks = asking(tmp_path, (0, 1, prepared), (0, 3, failing), (0, 5, stop()))
+    assert fit(callbacks).global_step == 8
+    assert ask.receipt(1).status == "failed"
+    assert told(ask).result["reason"] == "enough"
+
+
+def test_a_stop_that_is_taken_back_leaves_that_of_another_callback(tmp_path: Path) -> None:
+    class Stops(Callback):
+        def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+            trainer.should_stop = trainer.should_stop or trainer.global_step == 8
+
+    ask, callbacks = asking(tmp_path, (0, 7, stop()))
+    cancel = AtEpochEnd(ask.control, patch({"stop": {"should_stop": False}}))
+    assert fit([Stops(), cancel, *callbacks]).global_step == 8
+    assert [receipt.name for receipt in ask.receipts] == [None, "stop", None]
+
+
+def test_a_stop_that_has_no_folder_to_save_to_is_refused_when_it_is_asked_for() -> None:
+    ask, callbacks = asking(None, (0, 3, stop()), (0, 5, stop(checkpoint=False)))
+    assert fit(callbacks, default_root_dir="memory://bucket").global_step == 6
+    assert "no folder of this machine" in (ask.receipt(0).error or {})["detail"]

@@ -279,3 +279,19 @@ def test_a_rate_that_is_no_number_does_not_end_training(caplog: pytest.LogCaptur
     trainer = fit([LiveMetrics()], model=lambda: TinyModel(Strange), log_every_n_steps=1)
     assert trainer.global_step == 24
     assert "the learning rates cannot be read" in caplog.text
+
+
+class Writes(TinyModel):
+    """Writes to its logger, as a program does that was written with one."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        if self.logger is not None:
+            self.logger.experiment.add_scalar("own", 1.0, batch_idx)
+            self.logger.experiment["own"].append(1.0)
+            self.logger.log_image("own", images=[])
+            assert not hasattr(self.logger, "_private")
+        return super().training_step(batch, batch_idx)
+
+
+def test_a_program_that_writes_to_its_logger_trains_without_one() -> None:
+    assert fit([LiveMetrics()], model=Writes, max_epochs=1).global_step == 8

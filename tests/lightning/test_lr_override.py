@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch.optim.lr_scheduler import ExponentialLR
 
 from freak_core import ConfigurationError, Rejected
-from freak_lightning import LROverride
+from freak_lightning import CheckpointNow, LROverride
 from tests.lightning.asking import Ask, asking, checkpoint, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
 
@@ -71,3 +72,61 @@ def test_what_is_out_of_bounds_is_refused_at_once(tmp_path: Path, section: dict[
 def test_bounds_that_leave_nothing_are_refused() -> None:
     with pytest.raises(ConfigurationError):
         LROverride(minimum=1.0, maximum=0.1)
+
+
+def test_a_scale_that_leads_out_of_the_bounds_is_refused(tmp_path: Path) -> None:
+    control = LROverride(minimum=0.01, maximum=0.1)
+    scales = [1000, 0.1, 2.0, 1.5]
+    ask = Ask(control, *((0, batch, patch({"lr": {"scale": scale}})) for batch, scale in enumerate(scales)))
+    fit([ask, control], max_epochs=1)
+    assert [ask.receipt(number).status for number in range(4)] == ["failed", "failed", "applied", "applied"]
+    assert "would be 50.0, and may be from 0.01 to 0.1" in (ask.receipt(0).error or {})["detail"]
+
+
+def test_a_scale_stays_where_the_schedule_leads_out_of_the_bounds_and_so_does_a_resume(
+    tmp_path: Path,
+) -> None:
+    def falling(parameters: Any) -> Any:
+        optimizer = torch.optim.SGD(parameters, lr=0.05)
+        return [optimizer], [{"scheduler": ExponentialLR(optimizer, 0.5), "interval": "step"}]
+
+    def ours() -> tuple[LROverride, CheckpointNow]:
+        return LROverride(minimum=0.01), CheckpointNow(tmp_path)
+
+    controls = ours()
+    held = patch({"lr": {"groups": {"0/0": {"scale": 0.5}}}})
+    ask = Ask(controls[0], (0, 0, held), (0, 5, checkpoint(name="low")))
+    steered = fit([ask, *controls], model=lambda: TinyModel(falling))
+    resumed = fit(list(ours()), model=lambda: TinyModel(falling), resume=tmp_path / "low.ckpt")
+    assert same(weights(steered), weights(resumed))
+    assert not same(weights(steered), weights(fit(model=lambda: TinyModel(falling))))
+
+
+class Gan(TinyModel):
+    """Two optimizers whose groups have the same names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        self.manual_backward(self.net(batch).square().mean())
+        for optimizer in self.optimizers():
+            optimizer.step()
+
+    def configure_optimizers(self) -> Any:
+        first, second, third, fourth = self.parameters()
+        one = [{"params": [first], "name": "decay"}, {"params": [second], "name": "bias"}]
+        other = [{"params": [third], "name": "decay"}, {"params": [fourth]}]
+        return torch.optim.SGD(one, lr=0.1), torch.optim.SGD(other, lr=0.2)
+
+
+def test_groups_of_the_same_name_are_told_apart_and_all_go_by_their_numbers() -> None:
+    control = LROverride()
+    names = ["1/decay", "0/1", "decay"]
+    ask = Ask(
+        control, *((0, n, patch({"lr": {"groups": {name: {"hold": 0.5}}}})) for n, name in enumerate(names))
+    )
+    fit([ask, control], model=Gan, max_epochs=1)
+    assert ask.receipt(1).result == {"lr": {"0/decay": 0.1, "bias": 0.5, "1/decay": 0.5, "1/1": 0.2}}
+    assert "there are: 0/decay, bias, 1/decay, 1/1" in (ask.receipt(2).error or {})["detail"]

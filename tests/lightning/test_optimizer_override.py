@@ -167,3 +167,51 @@ def test_a_group_without_the_key_and_an_unknown_group_say_what_there_is() -> Non
     assert "there is no param group '2/0'; there are: 0/0, 1/0" in second["detail"]
     assert ask.receipt(2).result == {"optimizer": {"momentum": {"0/0": 0.25}}}
     assert used.used == [0.9] * 3 + [0.25] * 5
+
+
+class Counted(torch.optim.SGD):
+    """Has an integer, a pair for ``eps`` and integers in a tuple, and can do with nothing else."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, lr=0.05)
+        self.param_groups[0] |= {"ns_steps": 5, "eps": (1e-30, 1e-3), "window": (1, 0.5)}
+
+    def step(self, closure: Any = None) -> Any:
+        group = self.param_groups[0]
+        range(group["ns_steps"])
+        range(group["window"][0])
+        len(group["eps"])
+        return super().step(closure)
+
+
+def test_an_integer_stays_one_and_a_known_name_with_other_values_is_taken_as_it_is() -> None:
+    control, used = OptimizerOverride(), Used("ns_steps")
+    held = asked(ns_steps=6, eps=[1e-8, 1e-2], window=[2, 0.25], momentum=0.5, dampening=0.5)
+    ask = Ask(control, (0, 0, held))
+    fit([ask, control, used], model=lambda: TinyModel(Counted), max_epochs=1)
+    assert ask.receipt().result["optimizer"]["ns_steps"] == {"0/0": 6}
+    assert {type(value) for value in used.used} == {int}
+    error = refused_at_once(Ask(control, (0, 0, asked(ns_steps=6.5))), [control], lambda: TinyModel(Counted))
+    assert error.errors[0]["path"] == "/optimizer/ns_steps"
+
+
+class Unlike(TwoOptimizers):
+    """Two optimizers whose ``eps`` are of different kinds."""
+
+    def configure_optimizers(self) -> Any:
+        first, *rest = self.parameters()
+        return Counted([first]), torch.optim.Adam(rest, lr=0.05)
+
+
+def test_a_value_goes_only_where_one_of_its_kind_was() -> None:
+    control, used = OptimizerOverride(), Used("eps")
+    ask = Ask(
+        control,
+        (0, 0, asked(eps=1e-4)),
+        (0, 2, asked(eps=[1e-8, 1e-2])),
+        (0, 4, asked(groups={"1/0": {"eps": [1e-8, 1e-2]}})),
+    )
+    fit([ask, control, used], model=Unlike, max_epochs=1)
+    assert used.used[::2] == [(1e-30, 1e-3)] * 3 + [(1e-8, 1e-2)] * 5  # a step within each step
+    assert ask.receipt(0).result == {"optimizer": {"eps": {"0/0": [1e-30, 1e-3], "1/0": 1e-4}}}
+    assert "'1/0' has no 'eps' of this kind" in (ask.receipt(2).error or {})["detail"]

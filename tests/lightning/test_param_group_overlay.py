@@ -9,7 +9,7 @@ from torch.optim import SGD
 from torch.optim import lr_scheduler as schedules
 
 from freak_lightning.param_group_overlay import ParamGroupOverlay, Rule
-from tests.lightning.rates import hold, watch_rates
+from tests.lightning.rates import ARITHMETIC, hold, watch_rates
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, tiny_trainer
 
 pytestmark = KNOWN_WARNINGS
@@ -100,3 +100,33 @@ def test_the_overlay_reaches_the_optimizer_through_a_trainer_that_was_interrupte
     with pytest.raises(ValueError, match="broken batch"):
         trainer.fit(model, plain_loader(), plain_loader())
     assert steering.overlay._steps[0].optimizer.param_groups[0]["lr"] == 0.05
+
+
+class OutOfMemory(TinyModel):
+    """Loses one update for want of memory, and goes on."""
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, closure: Any) -> None:
+        with pytest.MonkeyPatch.context() as broken:
+            if batch_idx == 3:
+                broken.setattr(ARITHMETIC, "sgd", raise_memory_error)
+            try:
+                optimizer.step(closure=closure)
+            except MemoryError:
+                self.left_behind = self.trainer.optimizers[0].param_groups[0]["lr"]
+
+    def configure_optimizers(self) -> Any:
+        optimizer = SGD(self.parameters(), lr=0.05)
+        return [optimizer], [{"scheduler": schedules.StepLR(optimizer, 1, 0.5), "interval": "step"}]
+
+
+def raise_memory_error(*args: Any, **kwargs: Any) -> None:
+    """Fail as an update does that finds no room."""
+    raise MemoryError
+
+
+def test_an_update_that_was_lost_leaves_the_schedule_to_the_scheduler() -> None:
+    """The override would otherwise be taken for the schedule, by the scheduler and by every later step."""
+    steering = Steering({2: hold(HOLD), 6: None})
+    trainer = fit([steering], model=OutOfMemory, max_epochs=1)
+    assert trainer.lightning_module.left_behind == 0.05 * 0.5**3
+    assert trainer.optimizers[0].param_groups[0]["lr"] == 0.05 * 0.5**8

@@ -163,3 +163,43 @@ def test_a_second_fit_starts_from_what_the_trainer_has() -> None:
     assert control.state_dict()["state"] == {"max_epochs": 1}
     assert fit([control]).global_step == 24
     assert control.state_dict() == {}
+
+
+class ClipsLater(Callback):
+    """Sets a value of the trainer by itself, in the middle of the fit."""
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.current_epoch == 1:
+            trainer.gradient_clip_val = 0.5
+
+
+def test_what_nobody_asked_for_is_left_to_the_program() -> None:
+    scheduler = GradientAccumulationScheduler({0: 1, 1: 4})
+    unused = fit([scheduler, TrainerOverride()])
+    assert unused.global_step == 8 + 2 + 2
+    trainer, _ = steered(asked(1, 3, log_every_n_steps=7), callbacks=(ClipsLater(), scheduler))
+    assert (trainer.log_every_n_steps, trainer.gradient_clip_val) == (7, 0.5)
+    assert trainer.global_step == 8 + 2 + 2
+
+
+def test_a_resume_leaves_alone_what_was_never_asked_for(tmp_path: Path) -> None:
+    control = TrainerOverride()
+    ask = Ask(control, asked(0, 2, log_every_n_steps=7), (1, 3, checkpoint(name="mid")))
+    fit([ask, GradientAccumulationScheduler({1: 4}), control, CheckpointNow(tmp_path)])
+    again = [TrainerOverride(), GradientAccumulationScheduler({1: 2})]
+    resumed = fit(again, resume=tmp_path / "mid.ckpt", accumulate_grad_batches=1)
+    assert resumed.accumulate_grad_batches == 2
+
+
+def test_accumulation_that_was_taken_back_within_the_epoch_resumes_so(tmp_path: Path) -> None:
+    control = TrainerOverride()
+    ask = Ask(
+        control,
+        asked(0, 2, accumulate_grad_batches=2),
+        asked(1, 1, accumulate_grad_batches=1),
+        (1, 3, checkpoint(name="mid")),
+    )
+    whole = fit([ask, control, CheckpointNow(tmp_path)])
+    resumed = fit([TrainerOverride()], resume=tmp_path / "mid.ckpt")
+    assert whole.global_step == resumed.global_step == 8 + 4 + 8
+    assert same(weights(resumed), weights(whole))

@@ -134,3 +134,29 @@ class Frozen(BaseModel):
 def test_what_cannot_be_tuned_is_refused_when_it_is_made(model: Any, name: str | None, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         Tunable(model, name=name)
+
+
+class Kept(TinyModel):
+    """Has an object and a number among its hyperparameters."""
+
+    def __init__(self, knobs: Knobs, margin: float = 1.0) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.seen: list[tuple[float, float]] = []
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        self.seen.append((self.hparams.knobs.temperature, self.hparams.margin))
+        return super().training_step(batch, batch_idx)
+
+
+class Margin(BaseModel):
+    margin: float = 1.0
+
+
+def test_hyperparameters_are_tuned_as_objects_and_as_numbers() -> None:
+    model = Kept(Knobs())
+    knobs = Tunable(model.hparams.knobs)
+    margin = Tunable(Margin(), on_change=lambda changed: model.hparams.update(changed.model_dump()))
+    ask = Ask(knobs, (0, 3, patch({"knobs": {"temperature": 0.5}, "margin": {"margin": 2.0}})))
+    fit([ask, knobs, margin], model=lambda: model, max_epochs=1)
+    assert model.seen == [(1.0, 1.0)] * 4 + [(0.5, 2.0)] * 4
