@@ -197,6 +197,8 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
     goes_on(page)
     expect(receipt(page, "the loss jumps")).to_be_visible()
 
+    expect(page.get_by_role("banner")).to_contain_text("ETA", timeout=20_000)  # its pace is known again
+
     # No serious barrier in either theme; pictures of both, and of a phone.
     for colours in ("light", "dark"):
         page.get_by_label("Colours").select_option(colours)
