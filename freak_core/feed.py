@@ -41,6 +41,7 @@ class Feed:
         self._sink: Callable[[Message], None] | None = None
         self._gauge: Gauge | None = None
         self._mark_told: Any = None
+        self._observed: dict[str, Any] = {}
         self._progress: Message | None = None
         self._progress_due = 0.0
         self._must: deque[Message] = deque()
@@ -79,10 +80,15 @@ class Feed:
 
     def measure(self, kind: EventType, data: dict[str, Any]) -> None:
         """Tell an event that may be dropped when there are too many."""
+        message = {"type": "event", "event": kind, "data": data}
         if kind == "progress":
-            self._note_progress(data)
+            told = {key: value for key, value in data.items() if value is not None}
+            pending = self._progress
+            message["data"] = told if pending is None else {**pending["data"], **told}
+            self._progress = message  # the newest supersedes all before it
+            self.facts = {**self.facts, **told}
         else:
-            self._may.append({"type": "event", "event": kind, "data": data})
+            self._may.append(message)
         if not self._rung:
             self._rung = True
             self._bell.put(False)
@@ -91,13 +97,6 @@ class Feed:
         """Ask ``gauge`` for progress twice a second, so that the program need not tell it."""
         self._gauge = gauge
         self._put({"type": "look"})
-
-    def _note_progress(self, data: dict[str, Any]) -> None:
-        told = {key: value for key, value in data.items() if value is not None}
-        pending = self._progress
-        data = told if pending is None else {**pending["data"], **told}
-        self._progress = {"type": "event", "event": "progress", "data": data}  # supersedes all before it
-        self.facts = {**self.facts, **told}
 
     def tell(self, message: Message) -> None:
         """Send a message that is no event, such as a reply, after everything that was told before."""
@@ -124,8 +123,8 @@ class Feed:
             if sink is not None:
                 message = {**hello(), "floor": self._recent.floor, "events": list(self._recent)}
                 message["history"] = self._history.told()
-                run = {**message.get("run", {}), **_plain(self.facts), "journal": self.journal_health}
-                message["run"] = run
+                told = _plain({**self.facts, **self._observed})
+                message["run"] = {**message.get("run", {}), **told, "journal": self.journal_health}
                 for receipt in message.get("receipts", ()):
                     self._mark(receipt)
                 sink(message)
@@ -200,11 +199,12 @@ class Feed:
 
     def _pass_on_measured(self) -> None:
         if time.monotonic() >= self._progress_due or self._closed:
-            self._look()
             progress, self._progress = self._progress, None
             if progress is not None:
-                self._progress_due = time.monotonic() + 0.5
                 self._may.append(progress)
+            if progress is not None or self._gauge is not None:
+                self._progress_due = time.monotonic() + 0.5
+            self._look()
         with contextlib.suppress(IndexError):  # the program drops old ones meanwhile
             for _ in range(len(self._may)):
                 self._pass(self._may.popleft())
@@ -218,9 +218,9 @@ class Feed:
             logger.exception("Freak cannot tell the progress")
             self._gauge = None
             return
-        if mark != self._mark_told:
-            self._mark_told = mark
-            self._note_progress(facts)
+        if mark != self._mark_told:  # an event of its own: what other threads tell is theirs to write
+            self._mark_told, self._observed = mark, dict(facts)
+            self._may.append({"type": "event", "event": "progress", "data": facts})
 
     def _pass(self, message: Message) -> None:
         try:

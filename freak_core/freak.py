@@ -130,7 +130,7 @@ class Freak:
         self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
         actions = ActionThread(store.carry_out)
-        store.call_later = actions.call
+        store.on_pending = actions.call if how == "now" else None
         self._responder = Responder(store, self._feed, self)
         self._serving = Serving(self._feed, self._responder, actions, self.app)
         try:

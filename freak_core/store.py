@@ -26,17 +26,16 @@ class Store(State):
         model: the object under control; the program goes on using it.
         apply_when: ``"now"`` applies a write as it arrives, on the calling thread; ``"sync"`` keeps it until
             the program takes it with ``take`` at a safe point of its own.
-        call_later: carries an action out on another thread, where requests are applied at once.
+        on_pending: told of each write that waits; with ``"now"`` only actions do, for a thread of their own.
     """
 
     apply_when: Apply = "now"
     actions: dict[str, Action] = field(default_factory=dict)
     receipts: ReceiptHistory = field(default_factory=ReceiptHistory)
     keys: KeysSeen = field(default_factory=KeysSeen)
-    call_later: Callable[[Entry], None] | None = None
+    on_pending: Callable[[Entry], None] | None = None
     closed: str | None = None
     on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
-    on_pending: Callable[[], None] = lambda: None  # called by whoever submits a write that has to wait
     _pending: list[Entry] = field(default_factory=list)
     _underway: dict[str, Write] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)
@@ -79,17 +78,15 @@ class Store(State):
             entry = Entry(receipt.id, write)
             receipt = self._write(receipt, asked=self._asked(write))
             self.keys.remember(write, receipt.id)
-            if self.apply_when == "sync":
+            if self.apply_when == "sync" or (candidate is None and self.on_pending is not None):
                 self._pending.append(entry)
-                self.on_pending()
+                if self.on_pending is not None:
+                    self.on_pending(entry)
                 return receipt
             self._underway[entry.receipt_id] = write
             if candidate is not None:
                 self._begun.add(entry.receipt_id)
                 changes = self.commit(candidate)
-            elif self.call_later is not None:
-                self.call_later(entry)
-                return receipt
         if candidate is None:
             return self.carry_out(entry)
         return self.complete(receipt.id, Applied(), changes) or receipt
@@ -168,10 +165,14 @@ class Store(State):
 
     def carry_out(self, entry: Entry, applied: Applied | None = None) -> Receipt:
         """Apply one accepted write in this process, or call its action, and write the receipt's end."""
-        write, applied, known = entry.write, applied or Applied(), self.receipts.get(entry.receipt_id)
-        if known is not None and known.settled:
-            return known  # the run was stopped meanwhile
-        self._begun.add(entry.receipt_id)
+        write, applied = entry.write, applied or Applied()
+        with self.lock:
+            known = self.receipts.get(entry.receipt_id)
+            if known is not None and (known.settled or entry.receipt_id in self._begun):
+                return known  # cancelled, stopped or taken by another thread meanwhile
+            self._pending = [each for each in self._pending if each is not entry]
+            self._underway[entry.receipt_id] = write
+            self._begun.add(entry.receipt_id)
         changes: list[merge.Change] = []
         result, error = None, None
         try:
@@ -214,8 +215,7 @@ class Store(State):
         if not self.lock.acquire(timeout=0.3):
             return  # a thread hangs that holds it: a program must be able to end all the same
         try:
-            idle = [each for each in self._underway if each not in self._begun]
-            idle += [entry.receipt_id for entry in self._pending]
+            idle = [e for e in self._underway if e not in self._begun] + [e.receipt_id for e in self._pending]
             self._pending = []
             for receipt_id in idle:
                 self._underway.pop(receipt_id, None)

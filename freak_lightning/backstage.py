@@ -35,13 +35,15 @@ class Backstage:
         self._controls = [control for control in controls if not _is_needed(control)]
         trainer.callbacks = [each for each in self._all if each not in self._controls]  # type: ignore[attr-defined]
 
-    def leave(self, trainer: Trainer) -> None:
-        """Put them back; what others have changed in the list meanwhile stays. Twice is fine."""
-        if self._controls:
+    def leave(self, trainer: Trainer) -> list[Callback]:
+        """Put them back, and return them; what others have changed in the list stays. Twice is fine."""
+        controls = self._controls
+        if controls:
             now: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-            kept = [each for each in self._all if each in now or each in self._controls]
+            kept = [each for each in self._all if each in now or each in controls]
             trainer.callbacks = [*kept, *(each for each in now if each not in kept)]  # type: ignore[attr-defined]
         self._all, self._controls = [], []
+        return controls
 
     def pass_on(self, hook: str, trainer: Trainer, pl_module: LightningModule, *rest: Any) -> None:
         """Call a hook as Lightning would."""

@@ -37,6 +37,8 @@ def finish(partial: Path, path: Path, *, replace: bool) -> Path:
     path = path if replace else free(path)
     if path.is_dir():
         shutil.rmtree(path)
+    elif partial.is_dir():
+        path.unlink(missing_ok=True)
     partial.replace(path)
     return path
 

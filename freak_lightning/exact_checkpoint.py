@@ -91,10 +91,11 @@ class ExactCheckpoint:
     def _finished(self, partial: Path, path: Path, failure: Refused | None, *, replace: bool) -> Path:
         """Give the checkpoint its name, on rank zero, and return it; nothing is left of a torn one."""
         names: list[str] = []
-        if self._trainer.is_global_zero and failure is None:
-            failure = _failure_of(lambda: names.append(finish(partial, path, replace=replace).name))
-        elif self._trainer.is_global_zero:
-            discard(partial)
+        if self._trainer.is_global_zero:
+            if failure is None:
+                failure = _failure_of(lambda: names.append(finish(partial, path, replace=replace).name))
+            if failure is not None:
+                discard(partial)
         failure = self._agree_on(failure)
         if failure is not None:
             raise failure

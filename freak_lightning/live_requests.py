@@ -31,7 +31,7 @@ class LiveRequests:
     def wake_with(self, wake: Callable[[], None]) -> bool:
         """Say whether no step has to be counted, since ``wake`` is called as soon as a request waits."""
         if self._trainer.world_size == 1:
-            self._store.on_pending = wake
+            self._store.on_pending = lambda _: wake()
         return self._trainer.world_size == 1
 
     @property

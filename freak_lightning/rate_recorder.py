@@ -1,5 +1,6 @@
 """The rate recorder: the learning rates that optimizers have stepped with, after schedules and overrides."""
 
+import contextlib
 from functools import partial
 from typing import Any
 
@@ -24,11 +25,10 @@ class RateRecorder:
         self._step: int | None = None
         self._handles: list[RemovableHandle] = []
         for index, optimizer in enumerate(trainer.optimizers):
-            try:
-                inner = unwrapped(optimizer)
-            except TypeError:
-                continue
-            self._handles.append(inner.register_step_pre_hook(partial(self._note, index)))
+            with contextlib.suppress(TypeError, AttributeError):  # a wrapper may be an Optimizer in name only
+                # After the step, since a closure may change its rate; what overrides it is still in place.
+                hook = unwrapped(optimizer).register_step_post_hook(partial(self._note, index))
+                self._handles.append(hook)
 
     def take(self, step: int) -> list[list[Any]] | None:
         """Return the rates of ``step``, if that was the last one, by optimizer and group; once.

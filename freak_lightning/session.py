@@ -18,7 +18,6 @@ from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import ExactCheckpoint
 from freak_lightning.graceful_stop import GracefulStop
 from freak_lightning.heartbeat import Heartbeat
-from freak_lightning.horizon import progress
 from freak_lightning.live_requests import LiveRequests
 from freak_lightning.namespace import Callback, LightningModule, Trainer, rank_zero_warn
 from freak_lightning.point import Point
@@ -85,7 +84,6 @@ class ControlSession:
                 freak.action(name=name, confirm=action.confirm)(action.function)
             self.freak = freak.control(root, apply="sync")
             self.freak.phase("starting", **facts_of(self.trainer), saves_to=self._saves_to())
-            self.freak.observe(lambda: progress(self.trainer, self.beats))
         except ConfigurationError as error:
             return str(error)
         except Exception:

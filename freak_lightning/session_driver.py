@@ -16,13 +16,14 @@ process it sleeps, hidden from Lightning, until a request arrives. With several 
 all must come to the same point.
 """
 
+from functools import partial
 from typing import Any
 
 from freak_lightning.backstage import Backstage
 from freak_lightning.control_callback import ControlCallback
 from freak_lightning.exact_checkpoint import restore_from
 from freak_lightning.exact_point import is_optimizer_boundary, restore_loader_position, validation_due
-from freak_lightning.horizon import horizon
+from freak_lightning.horizon import horizon, progress
 from freak_lightning.namespace import Callback, LightningModule, Trainer
 from freak_lightning.rng_states import KEY
 from freak_lightning.session import ControlSession
@@ -36,15 +37,19 @@ class SessionDriver(Callback):
     """Drives the session of one fit."""
 
     def __init__(self) -> None:
-        self._session: ControlSession | None = None
         self._backstage = Backstage()
+        self._rng_states: dict[str, Any] | None = None
+        self._applied: dict[str, list[str]] = {}
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._session: ControlSession | None = None
         self._due_after_validation = False
         self._validated = False
         self._quiet = False
         self._sleeps = False
+        self._foreseeable = False
         self._validates: bool | None = None
-        self._rng_states: dict[str, Any] | None = None
-        self._applied: dict[str, list[str]] = {}
         self._horizon: dict[str, Any] = {}
         self._epoch: int | None = None
 
@@ -61,7 +66,8 @@ class SessionDriver(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Bring back whom a fit that failed has left backstage: another callback raised in on_exception."""
-        self._backstage.leave(trainer)
+        for control in self._backstage.leave(trainer):
+            control.setup(trainer, pl_module, stage)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the session."""
@@ -71,8 +77,13 @@ class SessionDriver(Callback):
             if control.session is not None:  # another callback raised in on_exception: ours never came
                 show_hooks(control.session.controls)
                 control.session.abandon()
-        self._session = ControlSession(trainer, pl_module, controls, driver=self)
+        show_hooks([self])
+        self._begin_anew()
+        self._session = session = ControlSession(trainer, pl_module, controls, driver=self)
+        self._foreseeable = all(_changes_with_requests_only(control) for control in controls)
         self._recall()
+        if session.freak is not None:
+            session.freak.observe(partial(self._progress, trainer, session))
         hide_unused_hooks([*controls, self])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -96,10 +107,8 @@ class SessionDriver(Callback):
         self._backstage.save(checkpoint)
         if self._session is not None:
             self._session.checkpoints.on_save_checkpoint(checkpoint)
-            store = self._session.store
-            with store.locked():
-                applied = store.keys.applied(store.receipts)
-            checkpoint |= {APPLIED: applied} if applied else {}
+            self._note_applied(self._session)
+        checkpoint |= {APPLIED: self._applied} if self._applied else {}
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -108,6 +117,10 @@ class SessionDriver(Callback):
         self._rng_states = checkpoint.get(KEY)
         self._applied = checkpoint.get(APPLIED, {})
         self._recall()
+
+    def _note_applied(self, session: ControlSession) -> None:
+        with session.store.locked():
+            self._applied = session.store.keys.applied(session.store.receipts)
 
     def _recall(self) -> None:
         """Let nothing be applied again that was before the checkpoint; some strategies load it late."""
@@ -145,7 +158,7 @@ class SessionDriver(Callback):
 
     def _rest(self, trainer: Trainer, session: ControlSession) -> None:
         """Until there is something to do, sleep or do no more than count; equal on all ranks."""
-        busy = self._due_after_validation or session.deferred or session.waiting
+        busy = self._due_after_validation or session.deferred or session.waiting or not self._foreseeable
         self._quiet = not busy and trainer.accumulate_grad_batches == 1
         if self._sleeps and not busy:
             hide_hook(self, "on_train_batch_end", SessionDriver)
@@ -155,6 +168,12 @@ class SessionDriver(Callback):
     def _wake(self) -> None:
         self._quiet = False
         show_hook(self, "on_train_batch_end")
+
+    def _progress(self, trainer: Trainer, session: ControlSession) -> tuple[Any, dict[str, int]]:
+        """Say how far training is, twice a second; and see whether the program itself has set a section."""
+        if self._sleeps and session.waiting:
+            self._wake()
+        return progress(trainer, session.beats)
 
     def _validation_comes(self, trainer: Trainer) -> bool:
         """Return whether the validation that is due comes on all ranks; every rank must call it."""
@@ -222,21 +241,27 @@ class SessionDriver(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the session; ranks may be anywhere, so no collective."""
         self._backstage.pass_on("on_exception", trainer, pl_module, exception)
-        self._end(trainer, exception)
+        self._end(trainer, exception)  # and stay: checkpoints are still to be saved, by callbacks behind ours
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """End the session and leave the trainer as it was."""
         self._end(trainer)
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        trainer.callbacks = [callback for callback in callbacks if callback is not self]  # type: ignore[attr-defined]
 
     def _end(self, trainer: Trainer, error: BaseException | None = None) -> None:
         self._backstage.leave(trainer)
         session, self._session = self._session, None
         if session is not None:
+            self._note_applied(session)
             show_hooks([*session.controls, self])
             session.close(error)
             session.close_group()
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        trainer.callbacks = [callback for callback in callbacks if callback is not self]  # type: ignore[attr-defined]
+
+
+def _changes_with_requests_only(control: ControlCallback) -> bool:
+    """Whether a control can come to wait by requests alone: others are asked after every step."""
+    return type(control).waits.__module__.partition(".")[0] == ControlCallback.__module__.partition(".")[0]
 
 
 def _validates_everywhere(trainer: Trainer) -> bool:

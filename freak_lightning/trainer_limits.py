@@ -23,13 +23,14 @@ def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
     return None
 
 
-def why_not_so_long(new: dict[str, Any], trainer: Trainer) -> str | None:
+def why_not_so_long(new: dict[str, Any], trainer: Trainer, accumulate_later: int | None) -> str | None:
     """Return why training cannot go on for as long as the new settings say: a schedule ends, and raises then.
 
-    Schedules that are stepped by hand, and those in other schedulers, are not looked at.
+    Schedules that are stepped by hand, and those in other schedulers, are not looked at. ``accumulate_later``
+    is how many batches the epochs after this one accumulate, if that waits to be changed already.
     """
-    steps = total_steps(trainer, **new)
-    before = total_steps(trainer)
+    steps = total_steps(trainer, **{"accumulate_grad_batches": accumulate_later, **new})
+    before = total_steps(trainer, accumulate_grad_batches=accumulate_later)
     longer = before is not None and (steps is None or steps > before)
     if not longer or not trainer.lightning_module.automatic_optimization:
         return None

@@ -89,7 +89,7 @@ class TrainerOverride(ControlCallback):
             reason = why_not(name, value, trainer)
             if reason:
                 raise Rejected(f"{name}={value} cannot be: {reason}")
-        too_long = why_not_so_long(new, trainer)
+        too_long = why_not_so_long(new, trainer, self._to_accumulate)
         if too_long:
             raise Rejected(too_long)
         told = _when(new, trainer)

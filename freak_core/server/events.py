@@ -53,7 +53,11 @@ def wanted_types(types: str | None = None) -> Names:
 
 
 async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncGenerator[bytes]:
-    """Yield events from where the client left off; a client that missed too much gets one ``reset``."""
+    """Yield events from where the client left off; a client that missed too much gets one ``reset``.
+
+    The stream is one program's: where another has taken its place, with tokens of its own, it ends.
+    """
+    boot = mirror.boot
     seq = _resume_at(mirror, last_id)
     if seq is None:
         seq, reset = _reset(mirror)
@@ -61,7 +65,7 @@ async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncGene
     else:  # from here on a client that loses the connection knows where it was
         yield format_sse_event(comment="connected", id=f"{mirror.boot}-{seq}")
     with mirror.news() as news:
-        while True:
+        while mirror.boot == boot:
             ended = mirror.ended
             missed = mirror.events_since(seq)
             if missed is None:

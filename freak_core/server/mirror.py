@@ -228,8 +228,9 @@ class Mirror:
         return latest()
 
     async def _until(self, news: asyncio.Event, condition: Callable[[], bool], within: float) -> None:
+        boot = self.boot
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
-                while not condition() and not self.ended:
+                while not condition() and not self.ended and self.boot == boot:
                     await news.wait()
                     news.clear()

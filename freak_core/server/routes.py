@@ -224,7 +224,8 @@ class Routes:
             return JSONResponse({**receipt, "dry_run": True})
         headers = {"ETag": etag(self.mirror.boot, self.mirror.revision)}
         if receipt["status"] == "accepted":
-            headers["Location"] = f"receipts/{receipt['id']}"
+            inside = request.scope["raw_path"].decode("latin-1").removeprefix(self.mirror.prefix)
+            headers["Location"] = f"{'../' * (inside.count('/') - 1)}receipts/{receipt['id']}"
         return JSONResponse(receipt, 202 if receipt["status"] == "accepted" else 200, headers)
 
     async def hand_over(

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 from fastapi import FastAPI
 
-from freak_core import Client, Freak, Unreachable
+from freak_core import Client, Freak, RunOver, TooManyRequests, Unreachable, Write, store
 from freak_core.server import routes
 from tests.core.bad_network import Canned
 from tests.core.conftest import Serve
@@ -89,3 +89,20 @@ def test_who_is_not_answered_is_told_the_key_to_repeat_it_with(twin: Twin) -> No
         with pytest.raises(Unreachable) as again:
             client.set({"a": 1}, key=lost.value.key)
         assert again.value.key == lost.value.key
+
+
+def test_actions_that_wait_can_be_cancelled_and_are_not_without_number(
+    freak: Freak, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_PENDING", 2)
+    begun = freak.store.submit(Write("action", name="slow", body={"number": 1}))
+    eventually(lambda: slow.calls == [1])
+    waits = [freak.store.submit(Write("action", name="slow", body={"number": n})) for n in (2, 3)]
+    with pytest.raises(TooManyRequests):
+        freak.store.submit(Write("action", name="slow", body={"number": 4}))
+    with pytest.raises(RunOver):
+        freak.store.cancel(begun.id)
+    assert freak.store.cancel(waits[0].id).status == "cancelled"
+    slow.may_end.set()
+    eventually(lambda: freak.store.receipts.get(waits[1].id).status == "applied")  # type: ignore[union-attr]
+    assert slow.calls == [1, 3]

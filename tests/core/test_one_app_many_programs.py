@@ -1,5 +1,6 @@
 """The user's app outlives a program: the next one takes over its routes, and no other one before."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -7,6 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from freak_core import ConfigurationError, Freak, control
+from freak_core.server.events import stream
+from freak_core.wire import EVENT_TYPES
 from tests.core.conftest import Connect
 from tests.core.steered import Steered
 
@@ -57,3 +60,23 @@ def test_reads_are_answered_while_the_program_holds_the_lock(connect: Connect) -
         with ThreadPoolExecutor() as pool, freak.locked():
             read = pool.submit(http.get, "state/name", timeout=10.0)
             assert read.result().json() == "shown"
+
+
+def test_the_events_of_one_program_end_where_another_takes_its_place() -> None:
+    """Both within one turn of the event loop, which has not told the stream of the end yet."""
+    app = FastAPI()
+
+    async def followed() -> list[bytes]:
+        first = control(Steered(), app)
+        mirror = app.state.freak_mirrors[""]
+        events = stream(mirror, None, frozenset(EVENT_TYPES))
+        seen = [await anext(events)]
+        first.stop()
+        second = control(Steered(), app)
+        second.publish(step=7)
+        seen += [event async for event in events]
+        second.stop()
+        return seen
+
+    seen = asyncio.run(asyncio.wait_for(followed(), 30))
+    assert not any(b'"step": 7' in event or b'"step":7' in event for event in seen)

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from freak_core import Failed
+from freak_lightning import exact_checkpoint
 from freak_lightning.checkpoint_place import finish, folder_for
+from tests.lightning.asking import asking, checkpoint
+from tests.lightning.tiny import KNOWN_WARNINGS, fit
+
+pytestmark = KNOWN_WARNINGS
 
 
 @pytest.mark.parametrize("place", ["s3://bucket/x", "memory://bucket", Path("gs://bucket"), "memory:/bucket"])
@@ -33,3 +38,24 @@ def test_what_another_run_saved_while_this_one_was_writing_is_spared(tmp_path: P
     partial.write_text("ours")
     assert finish(partial, wanted, replace=True) == wanted
     assert wanted.read_text() == "ours"
+
+
+def test_a_file_gives_way_to_a_folder_of_its_name(tmp_path: Path) -> None:
+    """Sharded strategies write folders."""
+    wanted, partial = tmp_path / "a.ckpt", tmp_path / ".part"
+    wanted.write_text("before")
+    partial.mkdir()
+    assert finish(partial, wanted, replace=True).is_dir()
+
+
+def test_a_checkpoint_that_cannot_get_its_name_leaves_nothing(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> Path:
+        raise OSError("no room")
+
+    monkeypatch.setattr(exact_checkpoint, "finish", full)
+    ask, callbacks = asking(tmp_path / "saved", (0, 2, checkpoint()))
+    assert fit(callbacks).global_step == 24
+    assert "no room" in (ask.receipt().error or {})["detail"]
+    assert list((tmp_path / "saved").iterdir()) == []

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import pytest
 import torch
+from lightning.pytorch import Callback, Trainer
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from freak_core import Receipt, Rejected, Write
@@ -132,3 +133,22 @@ def test_a_request_that_was_applied_before_the_checkpoint_is_not_applied_again_a
     _, again = asking(tmp_path, (1, 1, late), (1, 2, hold))
     with pytest.raises(Rejected, match="requested before"):
         fit(again, resume=tmp_path / "mid.ckpt")
+
+
+def test_a_checkpoint_saved_on_an_exception_knows_what_was_applied_too(tmp_path: Path) -> None:
+    """Callbacks that save then come behind ours, which have ended the session by then."""
+
+    class Fails(Callback):
+        def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+            if trainer.global_step == 6:
+                raise ZeroDivisionError("on purpose")
+
+        def on_exception(self, trainer: Trainer, *_: Any) -> None:
+            trainer.save_checkpoint(tmp_path / "failed.ckpt")
+
+    _, callbacks = asking(tmp_path, (0, 1, Write("patch", body={"lr": {"hold": 0.01}}, key="hold")))
+    with pytest.raises(ZeroDivisionError):
+        fit([*callbacks, Fails()])
+    saved = torch.load(tmp_path / "failed.ckpt", weights_only=True)
+    assert list(saved["freak_applied"]) == ["hold"]
+    assert saved["callbacks"]["LROverride"]

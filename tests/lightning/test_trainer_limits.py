@@ -87,3 +87,12 @@ def test_training_is_not_made_longer_than_a_schedule_that_raises_at_its_end() ->
     statuses = [ask.receipt(number).status for number in range(5)]
     assert statuses == ["failed", "failed", "applied", "failed", "applied"]
     assert "OneCycleLR ends at step 24" in (ask.receipt(0).error or {})["detail"]
+
+
+def test_an_accumulation_that_waits_for_its_epoch_counts_for_what_is_asked_meanwhile() -> None:
+    """Twelve steps at two batches each; from the second epoch on one batch each: 4 + 16 of 24 steps."""
+    control = TrainerOverride()
+    first, too_long, right = {"accumulate_grad_batches": 1}, {"max_epochs": 4}, {"max_epochs": 3}
+    ask = Ask(control, asked(0, 1, **first), asked(0, 3, **too_long), asked(0, 5, **right))
+    assert fit([ask, control], model=one_cycle, accumulate_grad_batches=2).global_step == 20
+    assert [ask.receipt(number).status for number in range(3)] == ["applied", "failed", "applied"]

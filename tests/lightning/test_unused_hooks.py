@@ -6,10 +6,12 @@ import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from freak_lightning import ControlCallback, GracefulStop, LROverride, remote_control
+from freak_lightning.point import Point
 from freak_lightning.session_driver import SessionDriver
 from freak_lightning.unused_hooks import EVERY_BATCH
+from tests.faults.program import eventually
 from tests.lightning.asking import Ask, patch
-from tests.lightning.tiny import KNOWN_WARNINGS, fit
+from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, resumable_loader, tiny_trainer
 
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
 
@@ -103,9 +105,16 @@ def test_a_fit_that_raises_leaves_every_hook_and_every_control() -> None:
     with pytest.raises(RuntimeError, match="on purpose"):
         fit([stop, Raises()], max_epochs=1)
     assert all(callable(getattr(stop, name)) for name in EVERY_BATCH)
+    rude = [Rude(), stop, Raises()]
+    trainer = tiny_trainer(rude, max_epochs=1)
     with pytest.raises(RuntimeError, match="on top of it"):
-        fit([Rude(), stop, Raises()], max_epochs=1)
-    assert stop in fit([stop], max_epochs=1).callbacks
+        trainer.fit(TinyModel(), resumable_loader(), resumable_loader())
+    set_up: list[str] = []
+    stop.setup = lambda trainer, pl_module, stage: set_up.append(stage)  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="on top of it") as again:
+        trainer.fit(TinyModel(), resumable_loader(), resumable_loader())
+    assert "on purpose" in str(again.value.__context__), again.value.__context__
+    assert set_up == ["fit"]
 
 
 def test_an_optimizer_is_watched_only_while_something_is_overridden() -> None:
@@ -116,3 +125,31 @@ def test_an_optimizer_is_watched_only_while_something_is_overridden() -> None:
     watched = Watched()
     fit([LROverride(), watched], max_epochs=1)
     assert watched.wrapped is False
+
+
+def test_a_control_that_comes_to_wait_by_itself_is_asked_after_every_step() -> None:
+    class EveryThird(ControlCallback):
+        visited: tuple[int, ...] = ()
+
+        def waits(self) -> bool:
+            return self.session is not None and self.session.trainer.global_step % 3 == 0
+
+        def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
+            self.visited += () if point.epoch_end else (point.step,)
+
+    control = EveryThird()
+    fit([control, GracefulStop()], max_epochs=1, limit_val_batches=0)
+    assert control.visited == (3, 6)
+
+
+def test_a_stop_that_the_program_sets_itself_is_noticed() -> None:
+    class Sets(Callback):
+        def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+            if trainer.global_step == 3:
+                driver = next(each for each in trainer.callbacks if isinstance(each, SessionDriver))
+                assert not callable(driver.on_train_batch_end)
+                stop.state.should_stop = True
+                eventually(lambda: callable(driver.on_train_batch_end), what="waking up")
+
+    stop = GracefulStop()
+    assert fit([stop, Sets()], max_epochs=1).global_step == 4
