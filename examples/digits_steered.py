@@ -1,6 +1,7 @@
 """Train on two ranks and steer the run from this second process: python examples/digits_steered.py.
 
-Everything done here through the client can be done with curl or in the browser, too: the link is printed.
+Everything done here through the client can be done with curl or in the browser, too: the link is printed, and
+between two requests there is time to look.
 """
 
 import secrets
@@ -13,6 +14,8 @@ from freak_core import Client, NotFound, Receipt, Refused
 
 HERE = Path(__file__).parent
 DEADLINE = 90.0
+LOOK = 3.0
+"""Seconds between two requests."""
 
 
 def main() -> int:
@@ -21,7 +24,7 @@ def main() -> int:
     name = f"digits-{secrets.token_hex(2)}"
     print(f"training a CNN on real handwritten digits on two ranks, as {name!r}, in {folder}")
     command = [sys.executable, str(HERE / "digits.py"), "--ranks", "2", "--epochs", "1000"]
-    command += ["--dir", str(folder), "--name", name, "--step-seconds", "0.02"]
+    command += ["--dir", str(folder), "--name", name, "--step-seconds", "0.05"]
     with subprocess.Popen(command) as training:
         try:
             with find(name, training) as client:
@@ -30,6 +33,7 @@ def main() -> int:
         finally:
             training.kill()
     print(f"stopped: the training ended by itself with exit status {status}")
+    print("now yours: python examples/digits.py --step-seconds 0.2, and what README.md does with a run")
     return status
 
 
@@ -47,16 +51,21 @@ def find(name: str, training: "subprocess.Popen[bytes]") -> Client:
 def steer(client: Client) -> int:
     """Do what a researcher does, print the receipts, and return the number of the last one."""
     print(f"join in with a browser:   {client.link}")
+    print(f"or steer it from a shell: {Path(sys.executable).with_name('freak')} info")
     wait_for_step(client, 20)
-    print(f"learning rate, held:      {client.get('lr')}")
     show("hold the LR", client.set({"lr.hold": 3e-4}, wait=30, note="loss is jumping"))
+    time.sleep(LOOK)
     try:
         client.set({"lr.hold": "fast"}, wait=30)
     except Refused as refused:
         show("ask for nonsense", Receipt.model_validate(refused.receipt))
+    time.sleep(LOOK)
     show("scale the schedule", client.set({"lr.hold": None, "lr.scale": 0.5}, wait=30))
+    time.sleep(LOOK)
     show("release", client.set({"lr.scale": None}, wait=30))
+    time.sleep(LOOK)
     show("checkpoint now", client.call("checkpoint", wait=30))
+    time.sleep(LOOK)
     stop = {"stop.should_stop": True, "stop.after": "epoch", "stop.reason": "the demo is over"}
     last = client.set(stop, wait=30)
     show("stop after the epoch", last)

@@ -30,8 +30,8 @@ class Knobs(BaseModel):
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train on handwritten digits under remote control.")
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--step-seconds", type=float, default=0.0, help="sleep this long in every step")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--step-seconds", type=float, default=0.05, help="sleep this long in every step")
     parser.add_argument("--dir", type=Path, default=Path(), help="checkpoints go here")
     parser.add_argument("--name", help="what the run is called")
     return parser.parse_args()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
+from freak_core.paths import from_pointer, to_dots
 from freak_core.strict_json import dumps, writable
 
 Kind = Literal["patch", "put", "reset", "action"]
@@ -97,7 +98,7 @@ class Receipt(BaseModel):
 
     def line(self, *, changes: bool = True) -> str:
         """Return the receipt as one readable line."""
-        what = f"{self.kind} {self.name or self.path or '/'}"
+        what = " ".join(filter(None, [self.kind, self.name or _dotted(self.path)]))
         parts = [f"#{self.seq} {what}: {self.status}"]
         wanted = (("step", self.at_step), ("epoch", self.at_epoch))
         due = [f"{name} {at}" for name, at in wanted if at is not None]
@@ -108,15 +109,20 @@ class Receipt(BaseModel):
         if self.applied:
             parts.append(f"ranks: {self.applied.ranks}")
         if changes:
-            parts += [f"{change.path} {change.old!r} → {change.new!r}" for change in self.changes]
-        if self.status != "applied" and self.asked not in (None, {}):
+            parts += [f"{_dotted(c.path)} {dumps(c.old)} → {dumps(c.new)}" for c in self.changes]
+        if (self.status != "applied" or self.kind == "action") and self.asked not in (None, {}):
             parts.append(f"asked {dumps(self.asked)[:200]}")
         if self.result is not None:
-            parts.append(f"result {self.result}")
+            parts.append(f"result {dumps(self.result)}")
         if self.error:
-            reasons = [f"{e['path'] or '/'}: {e['message']}" for e in self.error.get("errors", [])]
+            errors = self.error.get("errors", [])
+            reasons = [": ".join(filter(None, [_dotted(e["path"]), e["message"]])) for e in errors]
             parts.append("; ".join(reasons) or str(self.error.get("detail", "")))
         return ", ".join(parts)
+
+
+def _dotted(pointer: str) -> str:
+    return to_dots(from_pointer(pointer))
 
 
 class ReceiptHistory:

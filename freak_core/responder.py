@@ -143,6 +143,7 @@ class Responder:
             "name": self._served.name,
             "host": socket.gethostname(),
             "pid": os.getpid(),
+            "phase": "running",
             "world_size": 1,
             "started_at": self._started_at,
             "journal_path": str(self._served.journal_path),

@@ -53,6 +53,7 @@ def attempted(
     except Refused as refused:
         attempt.failure = refused
     except Exception as error:
-        logger.exception("a request failed on rank %d; it is taken back on all", trainer.global_rank)
+        what = write.name or "a change"
+        logger.exception("Freak: %s failed on rank %d; the state is put back", what, trainer.global_rank)
         attempt.failure = Failed(f"{type(error).__name__}: {error}")
     return attempt

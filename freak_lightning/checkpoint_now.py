@@ -40,15 +40,17 @@ class CheckpointNow(ControlCallback):
         pl_module: LightningModule,
         name: Name | None = None,
         weights_only: bool = False,
+        overwrite: bool = False,
     ) -> dict[str, Any]:
         """Save a checkpoint now.
 
         Args:
             trainer: given by Freak.
             pl_module: given by Freak.
-            name: file name without folder and ending, of which an earlier file is replaced; epoch and step if
-                you give none, with a version (``-v1``) where there is one already.
+            name: file name without folder and ending, epoch and step if you give none; with a version
+                (``-v1``) where there is such a file already.
             weights_only: leave optimizer, scheduler and loop state out; cannot be resumed from.
+            overwrite: replace the file of that name.
 
         Raises:
             Failed: a rank could not write; nothing is left behind.
@@ -56,5 +58,4 @@ class CheckpointNow(ControlCallback):
         if self.session is None:
             raise RuntimeError("training has not started")
         chosen = name or f"freak-epoch={trainer.current_epoch}-step={trainer.global_step}"
-        replace = name is not None
-        return self.session.save(self.dirpath, chosen, weights_only=weights_only, replace=replace)
+        return self.session.save(self.dirpath, chosen, weights_only=weights_only, replace=overwrite)

@@ -19,7 +19,7 @@ from freak_lightning.exact_checkpoint import ExactCheckpoint
 from freak_lightning.graceful_stop import GracefulStop
 from freak_lightning.heartbeat import Heartbeat
 from freak_lightning.live_requests import LiveRequests
-from freak_lightning.namespace import Callback, LightningModule, Trainer, rank_zero_warn
+from freak_lightning.namespace import Callback, LightningModule, Trainer, rank_zero_info, rank_zero_warn
 from freak_lightning.point import Point
 from freak_lightning.replay import Replay, ReplayedRequests, facts_of
 from freak_lightning.restored import restored_sections
@@ -226,7 +226,8 @@ class ControlSession:
         if self.freak is not None:
             shown = () if failure else attempt.changes
             applied = point.applied(self.trainer.world_size)
-            self.store.complete(entry.receipt_id, applied, shown, result=attempt.result, error=failure)
+            told = self.store.complete(entry.receipt_id, applied, shown, result=attempt.result, error=failure)
+            rank_zero_info(f"Freak: {told}")
         return True
 
     def agree_on(self, failure: Refused | None) -> Refused | None:

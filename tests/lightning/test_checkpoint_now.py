@@ -122,15 +122,19 @@ def test_an_asynchronous_writer_saves_what_was_there_when_it_was_asked(tmp_path:
     assert same(weights(resumed), weights(steered))
 
 
-def test_a_generated_name_spares_what_another_run_has_saved_and_a_given_one_replaces(tmp_path: Path) -> None:
+def test_what_was_saved_before_is_spared_unless_it_shall_be_replaced(tmp_path: Path) -> None:
     saved = []
+    asks = (checkpoint(), checkpoint(name="best"), checkpoint(name="last", overwrite=True))
     for _ in range(3):
-        ask, callbacks = asking(tmp_path, (0, 1, checkpoint()), (0, 2, checkpoint(name="best")))
+        ask, callbacks = asking(tmp_path, *((0, batch, write) for batch, write in enumerate(asks, 1)))
         fit(callbacks, max_epochs=1)
-        saved.append([ask.receipt(number).result for number in (0, 1)])
-    names = [Path(generated["path"]).name for generated, _ in saved]
-    first = "freak-epoch=0-step=2"
-    assert names == [f"{first}.ckpt", f"{first}-v1.ckpt", f"{first}-v2.ckpt"]
-    assert ["replaced" in given for _, given in saved] == [False, True, True]
-    assert not any("replaced" in generated for generated, _ in saved)
-    assert len(list(tmp_path.glob("*.ckpt*"))) + len(list(tmp_path.glob(".*"))) == 4
+        saved.append([ask.receipt(number).result for number in range(3)])
+    for column, first in enumerate(("freak-epoch=0-step=2", "best")):
+        names = [Path(row[column]["path"]).name for row in saved]
+        assert names == [f"{first}.ckpt", f"{first}-v1.ckpt", f"{first}-v2.ckpt"]
+    assert [["replaced" in each for each in row] for row in saved] == [
+        [False, False, False],
+        [False, False, True],
+        [False, False, True],
+    ]
+    assert len(list(tmp_path.glob("*.ckpt*"))) + len(list(tmp_path.glob(".*"))) == 7

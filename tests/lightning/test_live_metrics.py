@@ -134,7 +134,7 @@ def test_requests_are_in_the_users_own_logs_at_their_step(logs: tuple[list[dict[
         for event in events.Tensors("freak/text_summary")
     ]
     assert [step for step, _ in texts] == [4, 10, 13, 13]
-    assert "/lr/hold None → 0.0003" in texts[0][1]
+    assert "lr.hold null → 0.0003" in texts[0][1]
     assert "enough" in texts[-1][1]
 
 
