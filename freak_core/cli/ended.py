@@ -4,7 +4,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from freak_core.journal import read_journal
+from pydantic import ValidationError
+
+from freak_core.errors import NotFound
+from freak_core.journal import journal_lines, read_journal
+from freak_core.receipts import Receipt
 from freak_core.runs import home
 from freak_core.wire import ENDED
 
@@ -15,12 +19,12 @@ LOST = "lost"
 def ended_runs(alive: Collection[str] = ()) -> list[dict[str, Any]]:
     """Return the facts of the runs whose journal is here, newest first; not of those ``alive``, by id."""
     journals = (path for path in (home() / "runs").glob("*/journal.jsonl") if path.parent.name not in alive)
-    found = [facts for facts in map(_facts, journals) if facts]
+    found = [facts for facts in map(facts_in, journals) if facts]
     return sorted(found, key=lambda facts: str(facts["started_at"]), reverse=True)
 
 
-def _facts(journal: Path) -> dict[str, Any]:
-    """Return what a journal tells of its run; nothing where it is none."""
+def facts_in(journal: Path) -> dict[str, Any]:
+    """Return what a journal tells of its run, the last one in it; nothing where it is none."""
     facts: dict[str, Any] = {}
     try:
         for entry in read_journal(journal):
@@ -32,3 +36,31 @@ def _facts(journal: Path) -> dict[str, Any]:
     except OSError:
         return {}
     return facts if facts.get("started_at") else {}
+
+
+def journalled(path: Path) -> list[Receipt]:
+    """Return the receipts of a journal, each as it ended.
+
+    Raises:
+        NotFound: there is no such file, or it is no journal.
+    """
+    receipts, is_journal = {}, False
+    try:
+        for line, entry in journal_lines(path):
+            is_journal |= "freak_journal" in entry
+            if "id" in entry and "kind" in entry:
+                receipts[entry["id"]] = _receipt_in(entry, f"{path}, line {line}")
+    except OSError as error:
+        raise NotFound(f"cannot read {path}: {error.strerror}") from None
+    if not is_journal:
+        raise NotFound(f"{path} is no journal of Freak")
+    return list(receipts.values())
+
+
+def _receipt_in(entry: dict[str, Any], place: str) -> Receipt:
+    try:
+        return Receipt.model_validate(entry)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        what = ".".join(map(str, first["loc"]))
+        raise NotFound(f"{place}: {what}: {first['msg']}") from None

@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
-from freak_core.cli.ended import ended_runs
+from freak_core.cli.ended import ended_runs, journalled
 from freak_core.cli.exit_codes import FAILED, INTERRUPTED, exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, progress, say, show, show_json
 from freak_core.cli.which_run import connect
 from freak_core.client_conversation import Event
-from freak_core.errors import NotFound
-from freak_core.journal import journal_lines
 from freak_core.receipts import Receipt
 from freak_core.runs import list_runs, named
 from freak_core.wire import ENDED
@@ -111,7 +108,7 @@ def log(
     """Print the requests so far with what became of them: who, when, at which step, old → new, why."""
     journal = journal or _journal_of(name or run)
     if journal is not None:
-        receipts = _journalled(journal)
+        receipts = journalled(journal)
     else:
         with connect(name or run) as client:
             receipts = client.receipts(limit=1000)
@@ -132,34 +129,6 @@ def _journal_of(wanted: str | None) -> Path | None:
             say(f"{facts['name']!r} has ended: {facts['state']}")
             return Path(facts["journal_path"])
     return None
-
-
-def _journalled(path: Path) -> list[Receipt]:
-    """Return the receipts of a journal, each as it ended.
-
-    Raises:
-        NotFound: there is no such file, or it is no journal.
-    """
-    receipts, is_journal = {}, False
-    try:
-        for line, entry in journal_lines(path):
-            is_journal |= "freak_journal" in entry
-            if "id" in entry and "kind" in entry:
-                receipts[entry["id"]] = _receipt_in(entry, f"{path}, line {line}")
-    except OSError as error:
-        raise NotFound(f"cannot read {path}: {error.strerror}") from None
-    if not is_journal:
-        raise NotFound(f"{path} is no journal of Freak")
-    return list(receipts.values())
-
-
-def _receipt_in(entry: dict[str, Any], place: str) -> Receipt:
-    try:
-        return Receipt.model_validate(entry)
-    except ValidationError as invalid:
-        first = invalid.errors()[0]
-        what = ".".join(map(str, first["loc"]))
-        raise NotFound(f"{place}: {what}: {first['msg']}") from None
 
 
 def receipt_line(receipt: Receipt) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -41,7 +41,11 @@ def carry_out(client: Client, send: Send, *, wait: float | None, as_json: bool, 
         typer.Exit: with 5, it is not applied yet.
     """
     patience = (0.0 if later else USUAL_WAIT) if wait is None else wait
-    receipt = _awaited(client, functools.partial(send, key=secrets.token_hex(8)), patience)
+    show_outcome(awaited(client, send, patience), as_json=as_json)
+
+
+def show_outcome(receipt: Receipt, *, as_json: bool) -> None:
+    """Show a receipt; leave with 5 where it is not settled."""
     show_receipt(receipt, as_json=as_json)
     if receipt.journal == "degraded":
         say("the journal cannot be written: nothing but the run itself knows of this", "yellow")
@@ -50,8 +54,13 @@ def carry_out(client: Client, send: Send, *, wait: float | None, as_json: bool, 
         raise typer.Exit(PENDING)
 
 
-def _awaited(client: Client, send: Send, patience: float) -> Receipt:
-    """Send a request and return its receipt, at the latest after so many seconds."""
+def awaited(client: Client, send: Send, patience: float) -> Receipt:
+    """Send a request and return its receipt, at the latest after so many seconds.
+
+    Raises:
+        Refused: it was refused, has failed, was given up, or nobody knows.
+    """
+    send = functools.partial(send, key=secrets.token_hex(8))
     deadline = time.monotonic() + patience
     receipt = None
     try:
@@ -66,6 +75,15 @@ def _awaited(client: Client, send: Send, patience: float) -> Receipt:
             raise GivenUp("given up; it may have been accepted: 'freak log' tells") from None
         what_to_do = f"#{receipt.seq} still waits; withdraw it with 'freak cancel {receipt.seq}'"
         raise GivenUp(f"given up; {what_to_do}", receipt=receipt.model_dump(mode="json")) from None
+    return unless_failed(receipt)
+
+
+def unless_failed(receipt: Receipt) -> Receipt:
+    """Return a receipt that tells of no failure.
+
+    Raises:
+        Refused: what the receipt tells, where it has failed or was cancelled.
+    """
     told = receipt.model_dump(mode="json")
     if receipt.status == "failed" and receipt.error:
         raise refusal({**receipt.error, "receipt": told})
@@ -101,9 +119,18 @@ def show_receipt(receipt: Receipt, *, as_json: bool) -> None:
     for change in receipt.changes:
         show(f"  {dotted(change.path)}: {compact(change.old)} → {compact(change.new)}")
     if isinstance(receipt.result, dict):
-        show_facts({f"  {name}": value for name, value in receipt.result.items()})
+        show_facts({f"  {name}": value for name, value in _flat(receipt.result)})
     elif receipt.result is not None:
         show(f"  result: {compact(receipt.result)}")
+
+
+def _flat(result: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield names and values, those of a dict in the result one by one."""
+    for name, value in result.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", each) for inner, each in value.items())
+        else:
+            yield name, value
 
 
 @exits

@@ -222,7 +222,9 @@ def test_stop_asks_saves_and_stops(shell: Terminal, training: Terminal, folder: 
     shell.until(r"\[y/N\]")
     shell.type("y")
     assert shell.ended() == 0
-    assert "stops" in json.loads((folder / "out.json").read_text())["result"]["stop"]
+    told = json.loads((folder / "out.json").read_text())
+    assert (told["name"], told["by"], told["result"]["stopped_after"]) == ("stop", "freak", "epoch")
+    assert Path(told["result"]["checkpoint"]["path"]).is_file()
     assert training.ended() == 0
     assert list((folder / "run" / "checkpoints").glob("stop-*.ckpt"))
     assert "no live runs" in shell.run("freak ls")
