@@ -17,6 +17,7 @@ from freak_core.cli.which_run import connect
 from freak_core.client import Client
 from freak_core.errors import NotFound, RunOver, Unreachable, refusal
 from freak_core.receipts import Receipt
+from freak_core.wire import arrived
 
 USUAL_WAIT = 30.0
 
@@ -26,32 +27,44 @@ Send = Callable[..., Receipt]
 """Sends a request with an idempotency ``key``, and waits so many seconds: ``send(key=…, wait=…)``."""
 
 
-def carry_out(client: Client, send: Send, *, wait: float | None, as_json: bool, later: bool = False) -> None:
+def carry_out(
+    client: Client,
+    send: Send,
+    *,
+    wait: float | None,
+    as_json: bool,
+    at_step: int | None = None,
+    at_epoch: int | None = None,
+) -> None:
     """Send a request, wait until it has ended, and show its receipt.
 
     Args:
         client: reads what becomes of it.
         send: sends it; called again, with the same key, only where the answer got lost.
-        wait: seconds; without it 30, or none for a request that is meant for ``later``.
+        wait: seconds; without it 30, or none for a request whose step and epoch have not come.
         as_json: how to show the receipt.
-        later: whether the request itself says when.
+        at_step, at_epoch: until when the request is kept back; ``send`` says so, too.
 
     Raises:
         Refused: it was refused, has failed, was given up, or nobody knows.
         typer.Exit: with 5, it is not applied yet.
     """
+    dated = (at_step, at_epoch) != (None, None)
+    later = wait is None and dated and not arrived(client.run(), at_step, at_epoch, None)
     patience = (0.0 if later else USUAL_WAIT) if wait is None else wait
-    show_outcome(awaited(client, send, patience), as_json=as_json)
+    show_outcome(awaited(client, send, patience), as_json=as_json, later=later)
 
 
-def show_outcome(receipt: Receipt, *, as_json: bool) -> None:
-    """Show a receipt; leave with 5 where it is not settled."""
+def show_outcome(receipt: Receipt, *, as_json: bool, later: bool = False) -> None:
+    """Show a receipt; leave with 5 where it is not settled, unless it was meant for ``later``."""
     show_receipt(receipt, as_json=as_json)
     if receipt.journal == "degraded":
         say("the journal cannot be written: nothing but the run itself knows of this", "yellow")
     if not receipt.settled:
-        say(f"not applied yet; follow it with 'freak log', withdraw it with 'freak cancel {receipt.seq}'")
-        raise typer.Exit(PENDING)
+        what_to_do = f"follow it with 'freak log', withdraw it with 'freak cancel {receipt.seq}'"
+        say(what_to_do if later else f"not applied yet; {what_to_do}")
+        if not later:
+            raise typer.Exit(PENDING)
 
 
 def awaited(client: Client, send: Send, patience: float) -> Receipt:
@@ -114,6 +127,8 @@ def show_receipt(receipt: Receipt, *, as_json: bool) -> None:
     if where is not None:
         parts += [f"at step {where.step}"] if where.step is not None else []
         parts += [f"on {where.ranks} ranks"] if where.ranks > 1 else []
+    elif receipt.due and not receipt.settled:
+        parts += [f"will be applied at {receipt.due}"]
     number = f"#{receipt.seq} " if receipt.seq else ""
     show(f"{number}{receipt.name or receipt.kind}: {', '.join(parts)}", _STYLE.get(receipt.status, ""))
     for change in receipt.changes:

@@ -174,8 +174,9 @@ def test_what_goes_wrong_is_told_as_data_too(asked: Callable[..., Any]) -> None:
 def test_what_waits_can_be_watched_and_withdrawn(
     shell: Terminal, asked: Callable[..., Any], folder: Path
 ) -> None:
-    assert "freak cancel" in shell.run("freak set lr.hold=1e-3 --at-step 10000000", code=5)
-    waiting = asked("reset lr --at-step 10000000", code=5)
+    assert "at step 10000000" in shell.run("freak set lr.hold=1e-3 --at-step 10000000")
+    assert "freak cancel" in shell.run("freak set lr.hold=1e-3 --at-step 10000000 --wait 0", code=5)
+    waiting = asked("reset lr --at-step 10000000 --wait 0", code=5)
     assert asked(f"cancel {waiting['id']}")["status"] == "cancelled"
     shell.start("freak set lr.hold=1e-3 --at-epoch 10000000 --wait 50 --json > out.json")
     number = shell.until(r"accepted as #(\d+); waiting up to \d+ s")[1]
