@@ -57,6 +57,11 @@ def complete_action(ctx: typer.Context, incomplete: str) -> Candidates:
     return _asked(ctx, found)
 
 
+def complete_described(ctx: typer.Context, incomplete: str) -> Candidates:
+    """Return the paths of the state, and the actions."""
+    return complete_path(ctx, incomplete) + complete_action(ctx, incomplete)
+
+
 def complete_argument(ctx: typer.Context, incomplete: str) -> Candidates:
     """Return the arguments of the action that was named."""
 
