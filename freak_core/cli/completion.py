@@ -75,6 +75,16 @@ def complete_argument(ctx: typer.Context, incomplete: str) -> Candidates:
     return _asked(ctx, found)
 
 
+def complete_metric(ctx: typer.Context, incomplete: str) -> Candidates:
+    """Return the metrics with their newest values."""
+
+    def found(client: Client) -> Candidates:
+        series = client.series(max_points=5).items()
+        return _matching(((name, str(points[-1][2])) for name, points in series if points), incomplete)
+
+    return _asked(ctx, found)
+
+
 def complete_receipt(ctx: typer.Context, incomplete: str) -> Candidates:
     """Return the ids of the requests that wait."""
 

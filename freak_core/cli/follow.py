@@ -10,7 +10,7 @@ import typer
 from freak_core.cli.ended import ended_runs, journalled
 from freak_core.cli.exit_codes import FAILED, INTERRUPTED, exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
-from freak_core.cli.terminal import compact, progress, say, show, show_json
+from freak_core.cli.terminal import compact, measured, progress, say, show, show_json
 from freak_core.cli.which_run import connect
 from freak_core.client_conversation import Event
 from freak_core.receipts import Receipt
@@ -86,7 +86,7 @@ def event_line(event: Event) -> str:
         case "receipt":
             return receipt_line(Receipt.model_validate(event.data))
         case "metrics":
-            values = "  ".join(f"{name} {_measured(value)}" for name, value in event.data["values"].items())
+            values = "  ".join(f"{name} {measured(value)}" for name, value in event.data["values"].items())
             return f"{_clock(event.data.get('at'))}  step {event.data['step']}  {values}"
         case "progress":
             return f"step {event.data.get('step')}, epoch {event.data.get('epoch')}"
@@ -135,13 +135,6 @@ def receipt_line(receipt: Receipt) -> str:
     """Return a receipt as one line: when, what, by whom, why."""
     note = f"  # {receipt.note}" if receipt.note else ""
     return f"{_clock(receipt.requested_at)}  {receipt.line()}, by {receipt.by}{note}"
-
-
-def _measured(value: Any) -> str:
-    """Return a metric's value with four digits; what is not finite comes as null, since JSON has no NaN."""
-    if value is None:
-        return "nan"
-    return f"{value:.4g}" if type(value) in (int, float) else compact(value)
 
 
 def _clock(when: Any) -> str:
