@@ -52,7 +52,7 @@ def ls(
 def info(name: RunArgument = None, run: RunOption = None, as_json: JsonOption = False) -> None:
     """Tell how a run is doing, and what it offers."""
     with connect(name or run, reading=True) as client:
-        facts = client.run()
+        facts = _of_the_run(client.run())
         sections, actions = sorted(client.schema().get("properties", {})), sorted(client.actions())
         url = client.url
     told = {"url": url, **facts, "state": state_of(facts), "sections": sections, "actions": actions}
@@ -62,7 +62,7 @@ def info(name: RunArgument = None, run: RunOption = None, as_json: JsonOption = 
     first = ("name", "id", "state", "epoch", "step", "steps_per_second", "world_size", "host", "pid", "url")
     seldom = ("phase", "stalled", "seconds_since_progress")
     names = [*first, *(name for name in told if name not in first + seldom)]
-    show_facts({name: _readable(told.get(name)) for name in names})
+    show_facts({"eta" if name == "eta_s" else name: _told(told, name) for name in names})
 
 
 def ask_all(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -89,7 +89,20 @@ def _ask(http: httpx.Client, run: Run) -> dict[str, Any]:
             facts = answer.raise_for_status().json()
     except (httpx.HTTPError, Refused, ValueError):
         return {"state": "no answer"}
-    return {**facts, "state": state_of(facts)}
+    return {**_of_the_run(facts), "state": state_of(facts)}
+
+
+def _of_the_run(facts: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is no fact of the run: what the token may do that it was asked with."""
+    return {name: value for name, value in facts.items() if name != "access"}
+
+
+def _told(facts: dict[str, Any], name: str) -> Any:
+    """Return a fact for people: how long it takes yet as a duration, and not at all while nothing moves."""
+    if name != "eta_s":
+        return _readable(facts.get(name))
+    known = facts.get(name) is not None and facts.get("phase") != "paused"
+    return _short(facts[name]) if known else None
 
 
 def state_of(facts: dict[str, Any]) -> str:
