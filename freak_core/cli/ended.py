@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from freak_core.cli.duration import age, short
 from freak_core.errors import NotFound
 from freak_core.journal import journal_lines, read_journal
 from freak_core.receipts import Receipt
@@ -21,6 +22,19 @@ def ended_runs(alive: Collection[str] = ()) -> list[dict[str, Any]]:
     journals = (path for path in (home() / "runs").glob("*/journal.jsonl") if path.parent.name not in alive)
     found = [facts for facts in map(facts_in, journals) if facts]
     return sorted(found, key=lambda facts: str(facts["started_at"]), reverse=True)
+
+
+def newest_ended(wanted: str | None, alive: Collection[str] = ()) -> dict[str, Any] | None:
+    """Return the facts of the ended run of that name or id that is the newest; of all, without ``wanted``."""
+    found = (facts for facts in ended_runs(alive) if wanted in (None, facts["id"], facts["name"]))
+    return next(found, None)
+
+
+def obituary(facts: dict[str, Any]) -> str:
+    """Return in words how and when a run has ended."""
+    error = f" ({facts['error']})" if facts.get("error") else ""
+    ago = f", {short(age(facts['ended_at']))} ago" if facts.get("ended_at") else ""
+    return f"the run {facts['name']!r} has ended: {facts['state']}{error}{ago}"
 
 
 def facts_in(journal: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from freak_core.cli.ended import ended_runs, journalled
+from freak_core.cli.ended import journalled, newest_ended, obituary
 from freak_core.cli.exit_codes import FAILED, INTERRUPTED, exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, measured, progress, say, show, show_json
@@ -124,11 +124,11 @@ def _journal_of(wanted: str | None) -> Path | None:
     runs = list_runs()
     if wanted is None or named(wanted, runs):
         return None
-    for facts in ended_runs({run.id for run in runs}):
-        if wanted in (facts["id"], facts["name"]):
-            say(f"{facts['name']!r} has ended: {facts['state']}")
-            return Path(facts["journal_path"])
-    return None
+    facts = newest_ended(wanted, {run.id for run in runs})
+    if facts is None:
+        return None
+    say(obituary(facts))
+    return Path(facts["journal_path"])
 
 
 def receipt_line(receipt: Receipt) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import httpx
 import typer
 
+from freak_core.cli.duration import age, short
 from freak_core.cli.ended import ended_runs
 from freak_core.cli.exit_codes import exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
@@ -39,7 +39,7 @@ def ls(
             show(run_id)
         return
     listed = [_facts(run, answer) for run, answer in zip(runs, ask_all(runs), strict=True)]
-    listed += [{**facts, "age_seconds": round(_age(facts["started_at"]), 1)} for facts in ended]
+    listed += [{**facts, "age_seconds": round(age(facts["started_at"]), 1)} for facts in ended]
     if as_json:
         show_json(listed)
     elif listed:
@@ -102,7 +102,7 @@ def _told(facts: dict[str, Any], name: str) -> Any:
     if name != "eta_s":
         return _readable(facts.get(name))
     known = facts.get(name) is not None and facts.get("phase") != "paused"
-    return _short(facts[name]) if known else None
+    return short(facts[name]) if known else None
 
 
 def state_of(facts: dict[str, Any]) -> str:
@@ -115,14 +115,14 @@ def state_of(facts: dict[str, Any]) -> str:
 
 def _facts(run: Run, answer: dict[str, Any]) -> dict[str, Any]:
     known = run.model_dump(include={"id", "name", "url", "host", "pid", "started_at", "launcher"})
-    more = {"journal_path": run.journal, "near": run.near, "age_seconds": round(_age(run.started_at), 1)}
+    more = {"journal_path": run.journal, "near": run.near, "age_seconds": round(age(run.started_at), 1)}
     return {**answer, **known, **more}
 
 
 def _row(facts: dict[str, Any]) -> list[str]:
     cells = (facts.get(name) for name in ("name", "id", "state", "epoch", "step", "steps_per_second"))
     where = (facts.get(name) for name in ("host", "url"))
-    return [*map(_cell, cells), _short(facts["age_seconds"]), *map(_cell, where)]
+    return [*map(_cell, cells), short(facts["age_seconds"]), *map(_cell, where)]
 
 
 def _cell(value: Any) -> str:
@@ -131,15 +131,3 @@ def _cell(value: Any) -> str:
 
 def _readable(value: Any) -> Any:
     return f"{value:.3g}" if isinstance(value, float) else value
-
-
-def _age(since: str) -> float:
-    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds())
-
-
-def _short(seconds: float) -> str:
-    """Return a duration as ``45s``, ``12m``, ``3h`` or ``2d``."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= 2 * size:
-            return f"{seconds // size:.0f}{unit}"
-    return f"{seconds:.0f}s"

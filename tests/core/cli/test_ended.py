@@ -1,11 +1,14 @@
 """Runs that have ended: how they did, and what was asked of them."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from freak_core import Freak
+from freak_core.cli.exit_codes import NoSuchRun
+from freak_core.cli.which_run import connect
 from freak_core.runs import home
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
@@ -46,6 +49,23 @@ def test_what_was_asked_of_an_ended_run_is_read_from_its_journal(ended: dict[str
     assert "# of alive" in freak("log").out
     freak("log", "brok", code=3)  # a beginning is for those that live
     freak("get", "-r", "broken", code=3)
+
+
+def test_a_run_that_has_ended_is_told_from_one_that_never_was(ended: dict[str, Freak]) -> None:
+    for wanted in ("broken", ended["broken"].id):
+        said = freak("info", wanted, code=3).err
+        assert re.search(r"the run 'broken' has ended: failed \(RuntimeError: it broke\), \d+s ago", said)
+    assert "no live run called 'nobody'" in freak("info", "nobody", code=3).err
+    ended["alive"].stop()
+    assert "the run 'alive' has ended: finished" in freak("stop", code=3).err
+
+
+def test_a_run_that_ends_before_it_answers_is_told_as_ended(served: Serve) -> None:
+    program = served(name="brief")
+    client = connect("brief")
+    program.stop()
+    with pytest.raises(NoSuchRun, match="the run 'brief' has ended: finished"), client:
+        client.run()
 
 
 def test_of_ended_runs_of_one_name_the_newest_is_meant(served: Serve) -> None:
