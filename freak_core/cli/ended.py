@@ -47,9 +47,18 @@ def facts_in(journal: Path) -> dict[str, Any]:
                 facts |= {"started_at": entry.get("started_at"), "journal_path": str(journal)}
             elif entry.get("phase") in ENDED:
                 facts |= {"state": entry["phase"], "ended_at": entry.get("at"), "error": entry.get("error")}
+            else:
+                facts |= _progress(entry)
     except OSError:
         return {}
     return facts if facts.get("started_at") else {}
+
+
+def _progress(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return how far the run was, where an entry is of a request that was applied."""
+    where = entry.get("applied")
+    where = where if isinstance(where, dict) else {}
+    return {name: where[name] for name in ("epoch", "step") if where.get(name) is not None}
 
 
 def journalled(path: Path) -> list[Receipt]:

@@ -1,5 +1,6 @@
 """``freak ls`` and ``info``: the live runs and how they are doing."""
 
+import textwrap
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
@@ -19,6 +20,9 @@ from freak_core.runs import Run, home, list_runs
 
 PATIENCE = 0.7
 """Seconds that each run has to answer; they are asked all at once."""
+
+WORDS = 50
+"""Characters of an error that a list has room for; 'freak log' and --json have all of it."""
 
 HEADER = ("NAME", "ID", "STATE", "EPOCH", "STEP", "STEPS/S", "AGE", "HOST", "URL")
 
@@ -120,9 +124,20 @@ def _facts(run: Run, answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(facts: dict[str, Any]) -> list[str]:
-    cells = (facts.get(name) for name in ("name", "id", "state", "epoch", "step", "steps_per_second"))
+    told = {**facts, "state": _state(facts)}
+    cells = (told.get(name) for name in ("name", "id", "state", "epoch", "step", "steps_per_second"))
     where = (facts.get(name) for name in ("host", "url"))
-    return [*map(_cell, cells), short(facts["age_seconds"]), *map(_cell, where)]
+    ended = facts.get("ended_at")
+    since = f"ended {short(age(ended))} ago" if ended else short(facts["age_seconds"])
+    return [*map(_cell, cells), since, *map(_cell, where)]
+
+
+def _state(facts: dict[str, Any]) -> str:
+    """Return the state of a run with the error that has ended it, if any, in a few words."""
+    error = " ".join(str(facts.get("error") or "").split())
+    return (
+        f"{facts['state']} ({textwrap.shorten(error, WORDS, placeholder=' …')})" if error else facts["state"]
+    )
 
 
 def _cell(value: Any) -> str:

@@ -40,6 +40,18 @@ def test_ended_runs_are_listed_where_they_are_asked_for(ended: dict[str, Freak])
     assert freak("ls", "--all", "-q").out.split() == [run["id"] for run in listed]
 
 
+def test_an_ended_run_is_listed_with_how_far_it_was_known_to_be_and_when_it_ended(served: Serve) -> None:
+    program = served(name="far", apply="sync")
+    freak("set", "epochs=20", "--wait", "0", code=5)
+    program.sync(step=12, epoch=3)
+    program.stop(RuntimeError("it broke " + "and broke " * 20))
+    (row,) = freak("ls", "--all").out.splitlines()[1:]
+    assert re.search(r" failed \(RuntimeError: it broke [^)]* …\) +3 +12 +- +ended \d+s ago ", row)
+    (told,) = freak("ls", "--all", "--json").json
+    assert (told["epoch"], told["step"]) == (3, 12)
+    assert "broke" in told["error"]
+
+
 def test_what_was_asked_of_an_ended_run_is_read_from_its_journal(ended: dict[str, Freak]) -> None:
     for wanted in ("broken", ended["broken"].id):
         ran = freak("log", wanted)
