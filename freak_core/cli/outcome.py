@@ -35,8 +35,8 @@ def carry_out(
     as_json: bool,
     at_step: int | None = None,
     at_epoch: int | None = None,
-) -> None:
-    """Send a request, wait until it has ended, and show its receipt.
+) -> Receipt:
+    """Send a request, wait until it has ended, show its receipt, and return it.
 
     Args:
         client: reads what becomes of it.
@@ -52,7 +52,9 @@ def carry_out(
     dated = (at_step, at_epoch) != (None, None)
     later = wait is None and dated and not arrived(client.run(), at_step, at_epoch, None)
     patience = (0.0 if later else USUAL_WAIT) if wait is None else wait
-    show_outcome(awaited(client, send, patience), as_json=as_json, later=later)
+    receipt = awaited(client, send, patience)
+    show_outcome(receipt, as_json=as_json, later=later)
+    return receipt
 
 
 def show_outcome(receipt: Receipt, *, as_json: bool, later: bool = False) -> None:

@@ -83,7 +83,9 @@ def pause(
     """Make the training stand still after the next step; everything else goes on working."""
     asked: dict[str, Any] = {"paused": True} | ({"reason": reason} if reason is not None else {})
     with connect(name or run) as client:
-        _ask(client, "pause", asked, wait=wait, note=note, as_json=as_json)
+        receipt = _ask(client, "pause", asked, wait=wait, note=note, as_json=as_json)
+    if _was_so(receipt, "/pause/paused"):
+        say("it was paused already")
 
 
 @exits
@@ -96,7 +98,14 @@ def resume(
 ) -> None:
     """End a pause."""
     with connect(name or run) as client:
-        _ask(client, "pause", {"paused": False}, wait=wait, note=note, as_json=as_json)
+        receipt = _ask(client, "pause", {"paused": False}, wait=wait, note=note, as_json=as_json)
+    if _was_so(receipt, "/pause/paused"):
+        say("it was not paused")
+
+
+def _was_so(receipt: Receipt, path: str) -> bool:
+    """Whether a request was applied that asked for what was there."""
+    return receipt.status == "applied" and all(change.path != path for change in receipt.changes)
 
 
 def _ask(
@@ -107,9 +116,9 @@ def _ask(
     wait: float | None,
     note: str | None,
     as_json: bool,
-) -> None:
+) -> Receipt:
     _check(client, section)
-    carry_out(client, _setting(client, section, asked, note), wait=wait, as_json=as_json)
+    return carry_out(client, _setting(client, section, asked, note), wait=wait, as_json=as_json)
 
 
 def _setting(client: Client, section: str, asked: dict[str, Any], note: str | None) -> Send:
