@@ -1,16 +1,17 @@
 """``freak stop``: it tells how the stop went, not only that it was asked for."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Literal
 
 import pytest
 from pydantic import BaseModel
 
-from freak_core import Client, Freak
+from freak_core import Client, Freak, Receipt, Unreachable
+from freak_core.cli.stopping import await_stop, stops
 from freak_core.errors import Failed
 from freak_core.receipts import Applied
-from freak_core.runs import list_runs
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 
@@ -71,15 +72,27 @@ def test_a_script_gets_the_receipt_of_the_stop(program: Freak) -> None:
     thread.join()
 
 
-def test_what_the_run_said_at_its_very_end_is_read_from_its_journal(program: Freak) -> None:
-    def end() -> None:
+def after_the_end(program: Freak, forget: Callable[[], object] = lambda: None) -> Receipt | None:
+    """Ask for a stop, and how it went only once the program is gone."""
+    with Client(program.link) as client:
+        run, asked = client.run(), client.set({"stop.should_stop": True})
+        program.sync(step=3)
+        asked = client.wait(asked)
         program.store.record("stop", Applied(step=4), SAVED)
         program.stop()
+        forget()
+        return await_stop(client, asked, run, time.monotonic() + 30)
 
-    thread = once_asked(program, end)
-    assert freak("stop", "--json").json["result"] == SAVED
-    thread.join()
-    assert list_runs() == []
+
+def test_what_the_run_said_at_its_very_end_is_read_from_its_journal(program: Freak) -> None:
+    stopped = after_the_end(program)
+    assert stopped is not None
+    assert stopped.result == SAVED
+
+
+def test_a_run_that_is_gone_with_its_journal_does_not_answer(program: Freak) -> None:
+    with pytest.raises(Unreachable):
+        after_the_end(program, forget=program.journal_path.unlink)
 
 
 def test_a_checkpoint_that_cannot_be_saved_is_a_failure(program: Freak) -> None:
@@ -125,3 +138,10 @@ def test_a_stop_that_is_taken_back_does_not_come(program: Freak) -> None:
 def test_a_stop_is_not_awaited_without_patience(served: Serve) -> None:
     served(Stoppable(), name="at once")
     assert freak("stop", "--wait", "0", "--json").json["kind"] == "patch"
+
+
+def test_what_holds_a_stop_back_is_said() -> None:
+    told = {"stop": {"stops": "after this epoch", "held_back_by": "min_epochs=50"}}
+    assert stops(Receipt(kind="patch", result=told)) == "stops after this epoch, held back by min_epochs=50"
+    assert stops(Receipt(kind="patch", result={"stop": None})) == "stops soon"
+    assert stops(Receipt(kind="patch")) == "stops soon"
