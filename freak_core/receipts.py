@@ -87,6 +87,12 @@ class Receipt(BaseModel):
         """Whether nothing more will happen to the request."""
         return self.status in SETTLED
 
+    @property
+    def due(self) -> str:
+        """Until when the request is kept back, in words; empty where it is not."""
+        wanted = (("step", self.at_step), ("epoch", self.at_epoch))
+        return " and ".join(f"{name} {at}" for name, at in wanted if at is not None)
+
     def __str__(self) -> str:
         return self.line()
 
@@ -100,10 +106,8 @@ class Receipt(BaseModel):
         """Return the receipt as one readable line."""
         what = " ".join(filter(None, [self.kind, self.name or _dotted(self.path)]))
         parts = [f"#{self.seq} {what}: {self.status}"]
-        wanted = (("step", self.at_step), ("epoch", self.at_epoch))
-        due = [f"{name} {at}" for name, at in wanted if at is not None]
-        if due and not self.applied:
-            parts.append(f"due at {' and '.join(due)}")
+        if self.due and not self.applied:
+            parts.append(f"due at {self.due}")
         if self.applied and self.applied.step is not None:
             parts.append(f"at step {self.applied.step}")
         if self.applied:

@@ -95,8 +95,10 @@ def _call(
     *,
     as_json: bool,
     wait: float | None,
+    note: str | None,
+    at_step: int | None,
+    at_epoch: int | None,
     yes: bool = False,
-    **options: Any,
 ) -> None:
     known = client.actions()
     if action not in known:
@@ -105,6 +107,5 @@ def _call(
         raise NotFound(f"this run has no action {action!r}{control}. Its actions: {there_are}")
     if known[action].get("confirm"):
         confirm(f"Call {action!r}? It is hard to take back.", yes=yes)
-    send = functools.partial(client.call, action, arguments, **options)
-    later = options.get("at_step") is not None or options.get("at_epoch") is not None
-    carry_out(client, send, wait=wait, as_json=as_json, later=later)
+    send = functools.partial(client.call, action, arguments, note=note, at_step=at_step, at_epoch=at_epoch)
+    carry_out(client, send, wait=wait, as_json=as_json, at_step=at_step, at_epoch=at_epoch)

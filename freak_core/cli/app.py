@@ -11,6 +11,7 @@ from freak_core.cli.actions import call, checkpoint, validate
 from freak_core.cli.describe import describe
 from freak_core.cli.exit_codes import Commands
 from freak_core.cli.follow import log, watch
+from freak_core.cli.metrics import metrics
 from freak_core.cli.outcome import cancel
 from freak_core.cli.reach import link, token, tunnel
 from freak_core.cli.runs import info, ls
@@ -59,7 +60,7 @@ for panel, commands in {
         "call": call,
         "cancel": cancel,
     }
-    | {"watch": watch, "log": log},
+    | {"metrics": metrics, "watch": watch, "log": log},
     TRAINING: {"stop": stop, "checkpoint": checkpoint, "pause": pause, "resume": resume}
     | {"validate": validate},
 }.items():

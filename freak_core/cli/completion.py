@@ -57,6 +57,11 @@ def complete_action(ctx: typer.Context, incomplete: str) -> Candidates:
     return _asked(ctx, found)
 
 
+def complete_described(ctx: typer.Context, incomplete: str) -> Candidates:
+    """Return the paths of the state, and the actions."""
+    return complete_path(ctx, incomplete) + complete_action(ctx, incomplete)
+
+
 def complete_argument(ctx: typer.Context, incomplete: str) -> Candidates:
     """Return the arguments of the action that was named."""
 
@@ -66,6 +71,16 @@ def complete_argument(ctx: typer.Context, incomplete: str) -> Candidates:
         return _matching(
             ((f"{name}=", str(each.get("type", ""))) for name, each in known.items()), incomplete
         )
+
+    return _asked(ctx, found)
+
+
+def complete_metric(ctx: typer.Context, incomplete: str) -> Candidates:
+    """Return the metrics with their newest values."""
+
+    def found(client: Client) -> Candidates:
+        series = client.series(max_points=5).items()
+        return _matching(((name, str(points[-1][2])) for name, points in series if points), incomplete)
 
     return _asked(ctx, found)
 

@@ -1,7 +1,7 @@
 """The exit codes: what a script can tell without reading.
 
 ====  ====================================================
-0     applied (or read, or valid in a dry run)
+0     applied (or read, valid in a dry run, kept back)
 1     failed: the program tried and could not
 2     usage: the command line makes no sense
 3     no such run, more than one, or it does not answer

@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
-from freak_core.cli.ended import ended_runs
+from freak_core.cli.ended import journalled, newest_ended, obituary
 from freak_core.cli.exit_codes import FAILED, INTERRUPTED, exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
-from freak_core.cli.terminal import compact, progress, say, show, show_json
+from freak_core.cli.terminal import compact, measured, progress, say, show, show_json
 from freak_core.cli.which_run import connect
 from freak_core.client_conversation import Event
-from freak_core.errors import NotFound
-from freak_core.journal import journal_lines
 from freak_core.receipts import Receipt
 from freak_core.runs import list_runs, named
 from freak_core.wire import ENDED
@@ -89,7 +86,7 @@ def event_line(event: Event) -> str:
         case "receipt":
             return receipt_line(Receipt.model_validate(event.data))
         case "metrics":
-            values = "  ".join(f"{name} {_measured(value)}" for name, value in event.data["values"].items())
+            values = "  ".join(f"{name} {measured(value)}" for name, value in event.data["values"].items())
             return f"{_clock(event.data.get('at'))}  step {event.data['step']}  {values}"
         case "progress":
             return f"step {event.data.get('step')}, epoch {event.data.get('epoch')}"
@@ -111,7 +108,7 @@ def log(
     """Print the requests so far with what became of them: who, when, at which step, old → new, why."""
     journal = journal or _journal_of(name or run)
     if journal is not None:
-        receipts = _journalled(journal)
+        receipts = journalled(journal)
     else:
         with connect(name or run) as client:
             receipts = client.receipts(limit=1000)
@@ -127,52 +124,17 @@ def _journal_of(wanted: str | None) -> Path | None:
     runs = list_runs()
     if wanted is None or named(wanted, runs):
         return None
-    for facts in ended_runs({run.id for run in runs}):
-        if wanted in (facts["id"], facts["name"]):
-            say(f"{facts['name']!r} has ended: {facts['state']}")
-            return Path(facts["journal_path"])
-    return None
-
-
-def _journalled(path: Path) -> list[Receipt]:
-    """Return the receipts of a journal, each as it ended.
-
-    Raises:
-        NotFound: there is no such file, or it is no journal.
-    """
-    receipts, is_journal = {}, False
-    try:
-        for line, entry in journal_lines(path):
-            is_journal |= "freak_journal" in entry
-            if "id" in entry and "kind" in entry:
-                receipts[entry["id"]] = _receipt_in(entry, f"{path}, line {line}")
-    except OSError as error:
-        raise NotFound(f"cannot read {path}: {error.strerror}") from None
-    if not is_journal:
-        raise NotFound(f"{path} is no journal of Freak")
-    return list(receipts.values())
-
-
-def _receipt_in(entry: dict[str, Any], place: str) -> Receipt:
-    try:
-        return Receipt.model_validate(entry)
-    except ValidationError as invalid:
-        first = invalid.errors()[0]
-        what = ".".join(map(str, first["loc"]))
-        raise NotFound(f"{place}: {what}: {first['msg']}") from None
+    facts = newest_ended(wanted, {run.id for run in runs})
+    if facts is None:
+        return None
+    say(obituary(facts))
+    return Path(facts["journal_path"])
 
 
 def receipt_line(receipt: Receipt) -> str:
     """Return a receipt as one line: when, what, by whom, why."""
     note = f"  # {receipt.note}" if receipt.note else ""
     return f"{_clock(receipt.requested_at)}  {receipt.line()}, by {receipt.by}{note}"
-
-
-def _measured(value: Any) -> str:
-    """Return a metric's value with four digits; what is not finite comes as null, since JSON has no NaN."""
-    if value is None:
-        return "nan"
-    return f"{value:.4g}" if type(value) in (int, float) else compact(value)
 
 
 def _clock(when: Any) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from freak_core.cli.completion import complete_action, complete_path, complete_run
+from freak_core.cli.completion import complete_action, complete_described, complete_path, complete_run
 
 
 def _one_run(context: typer.Context, name: str | None) -> str | None:
@@ -40,6 +40,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PathArgument = Annotated[
     str,
     typer.Argument(metavar="[PATH]", autocompletion=complete_path, help="Such as lr.hold; all without it."),
+]
+DescribedArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="[PATH]",
+        autocompletion=complete_described,
+        help="Such as lr.hold, or the name of an action; all without it.",
+    ),
 ]
 ActionArgument = Annotated[str, typer.Argument(metavar="ACTION", autocompletion=complete_action)]
 WaitOption = Annotated[

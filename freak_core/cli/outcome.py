@@ -4,7 +4,7 @@ import contextlib
 import functools
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +17,7 @@ from freak_core.cli.which_run import connect
 from freak_core.client import Client
 from freak_core.errors import NotFound, RunOver, Unreachable, refusal
 from freak_core.receipts import Receipt
+from freak_core.wire import arrived
 
 USUAL_WAIT = 30.0
 
@@ -26,32 +27,55 @@ Send = Callable[..., Receipt]
 """Sends a request with an idempotency ``key``, and waits so many seconds: ``send(key=…, wait=…)``."""
 
 
-def carry_out(client: Client, send: Send, *, wait: float | None, as_json: bool, later: bool = False) -> None:
-    """Send a request, wait until it has ended, and show its receipt.
+def carry_out(
+    client: Client,
+    send: Send,
+    *,
+    wait: float | None,
+    as_json: bool,
+    at_step: int | None = None,
+    at_epoch: int | None = None,
+) -> Receipt:
+    """Send a request, wait until it has ended, show its receipt, and return it.
 
     Args:
         client: reads what becomes of it.
         send: sends it; called again, with the same key, only where the answer got lost.
-        wait: seconds; without it 30, or none for a request that is meant for ``later``.
+        wait: seconds; without it 30, or none for a request whose step and epoch have not come.
         as_json: how to show the receipt.
-        later: whether the request itself says when.
+        at_step, at_epoch: until when the request is kept back; ``send`` says so, too.
 
     Raises:
         Refused: it was refused, has failed, was given up, or nobody knows.
         typer.Exit: with 5, it is not applied yet.
     """
+    dated = (at_step, at_epoch) != (None, None)
+    later = wait is None and dated and not arrived(client.run(), at_step, at_epoch, None)
     patience = (0.0 if later else USUAL_WAIT) if wait is None else wait
-    receipt = _awaited(client, functools.partial(send, key=secrets.token_hex(8)), patience)
+    receipt = awaited(client, send, patience)
+    show_outcome(receipt, as_json=as_json, later=later)
+    return receipt
+
+
+def show_outcome(receipt: Receipt, *, as_json: bool, later: bool = False) -> None:
+    """Show a receipt; leave with 5 where it is not settled, unless it was meant for ``later``."""
     show_receipt(receipt, as_json=as_json)
     if receipt.journal == "degraded":
         say("the journal cannot be written: nothing but the run itself knows of this", "yellow")
     if not receipt.settled:
-        say(f"not applied yet; follow it with 'freak log', withdraw it with 'freak cancel {receipt.seq}'")
-        raise typer.Exit(PENDING)
+        what_to_do = f"follow it with 'freak log', withdraw it with 'freak cancel {receipt.seq}'"
+        say(what_to_do if later else f"not applied yet; {what_to_do}")
+        if not later:
+            raise typer.Exit(PENDING)
 
 
-def _awaited(client: Client, send: Send, patience: float) -> Receipt:
-    """Send a request and return its receipt, at the latest after so many seconds."""
+def awaited(client: Client, send: Send, patience: float) -> Receipt:
+    """Send a request and return its receipt, at the latest after so many seconds.
+
+    Raises:
+        Refused: it was refused, has failed, was given up, or nobody knows.
+    """
+    send = functools.partial(send, key=secrets.token_hex(8))
     deadline = time.monotonic() + patience
     receipt = None
     try:
@@ -66,6 +90,15 @@ def _awaited(client: Client, send: Send, patience: float) -> Receipt:
             raise GivenUp("given up; it may have been accepted: 'freak log' tells") from None
         what_to_do = f"#{receipt.seq} still waits; withdraw it with 'freak cancel {receipt.seq}'"
         raise GivenUp(f"given up; {what_to_do}", receipt=receipt.model_dump(mode="json")) from None
+    return unless_failed(receipt)
+
+
+def unless_failed(receipt: Receipt) -> Receipt:
+    """Return a receipt that tells of no failure.
+
+    Raises:
+        Refused: what the receipt tells, where it has failed or was cancelled.
+    """
     told = receipt.model_dump(mode="json")
     if receipt.status == "failed" and receipt.error:
         raise refusal({**receipt.error, "receipt": told})
@@ -96,14 +129,25 @@ def show_receipt(receipt: Receipt, *, as_json: bool) -> None:
     if where is not None:
         parts += [f"at step {where.step}"] if where.step is not None else []
         parts += [f"on {where.ranks} ranks"] if where.ranks > 1 else []
+    elif receipt.due and not receipt.settled:
+        parts += [f"will be applied at {receipt.due}"]
     number = f"#{receipt.seq} " if receipt.seq else ""
     show(f"{number}{receipt.name or receipt.kind}: {', '.join(parts)}", _STYLE.get(receipt.status, ""))
     for change in receipt.changes:
         show(f"  {dotted(change.path)}: {compact(change.old)} → {compact(change.new)}")
     if isinstance(receipt.result, dict):
-        show_facts({f"  {name}": value for name, value in receipt.result.items()})
+        show_facts({f"  {name}": value for name, value in _flat(receipt.result)})
     elif receipt.result is not None:
         show(f"  result: {compact(receipt.result)}")
+
+
+def _flat(result: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield names and values, those of a dict in the result one by one."""
+    for name, value in result.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", each) for inner, each in value.items())
+        else:
+            yield name, value
 
 
 @exits

@@ -1,13 +1,14 @@
 """``freak ls`` and ``info``: the live runs and how they are doing."""
 
+import textwrap
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import httpx
 import typer
 
+from freak_core.cli.duration import age, short
 from freak_core.cli.ended import ended_runs
 from freak_core.cli.exit_codes import exits
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
@@ -19,6 +20,9 @@ from freak_core.runs import Run, home, list_runs
 
 PATIENCE = 0.7
 """Seconds that each run has to answer; they are asked all at once."""
+
+WORDS = 50
+"""Characters of an error that a list has room for; 'freak log' and --json have all of it."""
 
 HEADER = ("NAME", "ID", "STATE", "EPOCH", "STEP", "STEPS/S", "AGE", "HOST", "URL")
 
@@ -39,7 +43,7 @@ def ls(
             show(run_id)
         return
     listed = [_facts(run, answer) for run, answer in zip(runs, ask_all(runs), strict=True)]
-    listed += [{**facts, "age_seconds": round(_age(facts["started_at"]), 1)} for facts in ended]
+    listed += [{**facts, "age_seconds": round(age(facts["started_at"]), 1)} for facts in ended]
     if as_json:
         show_json(listed)
     elif listed:
@@ -52,7 +56,7 @@ def ls(
 def info(name: RunArgument = None, run: RunOption = None, as_json: JsonOption = False) -> None:
     """Tell how a run is doing, and what it offers."""
     with connect(name or run, reading=True) as client:
-        facts = client.run()
+        facts = _of_the_run(client.run())
         sections, actions = sorted(client.schema().get("properties", {})), sorted(client.actions())
         url = client.url
     told = {"url": url, **facts, "state": state_of(facts), "sections": sections, "actions": actions}
@@ -62,7 +66,7 @@ def info(name: RunArgument = None, run: RunOption = None, as_json: JsonOption = 
     first = ("name", "id", "state", "epoch", "step", "steps_per_second", "world_size", "host", "pid", "url")
     seldom = ("phase", "stalled", "seconds_since_progress")
     names = [*first, *(name for name in told if name not in first + seldom)]
-    show_facts({name: _readable(told.get(name)) for name in names})
+    show_facts({"eta" if name == "eta_s" else name: _told(told, name) for name in names})
 
 
 def ask_all(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -89,7 +93,20 @@ def _ask(http: httpx.Client, run: Run) -> dict[str, Any]:
             facts = answer.raise_for_status().json()
     except (httpx.HTTPError, Refused, ValueError):
         return {"state": "no answer"}
-    return {**facts, "state": state_of(facts)}
+    return {**_of_the_run(facts), "state": state_of(facts)}
+
+
+def _of_the_run(facts: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is no fact of the run: what the token may do that it was asked with."""
+    return {name: value for name, value in facts.items() if name != "access"}
+
+
+def _told(facts: dict[str, Any], name: str) -> Any:
+    """Return a fact for people: how long it takes yet as a duration, and not at all while nothing moves."""
+    if name != "eta_s":
+        return _readable(facts.get(name))
+    known = facts.get(name) is not None and facts.get("phase") != "paused"
+    return short(facts[name]) if known else None
 
 
 def state_of(facts: dict[str, Any]) -> str:
@@ -102,14 +119,25 @@ def state_of(facts: dict[str, Any]) -> str:
 
 def _facts(run: Run, answer: dict[str, Any]) -> dict[str, Any]:
     known = run.model_dump(include={"id", "name", "url", "host", "pid", "started_at", "launcher"})
-    more = {"journal_path": run.journal, "near": run.near, "age_seconds": round(_age(run.started_at), 1)}
+    more = {"journal_path": run.journal, "near": run.near, "age_seconds": round(age(run.started_at), 1)}
     return {**answer, **known, **more}
 
 
 def _row(facts: dict[str, Any]) -> list[str]:
-    cells = (facts.get(name) for name in ("name", "id", "state", "epoch", "step", "steps_per_second"))
+    told = {**facts, "state": _state(facts)}
+    cells = (told.get(name) for name in ("name", "id", "state", "epoch", "step", "steps_per_second"))
     where = (facts.get(name) for name in ("host", "url"))
-    return [*map(_cell, cells), _short(facts["age_seconds"]), *map(_cell, where)]
+    ended = facts.get("ended_at")
+    since = f"ended {short(age(ended))} ago" if ended else short(facts["age_seconds"])
+    return [*map(_cell, cells), since, *map(_cell, where)]
+
+
+def _state(facts: dict[str, Any]) -> str:
+    """Return the state of a run with the error that has ended it, if any, in a few words."""
+    error = " ".join(str(facts.get("error") or "").split())
+    return (
+        f"{facts['state']} ({textwrap.shorten(error, WORDS, placeholder=' …')})" if error else facts["state"]
+    )
 
 
 def _cell(value: Any) -> str:
@@ -118,15 +146,3 @@ def _cell(value: Any) -> str:
 
 def _readable(value: Any) -> Any:
     return f"{value:.3g}" if isinstance(value, float) else value
-
-
-def _age(since: str) -> float:
-    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds())
-
-
-def _short(seconds: float) -> str:
-    """Return a duration as ``45s``, ``12m``, ``3h`` or ``2d``."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= 2 * size:
-            return f"{seconds // size:.0f}{unit}"
-    return f"{seconds:.0f}s"

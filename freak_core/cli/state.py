@@ -71,7 +71,7 @@ def set_values(
             at_step=at_step,
             at_epoch=at_epoch,
         )
-        carry_out(client, send, wait=wait, as_json=as_json, later=(at_step, at_epoch) != (None, None))
+        carry_out(client, send, wait=wait, as_json=as_json, at_step=at_step, at_epoch=at_epoch)
 
 
 def _change(client: Client, words: list[str]) -> Callable[..., Receipt]:
@@ -112,4 +112,4 @@ def reset(
             at_step=at_step,
             at_epoch=at_epoch,
         )
-        carry_out(client, send, wait=wait, as_json=as_json, later=(at_step, at_epoch) != (None, None))
+        carry_out(client, send, wait=wait, as_json=as_json, at_step=at_step, at_epoch=at_epoch)

@@ -70,6 +70,13 @@ def compact(value: Any) -> str:
     return _json(value)
 
 
+def measured(value: Any, nothing: str = "nan") -> str:
+    """Return a metric's value with four digits; what is not finite comes as null, since JSON has no NaN."""
+    if value is None:
+        return nothing
+    return f"{value:.4g}" if isinstance(value, float) else compact(value)
+
+
 def _json(value: Any, indent: int | None = None) -> str:
     """Return a value as JSON; escaped is what JSON takes as it is and a terminal as a command."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)

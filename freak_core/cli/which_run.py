@@ -9,10 +9,12 @@ import typer
 
 from freak_core.address import is_loopback
 from freak_core.announcement import tunnel_command
+from freak_core.cli.ended import newest_ended, obituary
 from freak_core.cli.exit_codes import NoSuchRun
 from freak_core.client import Client
-from freak_core.errors import NotFound
-from freak_core.runs import Run, chosen, list_runs
+from freak_core.errors import NotFound, Unreachable
+from freak_core.runs import Run, chosen, list_runs, named
+from freak_core.wire import ENDED
 
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")
 
@@ -35,7 +37,22 @@ def connect(wanted: str | None, *, reading: bool = False, timeout: float = 10.0)
             f"  {tunnel_command(run)}\nthen, in another shell:\n"
             f'  export FREAK_RUN="$(freak open {shlex.quote(run.name)})"'
         )
-    return Client(run.url, (reading and run.read_token) or run.token, timeout=timeout)
+    return _ClientOf(run, (reading and run.read_token) or run.token, timeout)
+
+
+class _ClientOf(Client):
+    """A client that can tell a run that has ended meanwhile from one that does not answer."""
+
+    def __init__(self, run: Run, token: str, timeout: float) -> None:
+        super().__init__(run.url, token, timeout=timeout)
+        self._id = run.id
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+        lost = any(isinstance(each, Unreachable) for each in raised)
+        facts = newest_ended(self._id) if lost else None
+        if facts is not None and facts["state"] in ENDED:
+            raise NoSuchRun(obituary(facts)) from None
 
 
 def find(wanted: str | None) -> Run:
@@ -50,7 +67,11 @@ def find(wanted: str | None) -> Run:
     try:
         return chosen(wanted, runs)
     except NotFound as refused:
-        what_to_do = "\nname one with --run or FREAK_RUN" if runs else ""
+        facts = None if named(wanted, runs) else newest_ended(wanted, {run.id for run in runs})
+        if facts is not None and wanted is not None:
+            raise NoSuchRun(obituary(facts)) from None
+        the_last = f"\n{obituary(facts)}" if facts is not None else ""
+        what_to_do = "\nname one with --run or FREAK_RUN" if runs else the_last
         raise NoSuchRun(refused.detail + what_to_do) from None
 
 

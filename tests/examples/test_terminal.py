@@ -86,6 +86,9 @@ def test_the_run_is_listed_and_described(shell: Terminal, asked: Callable[..., A
     assert "digits" in shell.run("freak info")
     assert re.search(r"^lr\.hold +null +number .* or null", shell.run("freak describe lr"), re.MULTILINE)
     assert "properties" in asked("describe")
+    assert re.search(r"^name +null +string .* or null", shell.run("freak describe checkpoint"), re.MULTILINE)
+    assert re.search(r"^lr-SGD\S* +[\d.e-]+ +\d+$", shell.run("freak metrics"), re.MULTILINE)
+    assert any(name.startswith("lr-") for name in asked("metrics"))
 
 
 def test_a_learning_rate_is_held_scaled_and_released(shell: Terminal, asked: Callable[..., Any]) -> None:
@@ -118,10 +121,11 @@ def test_the_whole_state_is_put_back_only_after_a_question(
 def test_a_pause_holds_every_rank_until_resumed(shell: Terminal, asked: Callable[..., Any]) -> None:
     shell.run("freak pause --reason lunch")
     assert asked("ls")[0]["state"] == "paused"
-    assert asked("pause --reason tea")["status"] == "applied"
+    assert asked("pause --reason tea 2> /dev/null")["status"] == "applied"
     assert asked("ls")[0]["state"] == "paused"
+    assert "it was paused already" in shell.run("freak pause")
     assert asked("resume")["status"] == "applied"
-    assert "applied" in shell.run("freak resume")
+    assert "it was not paused" in shell.run("freak resume")
 
 
 @contextmanager
@@ -174,8 +178,9 @@ def test_what_goes_wrong_is_told_as_data_too(asked: Callable[..., Any]) -> None:
 def test_what_waits_can_be_watched_and_withdrawn(
     shell: Terminal, asked: Callable[..., Any], folder: Path
 ) -> None:
-    assert "freak cancel" in shell.run("freak set lr.hold=1e-3 --at-step 10000000", code=5)
-    waiting = asked("reset lr --at-step 10000000", code=5)
+    assert "at step 10000000" in shell.run("freak set lr.hold=1e-3 --at-step 10000000")
+    assert "freak cancel" in shell.run("freak set lr.hold=1e-3 --at-step 10000000 --wait 0", code=5)
+    waiting = asked("reset lr --at-step 10000000 --wait 0", code=5)
     assert asked(f"cancel {waiting['id']}")["status"] == "cancelled"
     shell.start("freak set lr.hold=1e-3 --at-epoch 10000000 --wait 50 --json > out.json")
     number = shell.until(r"accepted as #(\d+); waiting up to \d+ s")[1]
@@ -222,7 +227,9 @@ def test_stop_asks_saves_and_stops(shell: Terminal, training: Terminal, folder: 
     shell.until(r"\[y/N\]")
     shell.type("y")
     assert shell.ended() == 0
-    assert "stops" in json.loads((folder / "out.json").read_text())["result"]["stop"]
+    told = json.loads((folder / "out.json").read_text())
+    assert (told["name"], told["by"], told["result"]["stopped_after"]) == ("stop", "freak", "epoch")
+    assert Path(told["result"]["checkpoint"]["path"]).is_file()
     assert training.ended() == 0
     assert list((folder / "run" / "checkpoints").glob("stop-*.ckpt"))
     assert "no live runs" in shell.run("freak ls")

@@ -85,12 +85,20 @@ def test_what_is_kept_back_until_a_step_waits(served: Serve) -> None:
         return "done"
 
     program.store.model.epochs = 20  # type: ignore[attr-defined]
-    assert "accepted" in freak("reset", "epochs", "--at-step", "3", code=5).out
-    assert "accepted" in freak("validate", "--at-epoch", "1", code=5).out
+    assert "accepted" in freak("reset", "epochs", "--at-step", "3").out
+    assert "accepted" in freak("validate", "--at-epoch", "1").out
+    waiting = freak("set", "epochs=30", "--at-step", "1000")
+    assert "accepted, will be applied at step 1000" in waiting.out
+    assert "freak cancel" in waiting.err
+    freak("cancel", "3")
     program.sync(step=2, epoch=0)
     assert program.store.model.epochs == 20  # type: ignore[attr-defined]
     program.sync(step=3, epoch=1)
-    assert [each["status"] for each in freak("log", "--json").json] == ["applied", "applied"]
+    assert [each["status"] for each in freak("log", "--json").json] == [
+        "applied",
+        "applied",
+        "cancelled",
+    ]
     assert program.store.model.epochs == 10  # type: ignore[attr-defined]
 
 

@@ -1,10 +1,11 @@
 """``freak describe``: what can be set, and to what."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import BaseModel, Field, computed_field
 
+from freak_core import Freak
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 
@@ -63,3 +64,64 @@ def test_a_script_gets_the_schema(lines: dict[str, str]) -> None:
     assert freak("describe", "rate", "--json").json["unit"] == "per step"
     schedule = freak("describe", "schedule", "--json").json
     assert "warmup" in schedule["$defs"]["Schedule"]["properties"]
+
+
+class Inner(BaseModel):
+    deep: Schedule = Schedule()
+
+
+class Two(BaseModel):
+    one: Inner = Inner()
+    other: Described = Described()
+
+
+def test_a_script_gets_no_definition_that_a_part_does_not_refer_to(served: Serve) -> None:
+    served(Two())
+    assert set(freak("describe", "one", "--json").json["$defs"]) == {"Inner", "Schedule"}
+    assert "$defs" not in freak("describe", "other.rate", "--json").json
+    assert set(freak("describe", "--json").json["$defs"]) == {"Inner", "Schedule", "Described"}
+
+
+@pytest.fixture
+def acting(served: Serve) -> Freak:
+    """A program with two actions, one of which is called like a value."""
+    program = served(Described())
+
+    @program.action
+    def save(
+        name: str,
+        keep: Annotated[int, Field(ge=1, description="How many\nremain.")] = 3,
+        kind: Literal["all", "weights"] | None = None,
+    ) -> None:
+        """Save it.
+
+        All of it.
+        """
+
+    @program.action(name="mode")
+    def switch() -> None:
+        """Switch."""
+
+    return program
+
+
+def test_an_action_is_described_with_its_arguments(acting: Freak) -> None:
+    first, _, *rest = freak("describe", "save").out.partition("\n\nARGUMENT ")
+    assert first == "save: Save it.\n\nAll of it."
+    assert [" ".join(line.split()) for line in rest[0].splitlines()] == [
+        "DEFAULT MAY BE ABOUT",
+        "name needed string",
+        "keep 3 integer >= 1 How many remain.",
+        'kind null "all" or "weights" or null',
+    ]
+    assert freak("describe", "save", "--json").json["arguments"]["required"] == ["name"]
+
+
+def test_all_that_can_be_called_is_listed_after_what_can_be_set(acting: Freak) -> None:
+    actions = freak("describe").out.partition("\n\n")[2].splitlines()
+    assert [line.split() for line in actions] == [
+        ["ACTION", "ARGUMENTS", "ABOUT"],
+        ["save", "name", "keep", "kind", "Save", "it."],
+        ["mode", "-", "Switch."],
+    ]
+    assert freak("describe", "mode").out.startswith("PATH")  # the state comes first

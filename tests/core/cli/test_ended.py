@@ -1,11 +1,14 @@
 """Runs that have ended: how they did, and what was asked of them."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from freak_core import Freak
+from freak_core.cli.exit_codes import NoSuchRun
+from freak_core.cli.which_run import connect
 from freak_core.runs import home
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
@@ -37,6 +40,18 @@ def test_ended_runs_are_listed_where_they_are_asked_for(ended: dict[str, Freak])
     assert freak("ls", "--all", "-q").out.split() == [run["id"] for run in listed]
 
 
+def test_an_ended_run_is_listed_with_how_far_it_was_known_to_be_and_when_it_ended(served: Serve) -> None:
+    program = served(name="far", apply="sync")
+    freak("set", "epochs=20", "--wait", "0", code=5)
+    program.sync(step=12, epoch=3)
+    program.stop(RuntimeError("it broke " + "and broke " * 20))
+    (row,) = freak("ls", "--all").out.splitlines()[1:]
+    assert re.search(r" failed \(RuntimeError: it broke [^)]* …\) +3 +12 +- +ended \d+s ago ", row)
+    (told,) = freak("ls", "--all", "--json").json
+    assert (told["epoch"], told["step"]) == (3, 12)
+    assert "broke" in told["error"]
+
+
 def test_what_was_asked_of_an_ended_run_is_read_from_its_journal(ended: dict[str, Freak]) -> None:
     for wanted in ("broken", ended["broken"].id):
         ran = freak("log", wanted)
@@ -46,6 +61,23 @@ def test_what_was_asked_of_an_ended_run_is_read_from_its_journal(ended: dict[str
     assert "# of alive" in freak("log").out
     freak("log", "brok", code=3)  # a beginning is for those that live
     freak("get", "-r", "broken", code=3)
+
+
+def test_a_run_that_has_ended_is_told_from_one_that_never_was(ended: dict[str, Freak]) -> None:
+    for wanted in ("broken", ended["broken"].id):
+        said = freak("info", wanted, code=3).err
+        assert re.search(r"the run 'broken' has ended: failed \(RuntimeError: it broke\), \d+s ago", said)
+    assert "no live run called 'nobody'" in freak("info", "nobody", code=3).err
+    ended["alive"].stop()
+    assert "the run 'alive' has ended: finished" in freak("stop", code=3).err
+
+
+def test_a_run_that_ends_before_it_answers_is_told_as_ended(served: Serve) -> None:
+    program = served(name="brief")
+    client = connect("brief")
+    program.stop()
+    with pytest.raises(NoSuchRun, match="the run 'brief' has ended: finished"), client:
+        client.run()
 
 
 def test_of_ended_runs_of_one_name_the_newest_is_meant(served: Serve) -> None:

@@ -82,7 +82,7 @@ def test_exit_4_refused_and_nothing_was_changed(state: Steered) -> None:
 
 def test_exit_5_accepted_and_not_applied_in_time(served: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     program = served(apply="sync")
-    for arguments in (("--wait", "0"), ("--wait", "1.2"), ("--at-step", "1000")):
+    for arguments in (("--wait", "0"), ("--wait", "1.2"), ("--at-step", "1000", "--wait", "0")):
         ran = freak("set", "epochs=20", *arguments, code=5)
         assert "accepted" in ran.out
         assert "freak cancel" in ran.err
@@ -114,6 +114,23 @@ def test_a_request_is_awaited_until_the_program_takes_it(served: Serve) -> None:
     assert len(sent) == 2, "it waits by reading"
     assert len(set(sent)) == 1
     assert [r.applied.step for r in program.store.receipts.since(0) if r.applied] == [7]
+
+
+def test_what_is_due_already_is_awaited_as_usual(served: Serve) -> None:
+    program = served(apply="sync")
+    program.publish(step=5)
+    with Client(program.link) as client:
+        client.wait_for(step=5)
+
+    def take_it() -> None:
+        while not program.store.pending:
+            time.sleep(0.01)
+        program.sync(step=6)
+
+    thread = threading.Thread(target=take_it)
+    thread.start()
+    assert freak("set", "epochs=20", "--at-step", "4", "--json").json["status"] == "applied"
+    thread.join()
 
 
 def test_exit_5_where_the_program_does_not_answer_in_time(program: Freak) -> None:

@@ -37,6 +37,22 @@ def test_runs_are_listed_with_state_and_progress(program: Freak) -> None:
     assert program.token not in told
 
 
+def test_facts_are_those_of_the_run_and_not_of_the_token_that_looks(program: Freak) -> None:
+    for facts in (freak("info", "--json").json, *freak("ls", "--json").json):
+        assert "access" not in facts
+
+
+def test_how_long_it_takes_yet_is_told_as_a_duration_while_it_goes_on(served: Serve) -> None:
+    program = served()
+    for phase, eta in (("training", ["eta:", "18m"]), ("paused", None)):
+        program.phase(phase, eta_s=1110.3)
+        with Client(program.link) as client:
+            client.wait_for(phase=phase)
+        lines = [line.split() for line in freak("info").out.splitlines() if line.startswith("eta")]
+        assert lines == ([eta] if eta else [])
+    assert freak("info", "--json").json["eta_s"] == 1110.3
+
+
 def test_a_program_that_does_not_answer_is_listed_as_such(served: Serve) -> None:
     program = served()
     assert program.server_pid is not None

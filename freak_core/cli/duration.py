@@ -1,0 +1,16 @@
+"""Durations, as people read them."""
+
+from datetime import UTC, datetime
+
+
+def age(since: str) -> float:
+    """Return the seconds since a time, RFC 3339; none where the clock that wrote it is ahead."""
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds())
+
+
+def short(seconds: float) -> str:
+    """Return a duration as ``45s``, ``12m``, ``3h`` or ``2d``."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{seconds:.0f}s"
