@@ -45,8 +45,6 @@ class CheckpointNow(ControlCallback):
         """Save a checkpoint now.
 
         Args:
-            trainer: given by Freak.
-            pl_module: given by Freak.
             name: file name without folder and ending, epoch and step if you give none; with a version
                 (``-v1``) where there is such a file already.
             weights_only: leave optimizer, scheduler and loop state out; cannot be resumed from.
