@@ -31,7 +31,7 @@ def test_metrics_are_drawn_as_they_come(
         "aria-label", f"train/loss: latest {loss(49):.5g}, lowest {2 / 49:.5g}, highest 2; 1 not finite"
     )
     expect(chart(page, "train/loss").locator(".gaps")).to_have_text("1 not finite")
-    expect(page.locator(".charts-group summary")).to_have_text(["Ungrouped 2", "train 2", "val 1"])
+    expect(page.locator(".charts-group summary")).to_have_text(["Ungrouped 3", "train 2"])
 
     # moves
     before = picture(page, "train/loss")
@@ -135,9 +135,9 @@ def test_metrics_are_drawn_as_they_come(
     field.fill("")
 
     # a closed group stays closed, and draws nothing
-    page.locator("summary", has_text="val").click()
+    page.locator("summary", has_text="Ungrouped").click()
     expect(chart(page, "val/loss")).to_have_count(0)
-    page.locator("summary", has_text="val").click()
+    page.locator("summary", has_text="Ungrouped").click()
     expect(chart(page, "val/loss")).to_be_visible()
 
     # what was changed is marked at its step, in words
@@ -167,3 +167,22 @@ def test_metrics_are_drawn_as_they_come(
     box = canvas.bounding_box()
     assert box is not None
     assert box["x"] + box["width"] <= 360
+
+
+def test_metrics_that_share_no_prefix_lie_side_by_side(
+    served: Callable[..., Freak], open_page: Callable[..., Page]
+) -> None:
+    """A group of one would leave half of its row empty."""
+    freak = served(Steered())
+    freak.log({"train/loss": 1.0, "val/acc": 0.5, "lr-AdamW": 1e-3}, step=1)
+    page = open_page(freak.link)
+    expect(page.locator(".chart h4")).to_have_text(["lr-AdamW", "train/loss", "val/acc"])
+    expect(page.locator(".charts-group")).to_have_count(0)
+    first, second, last = page.locator(".chart").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect())"
+    )
+    assert first["y"] == second["y"]
+    assert last["width"] > first["width"] + second["width"]
+    freak.log({"val/loss": 1.0}, step=2)
+    expect(page.locator(".charts-group summary")).to_have_text(["Ungrouped 2", "val 2"])
+    expect(page.locator(".chart h4")).to_have_text(["lr-AdamW", "train/loss", "acc", "loss"])
