@@ -7,7 +7,19 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from freak_core import Client, Freak
-from tests.browser.drawing import Steered, at, chart, downloaded, drag, loss, picture, plot, publish, readout
+from tests.browser.drawing import (
+    Steered,
+    at,
+    chart,
+    downloaded,
+    drag,
+    loss,
+    marked,
+    picture,
+    plot,
+    publish,
+    readout,
+)
 
 
 def test_metrics_are_drawn_as_they_come(
@@ -140,13 +152,13 @@ def test_metrics_are_drawn_as_they_come(
     page.locator("summary", has_text="Ungrouped").click()
     expect(chart(page, "val/loss")).to_be_visible()
 
-    # what was changed is marked at its step, in words
+    # what was changed is marked by a line at its step, in words; what was only done, by a tick
     with Client(freak.link) as client:
         client.set({"lr.hold": 3e-4}, note="loss spiked")
         freak.sync(step=50)
         client.call("checkpoint")
         freak.sync(step=75)
-    expect(words).to_have_attribute("aria-label", re.compile("2 changes, the last at step 75: checkpoint"))
+    expect(words).to_have_attribute("aria-label", re.compile("1 change, the last at step 50: lr.hold"))
     page.mouse.move(*at(page, "train/loss", 50 / 99))
     tip = chart(page, "train/loss").locator(".tip")
     expect(tip).to_have_text("step 50 · lr.hold: none → 3e-4 (loss spiked)")
@@ -154,6 +166,8 @@ def test_metrics_are_drawn_as_they_come(
     expect(tip).to_have_text("step 75 · checkpoint")
     page.mouse.move(*at(page, "train/loss", 60 / 99))
     expect(tip).to_be_hidden()
+    assert marked(page, "train/loss", 50 / 99) == ["middle", "foot"]
+    assert marked(page, "train/loss", 75 / 99) == ["foot"]
 
     assert barriers(page) == []
     page.emulate_media(color_scheme="dark")

@@ -177,7 +177,7 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
     page.reload()
     expect(badge(page)).to_have_text("live")
     expect(receipt(page, "the loss jumps")).to_be_visible()
-    expect(chart).to_have_attribute("aria-label", re.compile("changes"))
+    expect(chart).to_have_attribute("aria-label", re.compile("1 change, .*lr.hold"))
     goes_on(page)
 
     # The server dies and comes back.
