@@ -1,9 +1,10 @@
 // Who runs, how far, and whether what you see is live.
 
+import { hasOthers } from "./actions.js";
 import { Badge } from "./badge.js";
 import { ago, duration } from "./clock.js";
 import { showShortcuts } from "./keyboard.js";
-import { connection, ended, facts, heardAt } from "./run.js";
+import { connection, ended, facts, heardAt, schema } from "./run.js";
 import { ThemeSwitch } from "./theme.js";
 import { html } from "./vendor.js";
 
@@ -39,6 +40,13 @@ function Trouble() {
     The journal cannot be written: changes apply, but are not on disk (${run.journal_path}).</p>`;
 }
 
+/** Where to jump to where the page is one column. */
+function Jumps() {
+  if (schema.value === null) return null;
+  const sections = { charts: "Metrics", state: "State", ...(hasOthers() && { actions: "Actions" }), timeline: "Timeline" };
+  return html`<nav class="jumps" aria-label="Sections">${Object.entries(sections).map(([id, says]) => html`<a key=${id} href="#${id}-title">${says}</a>`)}</nav>`;
+}
+
 export function Header() {
   const run = facts.value;
   return html`<header class=${connection.value}>
@@ -55,5 +63,6 @@ export function Header() {
     </dl>
     ${run.total_steps > 0 && run.step != null && html`<progress aria-label="Progress" max=${run.total_steps} value=${run.step} />`}
     <${Trouble} />
+    <${Jumps} />
   </header>`;
 }
