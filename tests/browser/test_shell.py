@@ -55,6 +55,21 @@ def test_the_badge_and_the_title_say_how_the_run_is(served: Serve, open_page: Op
     expect(page).to_have_title(re.compile("✕"))
 
 
+def test_a_run_that_was_stopped_says_so_at_the_top(served: Serve, open_page: Open) -> None:
+    """With the reason and the checkpoint; not where training has gone on since."""
+    told = {"stopped_after": "epoch", "reason": "good enough", "checkpoint": {"path": "/runs/stop.ckpt"}}
+    for last, ends in ((7, 1), (9, 0)):
+        freak = served(Crawler())
+        freak.store.record("stop", Applied(step=7, ranks=2), told)
+        freak.publish(step=last)
+        page = open_page(freak.link or "")
+        expect(badge(page)).to_have_text("live")
+        freak.stop()
+        expect(badge(page)).to_have_text("finished")
+        stopped = page.get_by_text("Stopped at step 7 on 2 ranks: good enough · checkpoint /runs/stop.ckpt")
+        expect(stopped).to_have_count(ends)
+
+
 def test_the_timeline_tells_each_request_and_takes_changes_back(
     served: Serve, open_page: Open, barriers: Barriers
 ) -> None:

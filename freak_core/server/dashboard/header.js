@@ -4,9 +4,10 @@ import { hasOthers } from "./actions.js";
 import { Badge } from "./badge.js";
 import { ago, duration } from "./clock.js";
 import { showShortcuts } from "./keyboard.js";
-import { connection, ended, facts, heardAt, schema } from "./run.js";
+import { connection, ended, facts, heardAt, newestFirst, schema } from "./run.js";
 import { ThemeSwitch } from "./theme.js";
 import { html } from "./vendor.js";
+import { where } from "./wording.js";
 
 const count = (number) => Number(number).toLocaleString("en");
 
@@ -28,9 +29,19 @@ function told(run) {
   ].filter(([, text]) => text);
 }
 
-/** What went wrong, where something did. */
+/** How a stop ended the run: one that was not the last of several fits is at an earlier step. */
+function Stopped() {
+  const { step } = facts.value;
+  const stop = newestFirst.value.find(({ name, by, status }) => name === "stop" && by === "freak" && status === "applied");
+  if (!stop || (step != null && stop.applied.step < step)) return null;
+  const { reason, checkpoint } = stop.result ?? {};
+  return html`<p class="trouble finished">Stopped${where(stop)}${reason && `: ${reason}`}${checkpoint?.path && html` · checkpoint <code>${checkpoint.path}</code>`}</p>`;
+}
+
+/** What went wrong, where something did, or how it was stopped. */
 function Trouble() {
   const run = facts.value;
+  if (run.phase === "finished") return html`<${Stopped} />`;
   if (ended.value) return run.error && html`<p class="trouble ${run.phase}" role="alert">${run.error}</p>`;
   if (connection.value === "disconnected") {
     return html`<p class="trouble disconnected">The server was last heard ${ago(heardAt.value)}; what you see is from then.
