@@ -5,7 +5,7 @@ import { pieces } from "./api.js";
 import { connection, ended, exact as state, readOnly, schema, writable } from "./run.js";
 import { schemaAt, valueAt } from "./request.js";
 import { applying, consequences, drop, incomplete, notice, problems, staged, waiting } from "./staged.js";
-import { html, useState } from "./vendor.js";
+import { html, useEffect, useRef } from "./vendor.js";
 
 const MOST = 8; // paths named in a line
 
@@ -55,9 +55,23 @@ function Buttons({ note, setNote }) {
   </div>`;
 }
 
+/** Keep the field that is being edited in sight of a bar that grows over it. */
+function useReveal(bar) {
+  useEffect(() => {
+    const grown = new ResizeObserver(() => {
+      const edited = document.activeElement;
+      if (edited.closest(".state .field")) edited.scrollIntoView({ block: "nearest" });
+    });
+    grown.observe(bar.current);
+    return () => grown.disconnect();
+  }, []);
+}
+
 export function StagedBar({ note, setNote }) {
   const [number, pending] = [staged.value.size, waiting.value.size];
-  return html`<div class="staged-bar" data-idle=${number || pending || told() ? undefined : ""}>
+  const bar = useRef(null);
+  useReveal(bar);
+  return html`<div class="staged-bar" ref=${bar} data-idle=${number || pending || told() ? undefined : ""}>
     ${number > 0 && html`<${Edits} />`}
     <${Answer} />
     ${number > 0 && html`<${Buttons} note=${note} setNote=${setNote} />`}
