@@ -1,6 +1,7 @@
 """Pages: what needs no token: health, and the files of the dashboard and of the documentation."""
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Pages:
         self._dashboard = {path.name: path for path in DASHBOARD.iterdir() if path.is_file()}
         self._docs = {path.name: path for path in DOCS.iterdir() if path.suffix in (".js", ".css")}
         self._docs_page = _docs_page(docs_url)
+        self._dashboard_page = _dashboard_page(docs_url)
         self.router = APIRouter(route_class=Route, include_in_schema=False)
         add = self.router.add_api_route
         pages: dict[str, Callable[..., Any]] = {
@@ -44,7 +46,7 @@ class Pages:
 
     async def dashboard(self) -> Response:
         """Return the dashboard."""
-        return FileResponse(self._dashboard["index.html"])
+        return HTMLResponse(self._dashboard_page)
 
     async def dashboard_file(self, name: str) -> Response:
         """Return a file of the dashboard."""
@@ -63,6 +65,12 @@ def _file(files: dict[str, Path], name: str) -> Response:
     if name not in files:
         raise NotFound(f"there is no file {name!r} here")
     return FileResponse(files[name])
+
+
+def _dashboard_page(docs_url: str) -> str:
+    """Return the dashboard, which is told where the documentation is."""
+    page = (DASHBOARD / "index.html").read_text()
+    return page.replace("{docs}", escape(docs_url.removeprefix("/")))
 
 
 def _docs_page(docs_url: str) -> str:

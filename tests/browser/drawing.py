@@ -58,6 +58,27 @@ def picture(page: Page, name: str) -> str:
     return str(chart(page, name).locator("canvas").evaluate("canvas => canvas.toDataURL()"))
 
 
+MARKED = """(canvas, fraction) => {
+    const all = canvas.getBoundingClientRect();
+    const over = canvas.parentElement.querySelector(".u-over").getBoundingClientRect();
+    const scale = canvas.width / all.width;
+    const x = Math.round((over.x - all.x + over.width * fraction) * scale) - 2;
+    const [top, height] = [(over.y - all.y) * scale, over.height * scale];
+    const orange = (from, to) => {
+        const {data} = canvas.getContext("2d").getImageData(x, top + height * from, 5, height * (to - from));
+        return [...data.keys()].some(i => i % 4 === 0 && data[i + 3] > 99 && data[i] - data[i + 2] > 60);
+    };
+    const parts = {middle: orange(0.1, 0.8), foot: orange(0.97, 1)};
+    return Object.keys(parts).filter(part => parts[part]);
+}"""
+
+
+def marked(page: Page, name: str, fraction: float) -> list[str]:
+    """Return which parts of a chart have a marker's colour, so far along its horizontal axis."""
+    found: list[str] = chart(page, name).locator("canvas").evaluate(MARKED, fraction)
+    return found
+
+
 def readout(page: Page, name: str, key: str) -> Locator:
     """Return what a chart says of the point that a key leads to."""
     expect(chart(page, name).locator("canvas")).to_be_visible()

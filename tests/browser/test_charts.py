@@ -7,7 +7,19 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from freak_core import Client, Freak
-from tests.browser.drawing import Steered, at, chart, downloaded, drag, loss, picture, plot, publish, readout
+from tests.browser.drawing import (
+    Steered,
+    at,
+    chart,
+    downloaded,
+    drag,
+    loss,
+    marked,
+    picture,
+    plot,
+    publish,
+    readout,
+)
 
 
 def test_metrics_are_drawn_as_they_come(
@@ -31,7 +43,7 @@ def test_metrics_are_drawn_as_they_come(
         "aria-label", f"train/loss: latest {loss(49):.5g}, lowest {2 / 49:.5g}, highest 2; 1 not finite"
     )
     expect(chart(page, "train/loss").locator(".gaps")).to_have_text("1 not finite")
-    expect(page.locator(".charts-group summary")).to_have_text(["Ungrouped 2", "train 2", "val 1"])
+    expect(page.locator(".charts-group summary")).to_have_text(["Ungrouped 3", "train 2"])
 
     # moves
     before = picture(page, "train/loss")
@@ -135,18 +147,18 @@ def test_metrics_are_drawn_as_they_come(
     field.fill("")
 
     # a closed group stays closed, and draws nothing
-    page.locator("summary", has_text="val").click()
+    page.locator("summary", has_text="Ungrouped").click()
     expect(chart(page, "val/loss")).to_have_count(0)
-    page.locator("summary", has_text="val").click()
+    page.locator("summary", has_text="Ungrouped").click()
     expect(chart(page, "val/loss")).to_be_visible()
 
-    # what was changed is marked at its step, in words
+    # what was changed is marked by a line at its step, in words; what was only done, by a tick
     with Client(freak.link) as client:
         client.set({"lr.hold": 3e-4}, note="loss spiked")
         freak.sync(step=50)
         client.call("checkpoint")
         freak.sync(step=75)
-    expect(words).to_have_attribute("aria-label", re.compile("2 changes, the last at step 75: checkpoint"))
+    expect(words).to_have_attribute("aria-label", re.compile("1 change, the last at step 50: lr.hold"))
     page.mouse.move(*at(page, "train/loss", 50 / 99))
     tip = chart(page, "train/loss").locator(".tip")
     expect(tip).to_have_text("step 50 · lr.hold: none → 3e-4 (loss spiked)")
@@ -154,6 +166,8 @@ def test_metrics_are_drawn_as_they_come(
     expect(tip).to_have_text("step 75 · checkpoint")
     page.mouse.move(*at(page, "train/loss", 60 / 99))
     expect(tip).to_be_hidden()
+    assert marked(page, "train/loss", 50 / 99) == ["middle", "foot"]
+    assert marked(page, "train/loss", 75 / 99) == ["foot"]
 
     assert barriers(page) == []
     page.emulate_media(color_scheme="dark")
@@ -167,3 +181,22 @@ def test_metrics_are_drawn_as_they_come(
     box = canvas.bounding_box()
     assert box is not None
     assert box["x"] + box["width"] <= 360
+
+
+def test_metrics_that_share_no_prefix_lie_side_by_side(
+    served: Callable[..., Freak], open_page: Callable[..., Page]
+) -> None:
+    """A group of one would leave half of its row empty."""
+    freak = served(Steered())
+    freak.log({"train/loss": 1.0, "val/acc": 0.5, "lr-AdamW": 1e-3}, step=1)
+    page = open_page(freak.link)
+    expect(page.locator(".chart h4")).to_have_text(["lr-AdamW", "train/loss", "val/acc"])
+    expect(page.locator(".charts-group")).to_have_count(0)
+    first, second, last = page.locator(".chart").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect())"
+    )
+    assert first["y"] == second["y"]
+    assert last["width"] > first["width"] + second["width"]
+    freak.log({"val/loss": 1.0}, step=2)
+    expect(page.locator(".charts-group summary")).to_have_text(["Ungrouped 2", "val 2"])
+    expect(page.locator(".chart h4")).to_have_text(["lr-AdamW", "train/loss", "acc", "loss"])

@@ -44,6 +44,9 @@ def test_who_types_on_the_page_stops_nothing(served: Serve, open_page: Open) -> 
     with connection(freak) as http:
         assert http.get("receipts").json() == []
     page.keyboard.press("s")
+    expect(dialog).to_contain_text("The receipt tells whether a resume repeats the rest exactly")
+    dialog.get_by_label("save a checkpoint first").uncheck()
+    expect(dialog).not_to_contain_text("resume")
     dialog.get_by_label("after this epoch").check()
     dialog.get_by_role("button", name="Stop the training").press("Enter")
     expect(dialog).to_have_count(0)

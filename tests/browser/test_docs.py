@@ -42,3 +42,17 @@ def test_the_docs_ask_for_the_token(served: Callable[..., Freak], open_page: Ope
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("heading", name="state", exact=True)).to_be_visible()
     expect(page.get_by_label("Token")).to_be_hidden()
+
+
+def test_the_dashboard_leads_to_the_docs(served: Callable[..., Freak], open_page: Open) -> None:
+    """Wherever they are, with the token that the page has; without docs there is no link."""
+    api = "the HTTP API"
+    page = open_page(served(prefix="/x", docs_url="/help/api").link or "")
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name=api).click()
+    expect(popup.value.get_by_role("heading", name="state", exact=True)).to_be_visible()
+    page = open_page(served(docs_url=None).link or "")
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.get_by_role("link", name=api)).to_have_count(0)

@@ -177,7 +177,7 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
     page.reload()
     expect(badge(page)).to_have_text("live")
     expect(receipt(page, "the loss jumps")).to_be_visible()
-    expect(chart).to_have_attribute("aria-label", re.compile("changes"))
+    expect(chart).to_have_attribute("aria-label", re.compile("1 change, .*lr.hold"))
     goes_on(page)
 
     # The server dies and comes back.
@@ -229,6 +229,9 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
     expect(receipt(page, "stop.should_stop")).to_contain_text("applied", timeout=30_000)
     expect(badge(page)).to_have_text("finished", timeout=30_000)
     expect(page).to_have_title(re.compile("✓ digits"))
+    expect(page.get_by_role("banner")).to_contain_text(
+        re.compile(r"Stopped at step [\d,]+ on 2 ranks: good enough · checkpoint \S+\.ckpt")
+    )
     stopped = receipt(page, "stopped after")
     expect(stopped).to_contain_text("good enough")
     expect(stopped).to_contain_text(".ckpt")

@@ -156,3 +156,35 @@ def test_an_answer_that_is_no_verdict_refuses_nothing(shown: Shown, status: int)
     assert len(checks) == 2
     apply(page)
     assert state.steps == 12
+
+
+def test_what_is_staged_when_the_run_ends_can_only_be_dropped(shown: Shown) -> None:
+    """There is no button that does nothing."""
+    page, _, freak = shown(zoo())
+    control(page, "/lr").fill("0.5")
+    expect(page.get_by_role("button", name="Apply 1 change")).to_be_enabled()
+    freak.stop()
+    bar = page.locator(".staged-bar")
+    expect(bar).to_contain_text("The run has ended: 1 change not applied.")
+    expect(page.get_by_role("button", name=re.compile("^Apply"))).to_have_count(0)
+    bar.get_by_role("button", name="Drop", exact=True).click()
+    expect(bar.locator(".edits")).to_have_count(0)
+    expect(control(page, "/lr")).to_have_value("0.1")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_the_bar_does_not_cover_the_field_that_is_edited(shown: Shown, width: int, height: int) -> None:
+    """It comes with the first key, above what was at the bottom of the screen."""
+    page, _, _ = shown(zoo())
+    page.set_viewport_size({"width": width, "height": height})
+    field = control(page, "/watched/low")
+    field.evaluate("field => field.focus()")
+    field.evaluate("field => scrollBy(0, field.getBoundingClientRect().bottom + 4 - innerHeight)")
+    assert field.evaluate("field => Math.round(innerHeight - field.getBoundingClientRect().bottom)") == 4
+    page.keyboard.press("Control+A")
+    page.keyboard.type("3")
+    expect(page.get_by_role("button", name="Apply 1 change")).to_be_visible()
+    above = """() => document.activeElement.getBoundingClientRect().bottom
+        <= document.querySelector(".staged-bar").getBoundingClientRect().top"""
+    eventually(lambda: page.evaluate(above), within=10, what="the field above the bar")
+    assert page.evaluate("document.documentElement.scrollWidth") == width

@@ -55,6 +55,21 @@ def test_the_badge_and_the_title_say_how_the_run_is(served: Serve, open_page: Op
     expect(page).to_have_title(re.compile("✕"))
 
 
+def test_a_run_that_was_stopped_says_so_at_the_top(served: Serve, open_page: Open) -> None:
+    """With the reason and the checkpoint; not where training has gone on since."""
+    told = {"stopped_after": "epoch", "reason": "good enough", "checkpoint": {"path": "/runs/stop.ckpt"}}
+    for last, ends in ((7, 1), (9, 0)):
+        freak = served(Crawler())
+        freak.store.record("stop", Applied(step=7, ranks=2), told)
+        freak.publish(step=last)
+        page = open_page(freak.link or "")
+        expect(badge(page)).to_have_text("live")
+        freak.stop()
+        expect(badge(page)).to_have_text("finished")
+        stopped = page.get_by_text("Stopped at step 7 on 2 ranks: good enough · checkpoint /runs/stop.ckpt")
+        expect(stopped).to_have_count(ends)
+
+
 def test_the_timeline_tells_each_request_and_takes_changes_back(
     served: Serve, open_page: Open, barriers: Barriers
 ) -> None:
@@ -108,6 +123,40 @@ def test_the_timeline_tells_each_request_and_takes_changes_back(
     page.get_by_label("Status").select_option("rejected")
     expect(page.locator(".timeline ol > li")).to_have_count(1)
     expect(entry(page, 2)).to_be_visible()
+
+
+def test_the_newest_request_is_told_at_the_top(served: Serve, open_page: Open) -> None:
+    """With old → new and what became of it, in sight; it is read out by the timeline alone."""
+    freak = served(Crawler())
+    page = open_page(freak.link or "")
+    expect(badge(page)).to_have_text("live")
+    latest = page.locator(".latest")
+    expect(latest).to_have_count(0)
+    with connection(freak) as http:
+        http.patch("state", json={"rate": 2.5, "weights": {"c.d": 4}})
+        expect(latest).to_contain_text(
+            re.compile(r"#1 rate 1\.0 → 2\.5, and 1 more · applied · (just now|\d+ s ago)")
+        )
+        http.put("state/rate", json=1000)
+        expect(latest).to_contain_text(re.compile(r"#2 set rate · rejected: .*less than or equal to 100"))
+    expect(latest).to_be_in_viewport()
+    assert latest.evaluate("line => line.closest('[aria-live], [role=status], [role=alert]')") is None
+    latest.get_by_role("link").click()
+    expect(entry(page, 2)).to_be_in_viewport()
+
+
+def test_a_phone_jumps_to_the_sections(served: Serve, open_page: Open) -> None:
+    """Only to those that there are."""
+    page = open_page(served(Crawler()).link or "")
+    expect(badge(page)).to_have_text("live")
+    jumps = page.get_by_role("navigation", name="Sections").get_by_role("link")
+    expect(jumps).to_have_count(0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(jumps).to_have_text(["Metrics", "State", "Timeline"])
+    for jump in jumps.all():
+        jump.click()
+        expect(page.get_by_role("heading", name=jump.inner_text(), exact=False)).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_older_requests_are_loaded_on_demand(served: Serve, open_page: Open) -> None:

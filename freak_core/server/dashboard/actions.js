@@ -82,11 +82,15 @@ function Action({ name, action }) {
   </li>`;
 }
 
+const others = () => Object.entries(actions.value).filter(([name]) => !CONTROLS.includes(name));
+
+/** Whether there are actions besides the controls. */
+export const hasOthers = () => others().length > 0;
+
 export function Actions() {
-  const others = Object.entries(actions.value).filter(([name]) => !CONTROLS.includes(name));
-  if (!others.length) return null;
+  if (!hasOthers()) return null;
   return html`<section class="actions" aria-labelledby="actions-title">
     <h2 id="actions-title">Actions</h2>
-    <ul>${others.map(([name, action]) => html`<${Action} key=${name} name=${name} action=${action} />`)}</ul>
+    <ul>${others().map(([name, action]) => html`<${Action} key=${name} name=${name} action=${action} />`)}</ul>
   </section>`;
 }

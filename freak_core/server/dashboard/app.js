@@ -9,6 +9,7 @@ import { followRun } from "./events.js";
 import { StateForm } from "./form.js";
 import { Header } from "./header.js";
 import { Shortcuts } from "./keyboard.js";
+import { Latest } from "./latest.js";
 import { connection, schema } from "./run.js";
 import { Timeline } from "./timeline.js";
 import { html, render } from "./vendor.js";
@@ -20,7 +21,10 @@ function App() {
     <${Header} />
     <main id="main" tabindex="-1" class=${connection.value}>
       ${schema.value === null ? html`<p class="hint">Connecting to the run…</p>` : html`
-        <${Controls} />
+        <div class="top">
+          <${Controls} />
+          <${Latest} />
+        </div>
         <${Charts} />
         <div class="steer">
           <${StateForm} />

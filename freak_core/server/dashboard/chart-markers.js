@@ -1,7 +1,7 @@
-// Where something was changed: vertical lines with what it was.
+// Where something was done: a line where it changed a value or was the stop, else a tick at the foot.
 
 import { brief } from "./format.js";
-import { receipts } from "./run.js";
+import { hasButtons, receipts } from "./run.js";
 import { computed } from "./vendor.js";
 import { dotted } from "./wording.js";
 
@@ -20,12 +20,17 @@ function text({ kind, name, changes, note }) {
 /** Return what fits beside a line. */
 const label = ({ kind, name, changes }) => (kind === "action" ? name : changes.map(({ path, new: now }) => `${dotted(path)} → ${brief(now)}`).join(", "));
 
-/** Everything that was applied, oldest first: `{step, at, text, label}`; step is null where the program told none. */
+const TICK = 6; // pixels
+
+/** Whether a receipt changed a value other than a button's, which is a request only, or is the stop itself. */
+const turns = ({ by, name, changes }) => (by === "freak" && name === "stop") || changes.some(({ path }) => !hasButtons(`/${path.split("/")[1]}`));
+
+/** Everything that was applied, oldest first: `{step, at, text, label, line}`; step is null where the program told none. */
 export const markers = computed(() => [...receipts.value.values()]
   .filter((receipt) => receipt.status === "applied" && receipt.applied && (receipt.kind === "action" || receipt.changes.length))
   .sort((a, b) => a.seq - b.seq)
   .slice(-NEWEST)
-  .map((receipt) => ({ step: receipt.applied.step, at: Date.parse(receipt.applied.at) / 1000, text: text(receipt), label: label(receipt) })));
+  .map((receipt) => ({ step: receipt.applied.step, at: Date.parse(receipt.applied.at) / 1000, text: text(receipt), label: label(receipt), line: turns(receipt) })));
 
 /** Return the step that was the last one at a time, or null before the first. */
 function stepAt({ steps, times }, at) {
@@ -38,7 +43,7 @@ function stepAt({ steps, times }, at) {
   return low ? steps[low - 1] : null;
 }
 
-/** Return `{x, text, label}` of every marker that has a place on this axis. */
+/** Return `{x, text, label, line}` of every marker that has a place on this axis. */
 export function placed(all, points, axis, origin) {
   const place = {
     step: ({ step, at }) => step ?? stepAt(points, at),
@@ -48,35 +53,44 @@ export function placed(all, points, axis, origin) {
   return all.map((marker) => ({ ...marker, x: place(marker) })).filter(({ x }) => x !== null);
 }
 
-/** Draw the markers that are in sight into a chart, each labelled where there is room up to the next. */
+/** Draw the markers that are in sight into a chart; a line is labelled where there is room for all of its words. */
 export function drawMarkers(u, shown, colour) {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
+  const [right, foot] = [bbox.left + bbox.width, bbox.top + bbox.height];
   const inSight = shown
-    .map(({ x, label: words }) => ({ left: u.valToPos(x, "x", true), words }))
-    .filter(({ left }) => left >= bbox.left && left <= bbox.left + bbox.width)
+    .map(({ x, label: words, line }) => ({ left: u.valToPos(x, "x", true), words, line }))
+    .filter(({ left }) => left >= bbox.left && left <= right)
     .sort((a, b) => a.left - b.left);
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = colour;
   ctx.lineWidth = ratio;
-  ctx.setLineDash([4 * ratio, 3 * ratio]);
+  for (const { left, line } of inSight) {
+    ctx.setLineDash(line ? [4 * ratio, 3 * ratio] : []);
+    ctx.beginPath();
+    ctx.moveTo(left, line ? bbox.top : foot - TICK * ratio);
+    ctx.lineTo(left, foot);
+    ctx.stroke();
+  }
   ctx.font = `${10.5 * ratio}px system-ui, sans-serif`;
   ctx.textBaseline = "bottom";
   ctx.textAlign = "left";
-  inSight.forEach(({ left, words }, i) => {
-    ctx.beginPath();
-    ctx.moveTo(left, bbox.top);
-    ctx.lineTo(left, bbox.top + bbox.height);
-    ctx.stroke();
-    const room = (inSight[i + 1]?.left ?? bbox.left + bbox.width) - left;
-    ctx.fillText(fitting(ctx, words, room - 6 * ratio), left - ratio, bbox.top - 2 * ratio);
-  });
+  for (const { from, words } of labels(ctx, inSight.filter(({ line }) => line), [bbox.left, right], 6 * ratio)) ctx.fillText(words, from, bbox.top - 2 * ratio);
   ctx.restore();
 }
 
-function fitting(ctx, words, room) {
-  if (ctx.measureText(words).width <= room) return words;
-  let length = Math.min(words.length, 80);
-  while (length > 0 && ctx.measureText(`${words.slice(0, length)}…`).width > room) length--;
-  return length > 3 ? `${words.slice(0, length)}…` : "";
+/** Return where which labels go: each right of its line if it ends before the next one, else left of it if it fits there. */
+function labels(ctx, lines, [start, end], gap) {
+  const fitting = [];
+  let taken = start;
+  lines.forEach(({ left, words }, i) => {
+    const { width } = ctx.measureText(words);
+    const from = left + width + gap <= (lines[i + 1]?.left ?? end + gap) ? left : left - width;
+    if (from >= taken) {
+      fitting.push({ from, words });
+      taken = from + width + gap;
+    }
+    taken = Math.max(taken, left + gap);
+  });
+  return fitting;
 }

@@ -32,8 +32,9 @@ function inWords(name, { latest, min, max, gaps, thinned, hidden, axis, markers 
   const words = [`${name}: latest ${short(latest)}, lowest ${short(min)}, highest ${short(max)}`];
   if (gaps) words.push(`${thinned ? "at least " : ""}${gaps} not finite`);
   if (hidden) words.push(`${hidden} not above zero`);
-  const last = markers?.at(-1);
-  if (last) words.push(`${markers.length} ${markers.length === 1 ? "change" : "changes"}, the last at ${place(last.x, axis)}: ${last.text}`);
+  const changes = markers?.filter(({ line }) => line) ?? [];
+  const last = changes.at(-1);
+  if (last) words.push(`${changes.length} ${changes.length === 1 ? "change" : "changes"}, the last at ${place(last.x, axis)}: ${last.text}`);
   return words.join("; ");
 }
 

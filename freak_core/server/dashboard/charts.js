@@ -1,4 +1,4 @@
-// Every metric over time, in groups by what is before the first slash of its name.
+// Every metric over time; those whose names have the part before the first slash in common are a group.
 
 import { Chart, Spoken } from "./chart.js";
 import { closed, pattern, pinned, toggle } from "./chart-settings.js";
@@ -9,16 +9,16 @@ import { html } from "./vendor.js";
 const OTHERS = "Ungrouped";
 const PINNED = "Pinned";
 
-/** Return the groups `[title, names]` in their order: pinned ones, those without a prefix, then by prefix. */
+/** Return what is before the first slash of a name. */
+const prefixOf = (name) => name.slice(0, Math.max(0, name.indexOf("/")));
+
+/** Return the groups `[title, names]` in their order: pinned ones, those that share no prefix, then by prefix. */
 function grouped(shown) {
-  const groups = new Map([[PINNED, pinned.value.filter((name) => shown.includes(name))], [OTHERS, []]]);
-  for (const name of shown) {
-    if (pinned.value.includes(name)) continue;
-    const prefix = name.indexOf("/") > 0 ? name.slice(0, name.indexOf("/")) : OTHERS;
-    if (!groups.has(prefix)) groups.set(prefix, []);
-    groups.get(prefix).push(name);
-  }
-  return [...groups].filter(([, members]) => members.length);
+  const rest = shown.filter((name) => !pinned.value.includes(name));
+  const shared = [...Map.groupBy(rest, prefixOf)].filter(([prefix, members]) => prefix && members.length > 1);
+  const taken = new Set(shared.flatMap(([, members]) => members));
+  const groups = [[PINNED, pinned.value.filter((name) => shown.includes(name))], [OTHERS, rest.filter((name) => !taken.has(name))], ...shared];
+  return groups.filter(([, members]) => members.length);
 }
 
 function Grid({ members, prefix }) {

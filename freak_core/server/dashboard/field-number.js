@@ -64,11 +64,11 @@ function Slider({ place, name, schema, scale }) {
 }
 
 /** Say in words what the schema allows. */
-export function boundsOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum, multipleOf, mixed }) {
+export function boundsOf({ minimum, exclusiveMinimum, maximum, exclusiveMaximum, multipleOf }) {
   return [
     minimum !== undefined && `≥ ${minimum}`, exclusiveMinimum !== undefined && `> ${exclusiveMinimum}`,
     maximum !== undefined && `≤ ${maximum}`, exclusiveMaximum !== undefined && `< ${exclusiveMaximum}`,
-    multipleOf !== undefined && `multiple of ${multipleOf}`, mixed && "1 and 1.0 are not the same here",
+    multipleOf !== undefined && `multiple of ${multipleOf}`,
   ].filter(Boolean).join(", ");
 }
 

@@ -1,11 +1,13 @@
 // Who runs, how far, and whether what you see is live.
 
+import { hasOthers } from "./actions.js";
 import { Badge } from "./badge.js";
 import { ago, duration } from "./clock.js";
 import { showShortcuts } from "./keyboard.js";
-import { connection, ended, facts, heardAt } from "./run.js";
+import { connection, ended, facts, heardAt, newestFirst, schema } from "./run.js";
 import { ThemeSwitch } from "./theme.js";
 import { html } from "./vendor.js";
+import { where } from "./wording.js";
 
 const count = (number) => Number(number).toLocaleString("en");
 
@@ -27,9 +29,19 @@ function told(run) {
   ].filter(([, text]) => text);
 }
 
-/** What went wrong, where something did. */
+/** How a stop ended the run: one that was not the last of several fits is at an earlier step. */
+function Stopped() {
+  const { step } = facts.value;
+  const stop = newestFirst.value.find(({ name, by, status }) => name === "stop" && by === "freak" && status === "applied");
+  if (!stop || (step != null && stop.applied.step < step)) return null;
+  const { reason, checkpoint } = stop.result ?? {};
+  return html`<p class="trouble finished">Stopped${where(stop)}${reason && `: ${reason}`}${checkpoint?.path && html` · checkpoint <code>${checkpoint.path}</code>`}</p>`;
+}
+
+/** What went wrong, where something did, or how it was stopped. */
 function Trouble() {
   const run = facts.value;
+  if (run.phase === "finished") return html`<${Stopped} />`;
   if (ended.value) return run.error && html`<p class="trouble ${run.phase}" role="alert">${run.error}</p>`;
   if (connection.value === "disconnected") {
     return html`<p class="trouble disconnected">The server was last heard ${ago(heardAt.value)}; what you see is from then.
@@ -37,6 +49,13 @@ function Trouble() {
   }
   return run.journal === "degraded" && html`<p class="trouble failed" role="alert">
     The journal cannot be written: changes apply, but are not on disk (${run.journal_path}).</p>`;
+}
+
+/** Where to jump to where the page is one column. */
+function Jumps() {
+  if (schema.value === null) return null;
+  const sections = { charts: "Metrics", state: "State", ...(hasOthers() && { actions: "Actions" }), timeline: "Timeline" };
+  return html`<nav class="jumps" aria-label="Sections">${Object.entries(sections).map(([id, says]) => html`<a key=${id} href="#${id}-title">${says}</a>`)}</nav>`;
 }
 
 export function Header() {
@@ -55,5 +74,6 @@ export function Header() {
     </dl>
     ${run.total_steps > 0 && run.step != null && html`<progress aria-label="Progress" max=${run.total_steps} value=${run.step} />`}
     <${Trouble} />
+    <${Jumps} />
   </header>`;
 }

@@ -22,6 +22,12 @@ window.addEventListener("keydown", (event) => {
   found.act();
 });
 
+/** Where the routes are documented, if anywhere; the new tab gets this one's token from its opener. */
+function Docs() {
+  const { docs } = document.documentElement.dataset;
+  return docs && html`<p>What this page does, a program can do: <a href=${docs} target="_blank" rel="opener">the HTTP API</a>.</p>`;
+}
+
 export function Shortcuts() {
   if (!shown.value) return null;
   const close = () => { shown.value = false; };
@@ -29,6 +35,7 @@ export function Shortcuts() {
     <dl class="shortcuts">${shortcuts.map(({ key, says }) => html`
       <div key=${key}><dt><kbd>${key}</kbd></dt><dd>${says}</dd></div>`)}
     </dl>
+    <${Docs} />
     <div class="buttons"><button type="button" onClick=${close}>Close</button></div>
   </${Dialog}>`;
 }

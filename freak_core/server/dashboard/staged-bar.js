@@ -5,7 +5,7 @@ import { pieces } from "./api.js";
 import { connection, ended, exact as state, readOnly, schema, writable } from "./run.js";
 import { schemaAt, valueAt } from "./request.js";
 import { applying, consequences, drop, incomplete, notice, problems, staged, waiting } from "./staged.js";
-import { html, useState } from "./vendor.js";
+import { html, useEffect, useRef } from "./vendor.js";
 
 const MOST = 8; // paths named in a line
 
@@ -29,6 +29,7 @@ function Edits() {
 
 /** Return what is to be told: about the last request, else why none can be made. */
 function told() {
+  if (ended.value && staged.value.size) return `The run has ended: ${count(staged.value.size)} not applied.`;
   if (notice.value.text || writable.value || connection.value === "connecting") return notice.value.text;
   if (readOnly.value) return "This link may only read.";
   return ended.value ? "The run is over: nothing can be changed." : "Not connected: nothing can be changed.";
@@ -43,17 +44,37 @@ function Answer() {
     ${also.length > 0 && html`<p class="hint">changes too: ${also.slice(0, MOST).join(", ")}${also.length > MOST && ", …"}</p>`}`;
 }
 
+/** What becomes of the edits: what is left of them at the end of a run can only be dropped. */
+function Buttons({ note, setNote }) {
+  if (ended.value) return html`<div class="apply"><button type="button" onClick=${() => drop()}>Drop</button></div>`;
+  const refused = !writable.value || applying.value || incomplete.value || problems.value.length > 0;
+  return html`<div class="apply">
+    <input type="text" aria-label="note" placeholder="why, for the journal" maxlength="1000" value=${note} onInput=${({ currentTarget }) => setNote(currentTarget.value)} />
+    <button type="submit" class="primary" disabled=${refused} title="Ctrl+Enter">Apply ${notice.value.conflict ? "anyway" : count(staged.value.size)}</button>
+    <button type="button" class="quiet" onClick=${() => drop()}>Drop all</button>
+  </div>`;
+}
+
+/** Keep the field that is being edited in sight of a bar that grows over it. */
+function useReveal(bar) {
+  useEffect(() => {
+    const grown = new ResizeObserver(() => {
+      const edited = document.activeElement;
+      if (edited.closest(".state .field")) edited.scrollIntoView({ block: "nearest" });
+    });
+    grown.observe(bar.current);
+    return () => grown.disconnect();
+  }, []);
+}
+
 export function StagedBar({ note, setNote }) {
   const [number, pending] = [staged.value.size, waiting.value.size];
-  const refused = !writable.value || applying.value || incomplete.value || problems.value.length > 0;
-  return html`<div class="staged-bar" data-idle=${number || pending || told() ? undefined : ""}>
+  const bar = useRef(null);
+  useReveal(bar);
+  return html`<div class="staged-bar" ref=${bar} data-idle=${number || pending || told() ? undefined : ""}>
     ${number > 0 && html`<${Edits} />`}
     <${Answer} />
-    ${number > 0 && html`<div class="apply">
-      <input type="text" aria-label="note" placeholder="why, for the journal" maxlength="1000" value=${note} onInput=${({ currentTarget }) => setNote(currentTarget.value)} />
-      <button type="submit" class="primary" disabled=${refused} title="Ctrl+Enter">Apply ${notice.value.conflict ? "anyway" : count(number)}</button>
-      <button type="button" class="quiet" onClick=${() => drop()}>Drop all</button>
-    </div>`}
+    ${number > 0 && html`<${Buttons} note=${note} setNote=${setNote} />`}
     ${pending > 0 && html`<p class="pending">${count(pending)} pending</p>`}
   </div>`;
 }

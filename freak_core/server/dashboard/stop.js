@@ -8,6 +8,8 @@ import { reasons } from "./wording.js";
 
 const MOMENTS = { batch: "after this batch", epoch: "after this epoch", validation: "after the next validation" };
 
+const RESUME = "The receipt tells whether a resume repeats the rest exactly: with a plain DataLoader it does after an epoch, not within one.";
+
 /** Say what a stop does, in a sentence. */
 export function promise({ after, checkpoint, force }) {
   const { world_size: ranks, saves_to: folder } = facts.value;
@@ -36,7 +38,7 @@ function StopDialog({ request, onClose }) {
       <label class="check"><input type="checkbox" checked=${wish.checkpoint} onChange=${(event) => set("checkpoint", event.target.checked)} />save a checkpoint first</label>
       <label class="check"><input type="checkbox" checked=${wish.force} onChange=${(event) => set("force", event.target.checked)} />force: ignore min_epochs and min_steps</label>
       <label>Reason<input type="text" maxlength="1000" value=${wish.reason ?? ""} onInput=${(event) => set("reason", event.target.value || null)} /></label>
-      <p class="promise">${promise(wish)}</p>
+      <p class="promise">${promise(wish)}${wish.checkpoint && ` ${RESUME}`}</p>
       ${problem && html`<p class="outcome bad" role="alert">${reasons(problem)}</p>`}
       <div class="buttons">
         <button type="button" autofocus onClick=${onClose}>Keep training</button>
