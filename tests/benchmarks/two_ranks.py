@@ -39,9 +39,12 @@ class TwoRanks:
         gaps = [b - a for a, b in pairwise(ranks[0]["auto_at"])]
         half = gaps[len(gaps) // 2 :]
         if half:
+            every = statistics.median(half)
+            took = max(statistics.median(rank["agreed"]["auto"]) for rank in ranks)
+            share = took / (every * statistics.median(seconds["none"]))
             report.note(
-                f'`sync="auto"` agreed every {statistics.median(half):.0f} steps at the end '
-                f"(from {min(half)} to {max(half)}), {len(gaps) + 1} times in all."
+                f'`sync="auto"` agreed every {every:.0f} steps at the end (from {min(half)} to {max(half)}), '
+                f"{len(gaps) + 1} times in all; {took * 1e3:.2f} ms of so many steps are {share:.2%}."
             )
 
     def _print(self, title: str, ranks: list[Any], seconds: dict[str, list[float]]) -> None:
