@@ -43,8 +43,9 @@ class Responder:
         self._feed = feed
         self._served = served
         self._started_at = now()
-        # Here, not in hello(): looking it up imports modules, and a child forked while another thread is
-        # importing would find their locks held for ever.
+        # Here, not in hello(): both import modules, and a child forked while another thread imports would
+        # find their locks held for ever.
+        self._schema = json_schema(type(store.model))
         self._versions = {"python": platform.python_version(), "freak": _version()}
 
     def hello(self) -> Message:
@@ -64,7 +65,7 @@ class Responder:
                 "allowed_hosts": served.allowed_hosts,
                 "docs_url": served.docs_url,
                 "log_level": served.uvicorn_log_level,
-                "schema": json_schema(type(store.model)),
+                "schema": self._schema,
                 "actions": self._actions(),
                 "revision": store.revision,
                 "value": store.shown,

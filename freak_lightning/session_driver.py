@@ -241,11 +241,16 @@ class SessionDriver(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the session; ranks may be anywhere, so no collective."""
         self._backstage.pass_on("on_exception", trainer, pl_module, exception)
-        self._end(trainer, exception)  # and stay: checkpoints are still to be saved, by callbacks behind ours
+        if self._session is None:
+            self._leave(trainer)
+        self._end(trainer, exception)  # and stay: callbacks behind ours may still save checkpoints
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """End the session and leave the trainer as it was."""
         self._end(trainer)
+        self._leave(trainer)
+
+    def _leave(self, trainer: Trainer) -> None:
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         trainer.callbacks = [callback for callback in callbacks if callback is not self]  # type: ignore[attr-defined]
 

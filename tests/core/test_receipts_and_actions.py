@@ -46,9 +46,6 @@ def test_a_request_waits_for_sync_and_is_applied_at_its_step(waiting: Freak, htt
     assert answer.json()["status"] == "accepted"
     assert http.get("state/epochs").json() == 10
     assert http.get(answer.headers["Location"]).json()["status"] == "accepted"
-    nested = http.put("state/head/lr", json=5.0)
-    assert http.get(nested.url.join(nested.headers["Location"])).json()["id"] == nested.json()["id"]
-    assert http.delete(f"receipts/{nested.json()['id']}").json()["status"] == "cancelled"
 
     assert [receipt.status for receipt in synced(waiting, http, step=1200, epoch=3)] == ["applied"]
     receipt = http.get(answer.headers["Location"]).json()

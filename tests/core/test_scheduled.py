@@ -5,6 +5,7 @@ from pydantic import BaseModel, SecretStr
 
 from freak_core import Client, Freak, Malformed, NotFound, Rejected, Store, TooManyRequests, Write
 from freak_core.write import MOST_PENDING
+from tests.core.conftest import Connect
 from tests.core.steered import Steered
 
 
@@ -95,3 +96,10 @@ def test_no_more_requests_wait_than_may_and_a_refused_one_can_be_repeated() -> N
         store.submit(late)
     store.cancel(waiting[0].id)
     assert store.submit(late).status == "accepted"
+
+
+def test_where_a_request_waits_is_told_relative_to_where_it_was_sent(home: object, connect: Connect) -> None:
+    with Freak(apply="sync", port=0).control(Steered()) as freak:
+        http = connect(freak)
+        for sent in (http.patch("state", json={"epochs": 20}), http.put("state/head/lr", json=5.0)):
+            assert http.get(sent.url.join(sent.headers["Location"])).json()["id"] == sent.json()["id"]

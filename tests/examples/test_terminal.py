@@ -153,7 +153,8 @@ def test_a_validation_and_a_checkpoint_can_be_had_now(
         assert asked("call checkpoint", code=1)["receipt"]["status"] == "failed"
     assert "again" in shell.run("freak call checkpoint name=again")
     assert Path(asked("checkpoint --name before")["result"]["path"]).is_file()
-    assert Path(asked("call checkpoint name=again weights_only=true")["result"]["path"]).name == "again.ckpt"
+    saved = asked("call checkpoint name=again weights_only=true overwrite=true")["result"]
+    assert (Path(saved["path"]).name, saved["replaced"]) == ("again.ckpt", True)
 
 
 def test_what_goes_wrong_is_told_by_the_exit_code(shell: Terminal, asked: Callable[..., Any]) -> None:

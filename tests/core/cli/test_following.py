@@ -88,10 +88,10 @@ def test_watch_follows_a_run_to_its_end(served: Serve) -> None:
     assert events[-1]["data"]["phase"] == "finished"
     assert "step 1  loss 0.5" in read
     assert "broken nan" in read
-    assert "/epochs 10 → 20" in read
+    assert "epochs 10 → 20" in read
     assert "ended: finished" in said
     journal = str(program.journal_path)
-    assert "/epochs 10 → 20" in freak("log", "--journal", journal).out
+    assert "epochs 10 → 20" in freak("log", "--journal", journal).out
     assert [each["status"] for each in freak("log", "--journal", journal, "--json").json] == ["applied"]
 
 
