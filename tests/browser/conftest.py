@@ -37,9 +37,12 @@ UNREACHED = ("net::ERR_",)
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Debian's Chromium, headless; `make setup` installs it."""
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, headless; `make test` installs it.
+
+    For a module: while Playwright is there an event loop runs on this thread, where other tests start theirs.
+    """
     path = shutil.which("chromium")
     assert path, "chromium is missing: apt-get install chromium"
     with sync_playwright() as playwright:
