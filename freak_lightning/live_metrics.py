@@ -53,7 +53,7 @@ class LiveMetrics(ControlCallback):
         freak = self.session.freak if self.session is not None else None
         if freak is not None:  # only global rank zero has a server, and logs
             self._recorder = RateRecorder(trainer)
-        tap = MetricTap(freak, trainer.default_root_dir, partial(self._log_rates_with, trainer))
+        tap = MetricTap(freak, trainer.default_root_dir, partial(self._rates_of, trainer))
         trainer.loggers = [*trainer.loggers, tap]
         callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
         monitored = any(is_a(callback, "LearningRateMonitor") for callback in callbacks)
@@ -78,32 +78,35 @@ class LiveMetrics(ControlCallback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the last rates of an epoch in which none were."""
         step = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
-        rates = self._recorder.take(step) if self._recorder is not None else None
-        if rates is not None and not self._rates_in_epoch:
-            self._log_rates(trainer, rates, step)
+        rates = self._take_rates(trainer, step)
+        if not self._rates_in_epoch:
+            self._log([*self._own_loggers(trainer), *filter(_is_ours, trainer.loggers)], rates, step)
         self._rates_in_epoch = False
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log what was asked for last, such as the stop."""
         self._log_receipts(trainer, trainer.fit_loop.epoch_loop._batches_that_stepped)
 
-    def _log_rates_with(self, trainer: Trainer, step: int) -> None:
-        """Log the rates of a step whose metrics Lightning has just logged."""
+    def _rates_of(self, trainer: Trainer, step: int) -> dict[str, float]:
+        """Log the rates of a step whose metrics Lightning is logging; return them, to be told with those."""
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if self._recorder is not None and every and (step + 1) % every == 0:
-            rates = self._recorder.take(step)
-            if rates is not None:
-                self._log_rates(trainer, rates, step)
+        rates = self._take_rates(trainer, step) if every and (step + 1) % every == 0 else {}
+        self._rates_in_epoch = self._rates_in_epoch or bool(rates)
+        self._log(self._own_loggers(trainer), rates, step)
+        return rates
 
-    def _log_rates(self, trainer: Trainer, rates: list[list[Any]], step: int) -> None:
-        self._rates_in_epoch = True
-        chosen = trainer.loggers if self.loggers else [each for each in trainer.loggers if _is_ours(each)]
+    def _take_rates(self, trainer: Trainer, step: int) -> dict[str, float]:
+        """Return the rates of ``step`` by their names, once, if that was the last one."""
+        rates = self._recorder.take(step) if self._recorder is not None else None
         try:
-            named = self._named(trainer, rates)
+            return self._named(trainer, rates) if rates is not None else {}
         except Exception:
             logger.exception("the learning rates cannot be read; training goes on")
-        else:
-            self._log(chosen, named, step)
+            return {}
+
+    def _own_loggers(self, trainer: Trainer) -> list[Logger]:
+        """Return the loggers of the user, where we may write into them."""
+        return [each for each in trainer.loggers if not _is_ours(each)] if self.loggers else []
 
     def _named(self, trainer: Trainer, rates: list[list[Any]]) -> dict[str, float]:
         pairs = zip(rate_names(trainer), rates, strict=True)
@@ -119,7 +122,7 @@ class LiveMetrics(ControlCallback):
             return
         store = self.session.store
         self._receipts_seen = store.receipts.written
-        own = [each for each in trainer.loggers if not _is_ours(each)] if self.loggers else []
+        own = self._own_loggers(trainer)
         for receipt in store.receipts.since(0):
             if receipt.status == "applied" and receipt.id not in self._told:
                 self._told.add(receipt.id)

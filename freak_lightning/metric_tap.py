@@ -37,11 +37,11 @@ class MetricTap(Logger):
     Args:
         freak: whom to tell.
         save_dir: where the trainer would save without loggers.
-        also: called with the step after each of Lightning's own calls that had one.
+        also: returns what to tell with the metrics of a step.
     """
 
     def __init__(
-        self, freak: Freak | None, save_dir: str, also: Callable[[int], None] = lambda _: None
+        self, freak: Freak | None, save_dir: str, also: Callable[[int], dict[str, float]] = lambda _: {}
     ) -> None:
         super().__init__()
         self._freak = freak
@@ -79,12 +79,9 @@ class MetricTap(Logger):
         return _nothing
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Pass metrics on."""
-        if self._freak is None:
-            return
-        self.tell(metrics, step)
-        if step is not None:
-            self._also(step)
+        """Pass metrics on, and what belongs to their step."""
+        if self._freak is not None:
+            self.tell({**metrics, **(self._also(step) if step is not None else {})}, step)
 
     def tell(self, metrics: Mapping[str, float], step: int | None) -> None:
         """Pass metrics on that are not Lightning's."""

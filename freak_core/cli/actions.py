@@ -57,6 +57,10 @@ def checkpoint(
     weights_only: Annotated[
         bool, typer.Option("--weights-only", help="Leave out what resuming needs.")
     ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace the file of that name; else the new one gets a version."),
+    ] = False,
     run: RunOption = None,
     wait: WaitOption = None,
     note: NoteOption = None,
@@ -67,6 +71,7 @@ def checkpoint(
     """Save a checkpoint after the next step, on all ranks."""
     given: dict[str, Any] = {"name": name} if name is not None else {}
     given |= {"weights_only": True} if weights_only else {}
+    given |= {"overwrite": True} if overwrite else {}
     with connect(run) as client:
         options: dict[str, Any] = {"wait": wait, "note": note, "at_step": at_step, "at_epoch": at_epoch}
         _call(client, "checkpoint", given, as_json=as_json, **options)

@@ -153,7 +153,7 @@ def test_a_validation_and_a_checkpoint_can_be_had_now(
         assert asked("call checkpoint", code=1)["receipt"]["status"] == "failed"
     assert "again" in shell.run("freak call checkpoint name=again")
     assert Path(asked("checkpoint --name before")["result"]["path"]).is_file()
-    saved = asked("call checkpoint name=again weights_only=true overwrite=true")["result"]
+    saved = asked("checkpoint --name again --weights-only --overwrite")["result"]
     assert (Path(saved["path"]).name, saved["replaced"]) == ("again.ckpt", True)
 
 

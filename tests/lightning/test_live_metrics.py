@@ -51,6 +51,8 @@ def test_every_logged_metric_is_in_the_series() -> None:
     assert [point[0] for point in look.series["loss"]] == list(range(24))
     assert len(look.series["val_loss"]) == 3
     assert [point[2] for point in look.series["lr-SGD"]] == [0.05] * 24
+    told_at = [[point[1] for point in look.series[name]] for name in ("loss", "lr-SGD")]
+    assert told_at[0] == told_at[1]  # one event, so one line for who watches
     assert look.run["epoch"] == trainer.current_epoch == 3
     assert trainer.loggers == []
     assert same(weights(trainer), weights(fit()))
