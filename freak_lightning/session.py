@@ -140,9 +140,9 @@ class ControlSession:
         try:
             return any(control.waits() for control in self.controls)
         except Exception:
-            if not self._waits_in_vain:
+            told, self._waits_in_vain = self._waits_in_vain, True  # first: another thread asks, too
+            if not told:
                 logger.exception("a control fails to say whether it waits; it is asked at every point")
-            self._waits_in_vain = True
             return True
 
     def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from freak_core import Client, Freak
+from freak_core.cli import completion
 from freak_core.cli.app import app
 from freak_core.client_connection import Address, Blocking
 from freak_core.runs import list_runs, publish
@@ -14,12 +15,15 @@ from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.steered import Steered
 
+USUAL = completion.PATIENCE
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Freak]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FREAK_HOME", str(tmp_path_factory.mktemp("home")))
         patch.delenv("FREAK_RUN", raising=False)
+        patch.setattr(completion, "PATIENCE", 30.0)  # nobody types, and the machine may be busy
         served = Freak(port=0, name="prog", apply="sync")
         served.action(save)
         with served.control(Steered()):
@@ -92,6 +96,7 @@ def test_looking_takes_no_more_than_the_token_that_may_read(served: Serve) -> No
 def test_a_hung_server_is_not_waited_for_while_somebody_types(
     served: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(completion, "PATIENCE", USUAL)
     with socket.create_server(("127.0.0.1", 0)) as hung:  # takes connections and says nothing
         monkeypatch.setenv("FREAK_RUN", f"http://127.0.0.1:{hung.getsockname()[1]}/#token=x")
         patience: list[float] = []
