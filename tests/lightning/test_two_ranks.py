@@ -103,7 +103,7 @@ def test_the_server_leaves_when_the_trainer_is_killed(start: Start) -> None:
 
 
 def gone(client: Client) -> None:
-    """Wait until nothing listens any more."""
+    """Wait until nothing listens any more; the port was a random one, which nobody else gets so soon."""
     host, port = client.url.removeprefix("http://").split(":")
 
     def refused() -> bool:

@@ -111,7 +111,7 @@ def main() -> None:
     if options.on_its_own:
         subprocess_script._launch_process_observer = lambda _: None
     sync: Any = int(options.sync) if options.sync.isdecimal() else options.sync
-    stop = GracefulStop(options.out, freak=Freak(name="training"), sync=sync)
+    stop = GracefulStop(options.out, freak=Freak(name="training", port=0), sync=sync)
     dirpath = options.ready_only_dir or options.out
     controls = [stop, Pause(), LROverride(), CheckpointNow(dirpath), Trouble()]
     trainer = tiny_trainer(
