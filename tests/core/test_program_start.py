@@ -1,6 +1,7 @@
 """How a program begins and ends: its port, a start that fails, Ctrl-C."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -9,16 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from freak_core import Freak, PortTaken
+from freak_core import Freak, PortTaken, address
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
 
 
-def test_the_default_port_is_4444_or_the_next_free_one(served: Serve, connect: Connect) -> None:
+def test_the_default_port_is_4444_or_the_next_free_one(
+    served: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert address.DEFAULT_PORT == 4444
+    first = random.SystemRandom().randrange(10_000, 30_000)  # tests beside this one come and go at 4444
+    monkeypatch.setattr(address, "DEFAULT_PORT", first)
     one, two = served(port=None), served(port=None)
     assert one.port is not None
     assert two.port is not None
-    assert 4444 <= one.port < two.port
+    assert first <= one.port < two.port < first + 100
     assert connect(two).get("run").json()["id"] == two.id
 
 
