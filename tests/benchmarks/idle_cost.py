@@ -17,7 +17,7 @@ class IdleCost:
     """One fit whose controls come and go by blocks of batches."""
 
     def __init__(self, quick: bool) -> None:
-        self._rounds = 15 if quick else 100
+        self._rounds = 15 if quick else 300
 
     def run(self) -> None:
         first, second = machine.two_cores()

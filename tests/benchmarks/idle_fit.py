@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from freak_core import Freak
 from freak_lightning import remote_control
-from tests.benchmarks.core_clock import CoreClock, Reading
+from tests.benchmarks.core_clock import CoreClock
 from tests.benchmarks.network import fit
 from tests.benchmarks.switch import Switch
 from tests.benchmarks.worker import answer
@@ -20,6 +20,10 @@ WIDTH, ROWS = 288, 32
 """About 1 ms a step, with what Lightning adds."""
 
 BLOCK, WARM_UP = 150, 100
+
+SETTLE = 2
+"""Batches of a block that are not measured: after a switch, controls look once for something to do."""
+
 MODES = ("none", "none again", "on")
 
 
@@ -33,7 +37,6 @@ class Blocks(Callback):
         self.batches = WARM_UP + BLOCK * len(self._modes) + 1
         self.seconds: dict[str, list[float]] = {mode: [] for mode in MODES}
         self.disturbed: dict[str, list[float]] = {mode: [] for mode in MODES}
-        self._began: Reading | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._switch = Switch(trainer)
@@ -43,14 +46,15 @@ class Blocks(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         number, into = divmod(batch_idx - WARM_UP, BLOCK)
+        if number >= 0 and into == SETTLE:
+            self._began = self._clock.read()
         if into or number < 0:
             return
-        if self._began is not None:
+        if number:
             took = self._clock.read().since(self._began)
-            self.seconds[self._modes[number - 1]].append(took.undisturbed / BLOCK)
+            self.seconds[self._modes[number - 1]].append(took.undisturbed / (BLOCK - SETTLE))
             self.disturbed[self._modes[number - 1]].append(1 - took.undisturbed / took.wall)
         self._turn(self._modes[number] if number < len(self._modes) else "on")
-        self._began = self._clock.read()
 
     def _turn(self, mode: str) -> None:
         if mode == "on":
