@@ -233,6 +233,7 @@ def _type(annotation: Any) -> str:
     if annotation in (inspect.Parameter.empty, None):
         return "None" if annotation is None else "Any"
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = re.sub(r"<function (\w+) at 0x\w+>", r"\1", text)
     text = re.sub(r"ForwardRef\('([^']+)'\)", r"\1", text)
     text = re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", text).replace("~", "").replace("NoneType", "None")
     text = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", text)
