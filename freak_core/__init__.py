@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from freak_core.actions import Action
-from freak_core.control import control
 from freak_core.errors import (
     AccessDenied,
     ConfigurationError,
@@ -23,15 +21,17 @@ from freak_core.errors import (
     UnsupportedMedia,
     refusal,
 )
-from freak_core.freak import Freak
 from freak_core.journal import read_journal
+from freak_core.program.actions import Action
+from freak_core.program.control import control
+from freak_core.program.freak import Freak
+from freak_core.program.store import Store
+from freak_core.program.write_request import Entry, Write
 from freak_core.receipts import Applied, ChangedValue, Receipt, plain
-from freak_core.store import Store
-from freak_core.write import Entry, Write
 
 if TYPE_CHECKING:
-    from freak_core.async_client import AsyncClient
-    from freak_core.client import Client
+    from freak_core.client.async_client import AsyncClient
+    from freak_core.client.client import Client
 
 __all__ = [
     "AccessDenied",
@@ -70,11 +70,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the clients, and httpx with them, only where somebody asks for one: a trainer never does."""
     if name == "Client":
-        from freak_core.client import Client
+        from freak_core.client.client import Client
 
         return Client
     if name == "AsyncClient":
-        from freak_core.async_client import AsyncClient
+        from freak_core.client.async_client import AsyncClient
 
         return AsyncClient
     raise AttributeError(f"module 'freak_core' has no attribute {name!r}")

@@ -97,7 +97,7 @@ class Receipt(BaseModel):
         return self.line()
 
     def _repr_html_(self) -> str:
-        from freak_core.notebook import receipt_page
+        from freak_core.html_tables import receipt_page
 
         rows = [(change.path, change.old, change.new) for change in self.changes]
         return receipt_page(self.line(changes=False), rows)

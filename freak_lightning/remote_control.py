@@ -3,17 +3,17 @@
 import os
 
 from freak_core import Freak
-from freak_lightning.cadence import Sync
-from freak_lightning.checkpoint_now import CheckpointNow
-from freak_lightning.control_callback import ControlCallback
-from freak_lightning.graceful_stop import GracefulStop
-from freak_lightning.live_metrics import LiveMetrics
-from freak_lightning.lr_override import LROverride
-from freak_lightning.optimizer_override import OptimizerOverride
-from freak_lightning.pause import Pause
-from freak_lightning.replay import Replay
-from freak_lightning.trainer_override import TrainerOverride
-from freak_lightning.validate_now import ValidateNow
+from freak_lightning.control import ControlCallback
+from freak_lightning.controls.checkpoint_now import CheckpointNow
+from freak_lightning.controls.graceful_stop import GracefulStop
+from freak_lightning.controls.live_metrics import LiveMetrics
+from freak_lightning.controls.lr_override import LROverride
+from freak_lightning.controls.optimizer_override import OptimizerOverride
+from freak_lightning.controls.pause import Pause
+from freak_lightning.controls.replay import Replay
+from freak_lightning.controls.trainer_override import TrainerOverride
+from freak_lightning.controls.validate_now import ValidateNow
+from freak_lightning.ranks.cadence import Sync
 
 
 def remote_control(

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from freak_core.cli.actions import call, checkpoint, validate
-from freak_core.cli.describe import describe
+from freak_core.cli.commands.actions import call, checkpoint, validate
+from freak_core.cli.commands.describe import describe
+from freak_core.cli.commands.follow import log, watch
+from freak_core.cli.commands.metrics import metrics
+from freak_core.cli.commands.reach import link, token, tunnel
+from freak_core.cli.commands.runs import info, ls
+from freak_core.cli.commands.state import get, reset, set_values
+from freak_core.cli.commands.training import pause, resume, stop
 from freak_core.cli.exit_codes import Commands
-from freak_core.cli.follow import log, watch
-from freak_core.cli.metrics import metrics
-from freak_core.cli.outcome import cancel
-from freak_core.cli.reach import link, token, tunnel
-from freak_core.cli.runs import info, ls
-from freak_core.cli.state import get, reset, set_values
-from freak_core.cli.training import pause, resume, stop
+from freak_core.cli.send_and_wait import cancel
 
 EPILOG = """Which run: --run, or FREAK_RUN in the environment; without either, the only live one.
 

@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
-from freak_core import wire
+from freak_core import protocol
 from freak_core.errors import Unreachable
+from freak_core.protocol import Message
 from freak_core.server.app import create_app
 from freak_core.server.http import HttpServer
-from freak_core.server.mirror import Mirror
-from freak_core.wire import Message
+from freak_core.server.mirror.mirror import Mirror
 
 
 class Outbox:
@@ -44,7 +44,7 @@ class Outbox:
     def _run(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                wire.write(self._stream, wire.encode(self._queue.get()))
+                protocol.write(self._stream, protocol.encode(self._queue.get()))
 
 
 def _leave_when(condition: Callable[[], bool]) -> None:
@@ -67,7 +67,7 @@ def main() -> None:
     stdout = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # a stray print must not end up in the link
     stdout.write(b"\n")  # ends what an import has printed already
-    messages = wire.read(cast(BinaryIO, sys.stdin.buffer))
+    messages = protocol.read(cast(BinaryIO, sys.stdin.buffer))
     hello = next(messages, None)
     if hello is None:
         return

@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
 from freak_core.errors import Refused
-from freak_core.server.access import LOOPBACK, Access
-from freak_core.server.freak_v0 import FreakV0
-from freak_core.server.mirror import Mirror
-from freak_core.server.pages import Pages
-from freak_core.server.problems import problem_response, refusal_response, secure
-from freak_core.server.routes import Routes
-from freak_core.wire import Message
+from freak_core.protocol import Message
+from freak_core.server.api.access import LOOPBACK, Access
+from freak_core.server.api.freak_v0 import FreakV0
+from freak_core.server.api.problems import problem_response, refusal_response, secure
+from freak_core.server.api.routes import Routes
+from freak_core.server.api.static_pages import Pages
+from freak_core.server.mirror.mirror import Mirror
 
 _METHODS = ("GET", "HEAD", "PATCH", "PUT", "POST", "DELETE")
 

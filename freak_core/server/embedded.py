@@ -6,10 +6,10 @@ from typing import Any, Protocol
 from fastapi import FastAPI, Request
 
 from freak_core.errors import ConfigurationError
-from freak_core.server.access import Access
+from freak_core.protocol import Message
+from freak_core.server.api.access import Access
 from freak_core.server.app import mount_pages, mount_routes
-from freak_core.server.mirror import Mirror
-from freak_core.wire import Message
+from freak_core.server.mirror.mirror import Mirror
 
 
 class Program(Protocol):

@@ -8,7 +8,7 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
-from freak_core.server.connections import ImpatientProtocol, SparingListener
+from freak_core.server.connection_limits import ImpatientProtocol, SparingListener
 
 logger = logging.getLogger("freak")
 

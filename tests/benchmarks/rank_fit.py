@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from freak_core import Freak
 from freak_lightning import CheckpointNow, GracefulStop, LROverride
-from freak_lightning.cadence import Cadence
+from freak_lightning.ranks.cadence import Cadence
 from tests.benchmarks import machine
 from tests.benchmarks.core_clock import CoreClock
 from tests.benchmarks.network import fit

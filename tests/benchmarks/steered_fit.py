@@ -14,8 +14,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from freak_core import Freak
 from freak_lightning import ControlCallback, GracefulStop
-from freak_lightning.cadence import Cadence
-from freak_lightning.control_callback import Section
+from freak_lightning.control import Section
+from freak_lightning.ranks.cadence import Cadence
 from tests.benchmarks.network import fit
 from tests.benchmarks.rank_fit import ROWS, WIDTH
 from tests.benchmarks.switch import Switch

@@ -5,10 +5,10 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from freak_lightning import ControlCallback, LiveMetrics, LROverride
-from freak_lightning.cadence import Cadence
-from freak_lightning.metric_tap import MetricTap
-from freak_lightning.rate_recorder import RateRecorder
-from freak_lightning.session_driver import SessionDriver
+from freak_lightning.controls.freak_logger import MetricTap
+from freak_lightning.optimizers.lr_recorder import RateRecorder
+from freak_lightning.ranks.cadence import Cadence
+from freak_lightning.session.driver import SessionDriver
 
 
 class Switch:

@@ -14,7 +14,7 @@ from fastapi.routing import iter_route_contexts
 
 from freak_core import Freak
 from freak_core.server.app import create_app
-from freak_core.server.mirror import Mirror
+from freak_core.server.mirror.mirror import Mirror
 from tests.core.conftest import Connect, Serve
 
 PUBLIC = ("/", "/healthz", "/dashboard/{name}", "/docs", "/docs/{name}")

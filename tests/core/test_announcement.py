@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from freak_core.announcement import announce, link_through_tunnel, tunnel_command
-from freak_core.runs import Run
+from freak_core.runs.run_file import Run
+from freak_core.runs.tunnel import announce, link_through_tunnel, tunnel_command
 
 ME = getpass.getuser()
 PROGRAM = """

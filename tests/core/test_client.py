@@ -30,7 +30,7 @@ from freak_core import (
     Unauthorized,
     Unreachable,
 )
-from freak_core.runs import list_runs, new_run, publish
+from freak_core.runs.run_file import list_runs, new_run, publish
 from tests.core.conftest import Serve
 from tests.core.twins import Twin
 

@@ -17,8 +17,8 @@ from freak_core import (
     TooManyRequests,
     Unreachable,
     UnsupportedMedia,
-    client_conversation,
 )
+from freak_core.client import retries
 from tests.core.bad_network import Canned, Proxy
 from tests.core.conftest import Serve
 from tests.core.twins import Twin
@@ -89,7 +89,7 @@ def test_a_break_after_a_quiet_hour_is_a_break_like_any_other(
         freak.phase("training")
         assert next(events).data["phase"] == "training"
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + 3600)
-        monkeypatch.setattr(client_conversation, "time", later)
+        monkeypatch.setattr(retries, "time", later)
         proxy.cut()
         freak.phase("validating")
         assert next(events).data["phase"] == "validating"

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.requests import ClientDisconnect
 
-from freak_core.server import connections
+from freak_core.server import connection_limits as connections
 from freak_core.server.http import HttpServer
 
 Connect = Callable[[], socket.socket]

@@ -13,7 +13,7 @@ import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 
 from freak_core import Freak
-from freak_core.recent import KEEP
+from freak_core.event_buffer import KEEP
 from tests.core.conftest import Connect, connection
 
 
@@ -182,7 +182,7 @@ def test_an_idle_stream_is_kept_alive_by_comments(
 
     from tests.core.steered import Steered
 
-    monkeypatch.setattr("freak_core.server.events.PING_EVERY", 0.05)
+    monkeypatch.setattr("freak_core.server.api.event_stream.PING_EVERY", 0.05)
     freak = closing.enter_context(Freak(FastAPI(), port=0).control(Steered(), serve=True))
     http = closing.enter_context(connection(freak))
     with http.stream("GET", "events") as answer:

@@ -22,7 +22,7 @@ def test_a_trainer_imports_no_server_and_no_client(module: str) -> None:
     loaded = imported_by(module)
     assert module in loaded
     assert not loaded & {"fastapi", "uvicorn", "starlette", "httpx", "freak_core.server"}
-    assert not loaded & {"typer", "freak_core.cli", "freak_core.client"}
+    assert not loaded & {"typer", "freak_core.cli", "freak_core.client.client"}
 
 
 def test_the_core_leaves_the_terminal_alone() -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freak_core import Freak, TooManyRequests
-from freak_core.server.limits import WriteLimit
+from freak_core.server.api.rate_limit import WriteLimit
 from tests.core.conftest import Connect
 
 RATE, BURST = 20, 10

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from freak_core import link
+from freak_core.program import server_process as link
 
 
 def test_a_flood_on_the_servers_stderr_is_counted_and_not_passed_on(

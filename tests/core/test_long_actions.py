@@ -7,8 +7,9 @@ from contextlib import ExitStack
 import pytest
 from fastapi import FastAPI
 
-from freak_core import Client, Freak, RunOver, TooManyRequests, Unreachable, Write, store
-from freak_core.server import routes
+from freak_core import Client, Freak, RunOver, TooManyRequests, Unreachable, Write
+from freak_core.program import store
+from freak_core.server.api import routes
 from tests.core.bad_network import Canned
 from tests.core.conftest import Serve
 from tests.core.steered import Steered

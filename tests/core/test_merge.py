@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
 from freak_core.errors import NotFound, Rejected
-from freak_core.merge import Change, Operation, commit, document, preview, propose, public
 from freak_core.paths import from_pointer, get
+from freak_core.state.transaction import (
+    Change,
+    Operation,
+    commit,
+    document,
+    preview,
+    propose,
+    public,
+)
 from freak_core.strict_json import JSON
 from tests.core.schema_zoo import Adam, Layer, Sgd, Zoo, zoo
 

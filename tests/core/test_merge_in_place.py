@@ -15,7 +15,14 @@ from pydantic import (
     model_validator,
 )
 
-from freak_core.merge import Change, Operation, commit, document, propose, public
+from freak_core.state.transaction import (
+    Change,
+    Operation,
+    commit,
+    document,
+    propose,
+    public,
+)
 from tests.core.schema_zoo import Layer, zoo
 
 

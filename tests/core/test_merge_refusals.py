@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from freak_core.actions import Action
 from freak_core.errors import MOST_ERRORS, NotFound, Refused, Rejected, refusal
-from freak_core.merge import Operation, commit, document, propose, public
 from freak_core.paths import from_pointer
+from freak_core.program.actions import Action
+from freak_core.state.transaction import Operation, commit, document, propose, public
 from freak_core.strict_json import JSON
 from tests.core.schema_zoo import Zoo, zoo
 

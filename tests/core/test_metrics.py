@@ -11,10 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from freak_core import Freak
-from freak_core.server.ledger import Ledger
-from freak_core.server.mirror import Mirror
-from freak_core.server.pace import Pace
-from freak_core.server.prometheus import exposition
+from freak_core.server.api.prometheus import exposition
+from freak_core.server.mirror.mirror import Mirror
+from freak_core.server.mirror.progress_rate import Pace
+from freak_core.server.mirror.receipt_cache import Ledger
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
 from tests.faults.program import eventually
@@ -120,7 +120,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("freak_core.server.pace.time", clock)
+    monkeypatch.setattr("freak_core.server.mirror.progress_rate.time", clock)
     return clock
 
 

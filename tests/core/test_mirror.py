@@ -2,7 +2,7 @@
 
 import threading
 
-from freak_core.server.mirror import Mirror
+from freak_core.server.mirror.mirror import Mirror
 
 
 class Interrupted:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from freak_core import Freak, PortTaken, address
+from freak_core import Freak, PortTaken, addresses
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
 
@@ -18,9 +18,9 @@ from tests.core.steered import Steered
 def test_the_default_port_is_4444_or_the_next_free_one(
     served: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert address.DEFAULT_PORT == 4444
+    assert addresses.DEFAULT_PORT == 4444
     first = random.SystemRandom().randrange(10_000, 30_000)  # tests beside this one come and go at 4444
-    monkeypatch.setattr(address, "DEFAULT_PORT", first)
+    monkeypatch.setattr(addresses, "DEFAULT_PORT", first)
     one, two = served(port=None), served(port=None)
     assert one.port is not None
     assert two.port is not None
@@ -39,7 +39,7 @@ def test_a_taken_port_is_known_at_once(served: Serve, home: Path) -> None:
     assert freak.port == port
 
 
-@pytest.mark.parametrize("what", ["serving.announce", "serving.RunFile", "feed.Feed.start"])
+@pytest.mark.parametrize("what", ["serving.announce", "serving.RunFile", "event_log.Feed.start"])
 def test_a_start_that_fails_leaves_nothing_behind(
     what: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,7 +51,7 @@ def test_a_start_that_fails_leaves_nothing_behind(
 
     freak = Freak(port=0)
     with monkeypatch.context() as patch:
-        patch.setattr(f"freak_core.{what}", fail)
+        patch.setattr(f"freak_core.program.{what}", fail)
         with pytest.raises(RuntimeError, match="not today"):
             freak.control(Steered())
     assert not Path(f"/proc/{started[0]}").exists()
@@ -67,7 +67,7 @@ def test_a_later_start_that_fails_can_be_tried_again(home: Path, monkeypatch: py
 
     with Freak(port=0).control(Steered(), serve=False) as freak:
         with monkeypatch.context() as patch:
-            patch.setattr("freak_core.serving.announce", fail)
+            patch.setattr("freak_core.program.serving.announce", fail)
             with pytest.raises(RuntimeError, match="not today"):
                 freak.serve()
         assert (freak.running, freak.server_pid) == (False, None)

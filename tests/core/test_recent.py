@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 
 from freak_core import Freak
-from freak_core.recent import KEEP, KEEP_BYTES, Recent
-from freak_core.wire import Message
+from freak_core.event_buffer import KEEP, KEEP_BYTES, Recent
+from freak_core.protocol import Message
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
 

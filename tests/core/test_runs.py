@@ -16,9 +16,9 @@ import pytest
 from pydantic import BaseModel
 
 from freak_core import Client, Freak, NotFound
-from freak_core import runs as run_files
-from freak_core.launcher import launcher_ids
-from freak_core.runs import Run, RunFile, chosen, find_run, list_runs, new_run, publish
+from freak_core.runs import run_file as run_files
+from freak_core.runs.launcher_ids import launcher_ids
+from freak_core.runs.run_file import Run, RunFile, chosen, find_run, list_runs, new_run, publish
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 
@@ -259,7 +259,7 @@ def test_a_heartbeat_does_not_bring_back_a_removed_file(home: Path, monkeypatch:
         raise FileNotFoundError
 
     file._beat_due = 0.0
-    monkeypatch.setattr("freak_core.runs.os.utime", gone)
+    monkeypatch.setattr("freak_core.runs.run_file.os.utime", gone)
     file.beat()
     removing.join(10)
     assert not file.path.exists()

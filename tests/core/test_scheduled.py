@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from freak_core import Client, Freak, Malformed, NotFound, Rejected, Store, TooManyRequests, Write
-from freak_core.write import MOST_PENDING
+from freak_core.program.write_request import MOST_PENDING
 from tests.core.conftest import Connect
 from tests.core.steered import Steered
 

@@ -6,8 +6,8 @@ from typing import Any, Literal, Optional
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from freak_core.annotation import allows_none, item
-from freak_core.schema import json_schema, pick, record
+from freak_core.state.fields import json_schema, pick, record
+from freak_core.state.type_hints import allows_none, item
 from tests.core.schema_zoo import Adam, Layer, Options, Renaming, Sgd, Sizes, Span, Zoo
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from freak_core import Client, Freak
-from freak_core.history import History
-from freak_core.server.series import MOST_METRICS, Series, thin
+from freak_core.program.metric_sample import History
+from freak_core.server.mirror.metric_history import MOST_METRICS, Series, thin
 
 values = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 points = st.lists(st.tuples(st.integers(0, 10**6), st.floats(0, 1e9), values), max_size=300)

@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from freak_core import Action, Freak, Receipt, Store, Write
-from freak_core.write import Entry
+from freak_core.program.write_request import Entry
 
 
 class State(BaseModel):

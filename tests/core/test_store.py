@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pydantic import BaseModel, Field
 
 from freak_core import Action, Conflict, NotFound, Receipt, Refused, Rejected, RunOver, Store, Write
-from freak_core.store import Apply
+from freak_core.program.store import Apply
 
 
 class Small(BaseModel):

@@ -170,8 +170,8 @@ def test_a_server_that_hangs_for_good_is_replaced(start: Start) -> None:
     """One that takes no messages for as long as ``PATIENCE`` says is killed, and the next one serves."""
     program = start(
         """
-        import freak_core.link
-        freak_core.link.PATIENCE = 4.0  # a new server imports for as long as that on a busy machine
+        import freak_core.program.server_process
+        freak_core.program.server_process.PATIENCE = 4.0  # a busy machine imports slowly
         freak = begin()
         while True:
             freak.phase("training", note="x" * 10_000)

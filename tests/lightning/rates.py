@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import Parameter
 
-from freak_lightning.param_group_overlay import Rule
+from freak_lightning.optimizers.param_group_overlay import Rule
 
 ARITHMETIC = sys.modules["torch.optim.sgd"]
 

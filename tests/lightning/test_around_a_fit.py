@@ -9,7 +9,7 @@ from pydantic import Field
 
 from freak_core import Freak
 from freak_lightning import ControlCallback, GracefulStop, LROverride, NotYet, Section
-from freak_lightning.horizon import progress
+from freak_lightning.lightning_api.progress import progress
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, resumable_loader, tiny_trainer
 

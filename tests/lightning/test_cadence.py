@@ -2,8 +2,8 @@
 
 import pytest
 
-from freak_lightning import cadence as module
-from freak_lightning.cadence import Cadence
+from freak_lightning.ranks import cadence as module
+from freak_lightning.ranks.cadence import Cadence
 
 
 class Clock:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from freak_core import Failed
-from freak_lightning import exact_checkpoint
-from freak_lightning.checkpoint_place import finish, folder_for
+from freak_lightning.checkpoint import saver as exact_checkpoint
+from freak_lightning.checkpoint.files import finish, folder_for
 from tests.lightning.asking import asking, checkpoint
 from tests.lightning.tiny import KNOWN_WARNINGS, fit
 

@@ -24,7 +24,7 @@ from freak_lightning import (
     ValidateNow,
     action,
 )
-from freak_lightning.state_root import actions_of
+from freak_lightning.session.sections import actions_of
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, resumable_loader, same, weights
 from tests.lightning.tiny import tiny_trainer as trainer_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from freak_lightning.deferred_signal import DeferredSignal
+from freak_lightning.ranks.deferred_signal import DeferredSignal
 
 SIGNAL = signal.SIGUSR1
 

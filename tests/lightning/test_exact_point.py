@@ -11,7 +11,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader, DistributedSampler
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from freak_lightning.exact_point import (
+from freak_lightning.checkpoint.exact_resume import (
     restore_loader_position,
     save_checkpoint,
     validation_due,

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from freak_core import Client, Freak
 from freak_lightning import LROverride, TrainerOverride
-from freak_lightning.live_metrics import LiveMetrics
+from freak_lightning.controls.live_metrics import LiveMetrics
 from tests.lightning.asking import Ask, asking, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
 
@@ -253,7 +253,7 @@ def test_the_run_tells_its_phase_and_how_far_it_means_to_go() -> None:
 def test_total_steps_are_right_from_the_first_step_on(
     settings: dict[str, Any], model: Callable[[], TinyModel], totals: set[int | None]
 ) -> None:
-    from freak_lightning.horizon import horizon
+    from freak_lightning.lightning_api.progress import horizon
 
     class Note(Callback):
         def on_train_start(self, trainer: Trainer, *_: Any) -> None:

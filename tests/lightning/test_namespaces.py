@@ -24,7 +24,7 @@ loggers = importlib.import_module(sys.argv[2] + ".loggers")
 
 from freak_core import Write
 from freak_lightning import remote_control
-from freak_lightning.namespace import version_of
+from freak_lightning.lightning_api.namespace import version_of
 
 
 class Model(lightning.LightningModule):

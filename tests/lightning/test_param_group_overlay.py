@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import SGD
 from torch.optim import lr_scheduler as schedules
 
-from freak_lightning.param_group_overlay import ParamGroupOverlay, Rule
+from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay, Rule
 from tests.lightning.rates import ARITHMETIC, hold, watch_rates
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, tiny_trainer
 

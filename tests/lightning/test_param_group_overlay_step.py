@@ -12,7 +12,7 @@ from torch.nn import Parameter
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import StepLR
 
-from freak_lightning.param_group_overlay import ParamGroupOverlay
+from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
 from tests.lightning.rates import ARITHMETIC, hold, parameters, scale, watch_rates
 
 HOLD = 0.0123

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam
 
-from freak_lightning.param_group_overlay import ParamGroupOverlay, Rule
+from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay, Rule
 from tests.lightning.rates import hold, parameters, rounded, scale, watch_rates
 
 HOLD = 0.0123

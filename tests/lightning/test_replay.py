@@ -12,7 +12,7 @@ from torch import Tensor
 
 from freak_core import ConfigurationError, Freak, RunOver, Write
 from freak_lightning import ControlCallback, GracefulStop, LROverride, Replay, Tunable, action, remote_control
-from freak_lightning.replay import read_last_run
+from freak_lightning.controls.replay import read_last_run
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from freak_core import Receipt, Rejected, Write
 from freak_core.journal import read_journal
 from freak_lightning import CheckpointNow, ControlCallback, Section, Tunable
-from freak_lightning.rng_states import KEY
+from freak_lightning.checkpoint.rng_states import KEY
 from tests.lightning.asking import Ask, asking, checkpoint, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit
 

@@ -10,7 +10,7 @@ from lightning.pytorch.plugins.precision import FSDPPrecision
 from torch.optim import lr_scheduler as schedules
 
 from freak_lightning import CheckpointNow, TrainerOverride
-from freak_lightning.trainer_limits import why_not
+from freak_lightning.controls.trainer_checks import why_not
 from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit
 

@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from freak_core import Failed
 from freak_lightning import GracefulStop, LROverride, Tunable
-from freak_lightning.agreed_failure import agreed_failure
-from freak_lightning.agreement import Alone
-from freak_lightning.exact_checkpoint import ExactCheckpoint
-from freak_lightning.restored import restored_sections
+from freak_lightning.checkpoint.saver import ExactCheckpoint
+from freak_lightning.ranks.agreed_failure import agreed_failure
+from freak_lightning.ranks.collectives import Alone
+from freak_lightning.session.restored import restored_sections
 
 
 class Noting(Alone):

@@ -6,9 +6,9 @@ import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from freak_lightning import ControlCallback, GracefulStop, LROverride, remote_control
-from freak_lightning.point import Point
-from freak_lightning.session_driver import SessionDriver
-from freak_lightning.unused_hooks import EVERY_BATCH
+from freak_lightning.control_point import Point
+from freak_lightning.lightning_api.hidden_hooks import EVERY_BATCH
+from freak_lightning.session.driver import SessionDriver
 from tests.faults.program import eventually
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, resumable_loader, tiny_trainer

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader, IterableDataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from freak_lightning.exact_point import why_not_exact
+from freak_lightning.checkpoint.exact_resume import why_not_exact
 from tests.lightning.tiny import (
     KNOWN_WARNINGS,
     Rows,

@@ -12,7 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 from torchdata.stateful_dataloader.sampler import StatefulDistributedSampler
 
-from freak_lightning.exact_point import is_optimizer_boundary, save_checkpoint, validation_due, why_not_exact
+from freak_lightning.checkpoint.exact_resume import (
+    is_optimizer_boundary,
+    save_checkpoint,
+    validation_due,
+    why_not_exact,
+)
 
 torch.set_num_threads(1)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from freak_core import Freak
+from freak_core.cli.connect import connect
 from freak_core.cli.exit_codes import NoSuchRun
-from freak_core.cli.which_run import connect
-from freak_core.runs import home
+from freak_core.runs.run_file import home
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 

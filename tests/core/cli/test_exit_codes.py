@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from freak_core import Client, Freak, Receipt, Unreachable
-from freak_core.cli import outcome
+from freak_core.cli import send_and_wait as outcome
 from freak_core.cli.exit_codes import GivenUp, code_of
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from freak_core import Client, Freak, Receipt, Unreachable
-from freak_core.cli.stopping import await_stop, stops
+from freak_core.cli.wait_for_stop import await_stop, stops
 from freak_core.errors import Failed
 from freak_core.receipts import Applied
 from tests.core.cli.shell import freak

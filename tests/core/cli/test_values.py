@@ -9,7 +9,7 @@ import pytest
 import typer
 from pydantic import BaseModel, Field, SecretStr
 
-from freak_core.cli.values import assigned
+from freak_core.cli.assignments import assigned
 
 
 class Size(Enum):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from freak_core import Freak
-from freak_core.cli.page import publish_page
-from freak_core.runs import new_run, publish
+from freak_core.cli.redirect_page import publish_page
+from freak_core.runs.run_file import new_run, publish
 from tests.core.cli.shell import freak
 from tests.core.cli.test_terminal import on_a_terminal
 from tests.core.conftest import Serve

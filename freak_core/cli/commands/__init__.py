@@ -1,0 +1,1 @@
+"""The commands of `freak`, a file for each group, and no command uses another."""

@@ -1,0 +1,172 @@
+"""A client's patience, written once: when to send again, how to wait, how to follow events."""
+
+import json
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, NamedTuple, TypeVar
+
+import httpx
+from httpx_sse import ServerSentEvent, SSEError
+
+from freak_core.client import calls
+from freak_core.client.requests import Call
+from freak_core.client.transport import Connection
+from freak_core.errors import NotFound, RunOver, TooManyRequests, Unreachable
+from freak_core.protocol import ENDED, arrived
+from freak_core.receipts import Receipt
+from freak_core.runs.run_file import Run, find_run
+
+Answer = TypeVar("Answer")
+_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+"""Sent, or partly: reads are harmless, and writes carry a key."""
+
+
+class Event(NamedTuple):
+    """One thing that happened: ``type`` is state, receipt, run, progress, metrics or reset."""
+
+    id: str
+    type: str
+    data: Any
+
+
+class Conversation:
+    """Asks a server over a connection.
+
+    Args:
+        connection: how to reach it.
+        timeout: seconds to wait for an answer, on top of what a call says it waits.
+    """
+
+    def __init__(self, connection: Connection, timeout: float) -> None:
+        self._connection = connection
+        self._timeout = timeout
+
+    async def ask(self, call: Call[Answer]) -> Answer:
+        """Return the answer to a call; ask again where the server is too busy, for as long as it may take.
+
+        Raises:
+            Refused: the server refuses, or does not answer.
+        """
+        deadline = time.monotonic() + self._timeout + call.wait
+        while True:
+            try:
+                return call.answer(await self._send(call))
+            except TooManyRequests as refused:
+                if time.monotonic() > deadline:
+                    raise
+                await self._connection.pause(refused.retry_after or 0.1)
+            except Unreachable as lost:
+                lost.key = call.headers.get("Idempotency-Key")
+                raise
+
+    async def _send(self, call: Call[Any]) -> httpx.Response:
+        """Send a call, again where the connection broke."""
+        url, timeout = self._connection.address.url, self._timeout + call.wait
+        for pause in (0.1, 0.5, 2.0, None):
+            try:
+                return await self._connection.send(call, timeout)
+            except _BROKEN as error:
+                if pause is None:
+                    raise Unreachable(f"{url} breaks off the connection: {error}") from error
+                await self._connection.pause(pause)
+            except httpx.TimeoutException as error:
+                raise Unreachable(f"no answer from {url} within {timeout:g} s") from error
+            except httpx.HTTPError as error:
+                raise Unreachable(f"no answer from {url}: {error or type(error).__name__}") from error
+        raise AssertionError("unreachable")
+
+    async def wait(self, receipt: Receipt | str, timeout: float) -> Receipt:
+        """Return a receipt once its request has ended.
+
+        Raises:
+            TimeoutError: it has not ended within ``timeout`` seconds.
+        """
+        if isinstance(receipt, Receipt) and receipt.settled:
+            return receipt
+        receipt_id = receipt if isinstance(receipt, str) else receipt.id
+        deadline = time.monotonic() + timeout
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            latest = await self.ask(calls.receipt(receipt_id, min(left, 30.0)))
+            if latest.settled:
+                return latest
+            if not left:
+                raise TimeoutError(f"request {receipt_id} is still {latest.status} after {timeout:g} s")
+
+    async def wait_for(
+        self, step: int | None, epoch: int | None, phase: str | None, timeout: float
+    ) -> dict[str, Any]:
+        """Return the facts of the run once it has come that far.
+
+        Raises:
+            RunOver: it ended before.
+            TimeoutError: it has not come that far within ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            run = await self.ask(calls.run(min(left, 30.0), step, epoch, phase))
+            if arrived(run, step, epoch, phase):
+                return run
+            where = f"phase {run.get('phase')!r}, epoch {run.get('epoch')}, step {run.get('step')}"
+            if run.get("phase") in ENDED:
+                raise RunOver(f"the run has ended: {where}")
+            if not left:
+                raise TimeoutError(f"the run is not there after {timeout:g} s: {where}")
+
+    async def events(
+        self, types: Sequence[str], last_id: str | None, reconnect: float
+    ) -> AsyncGenerator[Event, None]:
+        """Yield events until the run ends, from where the last connection broke off.
+
+        Raises:
+            Unreachable: there is no server, or none any more for ``reconnect`` seconds.
+            Refused: the server refuses.
+        """
+        params = {"types": ",".join({*types, "run"})} if types else {}
+        heard, give_up = False, None
+        while True:
+            headers = {"Last-Event-ID": last_id} if last_id else {}
+            try:
+                async with aclosing(self._connection.events(params, headers)) as incoming:
+                    async for sse in incoming:
+                        heard, give_up, last_id = True, None, sse.id or last_id
+                        event = _event(sse)
+                        if event is None:  # only says where we are
+                            continue
+                        if not types or event.type in (*types, "reset"):
+                            yield event
+                        if _over(event):
+                            return
+                if (await self.ask(calls.run())).get("phase") in ENDED:
+                    return  # the server has told everything there was
+            except (httpx.HTTPError, SSEError, Unreachable) as error:
+                if give_up is None:  # from the break on: for long before it, nothing may have happened
+                    patient = heard or isinstance(error, _BROKEN)
+                    give_up = time.monotonic() + (reconnect if patient else 0.0)
+                if time.monotonic() >= give_up:
+                    url = self._connection.address.url
+                    raise Unreachable(f"no events from {url}: {error or type(error).__name__}") from error
+            await self._connection.pause(0.2)
+
+
+async def found(run: str | None, wait: float, pause: Callable[[float], Awaitable[None]]) -> Run:
+    """Return the live run of this machine that is meant; see ``Client.find``."""
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return find_run(run)
+        except NotFound:
+            if time.monotonic() >= deadline:
+                raise
+        await pause(0.2)
+
+
+def _event(sse: ServerSentEvent) -> Event | None:
+    return Event(sse.id, sse.event, json.loads(sse.data)) if sse.data else None
+
+
+def _over(event: Event) -> bool:
+    facts = event.data["run"] if event.type == "reset" else event.data if event.type == "run" else {}
+    return facts.get("phase") in ENDED

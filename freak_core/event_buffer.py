@@ -1,0 +1,65 @@
+"""Recent events: what a reader may have missed and still catch up on without a reset."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from freak_core.protocol import Message
+from freak_core.strict_json import dumps
+
+KEEP = 2000
+"""How many events are kept."""
+
+KEEP_BYTES = 8_000_000
+"""How many bytes of JSON they may have in all; a large state is told whole with every change."""
+
+
+class Recent:
+    """The newest events, in their order; at least the very newest.
+
+    Args:
+        events: to begin with.
+        floor: the number of the event before the oldest of these.
+
+    Attributes:
+        floor: the number of the newest event that is forgotten.
+    """
+
+    def __init__(self, events: Iterable[Message] = (), floor: int = 0) -> None:
+        self.floor = floor
+        self._events: deque[tuple[int, Message]] = deque()
+        self._bytes = 0
+        for event in events:
+            self.add(event)
+
+    def __iter__(self) -> Iterator[Message]:
+        return (event for _, event in self._events)
+
+    def add(self, event: Message) -> list[Message]:
+        """Keep an event and return those that are forgotten for it."""
+        size = _size(event)
+        self._events.append((size, event))
+        self._bytes += size
+        forgotten = []
+        while len(self._events) > KEEP or (self._bytes > KEEP_BYTES and len(self._events) > 1):
+            size, oldest = self._events.popleft()
+            self._bytes -= size
+            self.floor = oldest["seq"]
+            forgotten.append(oldest)
+        return forgotten
+
+    def since(self, seq: int) -> list[Message] | None:
+        """Return the events after ``seq``, or None where some of them are forgotten."""
+        return None if seq < self.floor else [event for event in self if event["seq"] > seq]
+
+    @property
+    def position(self) -> int:
+        """The number of the newest event."""
+        return self._events[-1][1]["seq"] if self._events else self.floor
+
+
+def _size(event: Message) -> int:
+    """Return about how many bytes an event has; exactly where it may be large, as metrics come in masses."""
+    data = event["data"]
+    if event["event"] == "metrics":
+        return 100 + 30 * len(data["values"])
+    return len(dumps(data))

@@ -1,0 +1,275 @@
+"""The feed: everything a program tells about itself, numbered, journalled, passed on in order."""
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from freak_core.event_buffer import Recent
+from freak_core.journal import Journal
+from freak_core.program.metric_sample import History
+from freak_core.protocol import EventType, Message
+from freak_core.receipts import Receipt, now
+from freak_core.strict_json import JSON, writable
+
+logger = logging.getLogger("freak")
+
+Gauge = Callable[[], tuple[Any, dict[str, Any]]]
+"""Returns something that changes whenever the program goes on, and the facts to tell then."""
+
+
+class Feed:
+    """Takes events from any thread at the cost of an append, and passes them on from a thread of its own.
+
+    Receipts go to the journal first, then to the sink, so whoever hears of one can rely on it. Metrics and
+    progress go out at most ten times a second and are dropped, oldest first, when nobody takes them.
+
+    Args:
+        journal: where receipts are kept.
+        on_idle: called about once a second, between events.
+    """
+
+    def __init__(self, journal: Journal | None, on_idle: Callable[[], None] = lambda: None) -> None:
+        self._journal = journal
+        self._healthy = True
+        self.on_idle = [on_idle]
+        self._idle_due = 0.0
+        self._sink: Callable[[Message], None] | None = None
+        self._gauge: Gauge | None = None
+        self._mark_told: Any = None
+        self._observed: dict[str, Any] = {}
+        self._progress: Message | None = None
+        self._progress_due = 0.0
+        self._must: deque[Message] = deque()
+        self._may: deque[Message] = deque(maxlen=1000)
+        # Not an Event: a signal handler that interrupts its set() and calls set() itself would wait forever.
+        self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._rung = False
+        self._passing = threading.Lock()
+        self._recent = Recent()
+        self._history = History()  # of what _recent no longer holds
+        self._seq = 0
+        self._closed = False
+        self.facts: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._run, name="freak-feed", daemon=True)
+
+    def start(self) -> None:
+        """Start passing events on."""
+        self._thread.start()
+
+    @property
+    def journal_health(self) -> str | None:
+        """``"ok"``, or ``"degraded"`` while the journal cannot be written; None without a journal."""
+        return _health(self._journal.healthy) if self._journal is not None else None
+
+    # -- the program's side: never blocks --------------------------------------------------------
+
+    def event(self, kind: EventType, data: Any) -> None:
+        """Tell an event that must arrive."""
+        if kind == "run":
+            self.facts = {**self.facts, **data}
+            pending = self._progress
+            if pending is not None:  # on what this says too, it is out of date
+                rest = {key: value for key, value in pending["data"].items() if key not in data}
+                self._progress = {**pending, "data": rest}
+        self._put({"type": "event", "event": kind, "data": data})
+
+    def measure(self, kind: EventType, data: dict[str, Any]) -> None:
+        """Tell an event that may be dropped when there are too many."""
+        message = {"type": "event", "event": kind, "data": data}
+        if kind == "progress":
+            told = {key: value for key, value in data.items() if value is not None}
+            pending = self._progress
+            message["data"] = told if pending is None else {**pending["data"], **told}
+            self._progress = message  # the newest supersedes all before it
+            self.facts = {**self.facts, **told}
+        else:
+            self._may.append(message)
+        if not self._rung:
+            self._rung = True
+            self._bell.put(False)
+
+    def observe(self, gauge: Gauge) -> None:
+        """Ask ``gauge`` for progress twice a second, so that the program need not tell it."""
+        self._gauge = gauge
+        self._put({"type": "look"})
+
+    def tell(self, message: Message) -> None:
+        """Send a message that is no event, such as a reply, after everything that was told before."""
+        self._put(message)
+
+    def receipt(self, receipt: Receipt) -> None:
+        """Tell a receipt (``store.Listener``)."""
+        self.event("receipt", receipt.model_dump(mode="json"))
+
+    def state(self, revision: int, value: dict[str, JSON]) -> None:
+        """Tell the new state (``store.Listener``)."""
+        self.event("state", {"revision": revision, "value": value})
+
+    def _put(self, message: Message) -> None:
+        self._must.append(message)
+        self._bell.put(True)
+
+    # -- the other side --------------------------------------------------------------------------
+
+    def connect(self, hello: Callable[[], Message], sink: Callable[[Message], None] | None) -> None:
+        """Send ``hello`` and what is remembered to a new sink, then every event after it, gapless."""
+        with self._passing:
+            self._sink = None
+            if sink is not None:
+                message = {**hello(), "floor": self._recent.floor, "events": list(self._recent)}
+                message["history"] = self._history.told()
+                told = _plain({**self.facts, **self._observed})
+                message["run"] = {**message.get("run", {}), **told, "journal": self.journal_health}
+                for receipt in message.get("receipts", ()):
+                    self._mark(receipt)
+                sink(message)
+            self._sink = sink
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything told so far is passed on; return whether it was, in time."""
+        if not self._thread.is_alive():
+            return False
+        done = threading.Event()
+        self._put({"type": "flush", "done": done})
+        return done.wait(timeout)
+
+    def close(self, timeout: float) -> None:
+        """Pass on what is left, end the thread, within ``timeout`` seconds, and close the journal."""
+        if self._thread.is_alive():
+            self._put({"type": "close"})
+            self._thread.join(timeout)
+        self._closed = True
+        if not self._thread.is_alive():  # else it hangs on the disk, and so would whoever else writes there
+            self._close_journal()
+
+    def _close_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._await_bell()
+            self._pass_on()
+            if time.monotonic() >= self._idle_due:
+                self._idle_due = time.monotonic() + 1.0
+                for function in self.on_idle:
+                    function()
+        self._close_journal()
+
+    def _await_bell(self) -> None:
+        """Wait up to a second for something to tell; where it can wait, let more of it gather."""
+        earliest = time.monotonic() + 0.1
+        with contextlib.suppress(queue.Empty):
+            urgent = self._bell.get(timeout=1.0 if self._gauge is None else 0.5)
+            while not urgent:
+                urgent = self._bell.get(timeout=max(0.0, earliest - time.monotonic()))
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._bell.get_nowait()
+        self._rung = False
+
+    def _pass_on(self) -> None:
+        self._tell_health()
+        while self._must:
+            message = self._must.popleft()
+            match message["type"]:
+                case "look":
+                    pass  # that there is something to look at has been noticed by waking up
+                case "flush":
+                    self._progress_due = 0.0
+                    self._pass_on_measured()
+                    message["done"].set()
+                case "close":
+                    self._pass_on_measured()
+                    self._closed = True
+                case _:
+                    self._pass(message)
+            self._tell_health()
+        self._pass_on_measured()
+
+    def _tell_health(self) -> None:
+        if self._journal is not None and self._journal.healthy != self._healthy:
+            self._healthy = self._journal.healthy
+            self.event("run", {"journal": _health(self._healthy)})
+
+    def _pass_on_measured(self) -> None:
+        if time.monotonic() >= self._progress_due or self._closed:
+            progress, self._progress = self._progress, None
+            if progress is not None:
+                self._may.append(progress)
+            if progress is not None or self._gauge is not None:
+                self._progress_due = time.monotonic() + 0.5
+            self._look()
+        with contextlib.suppress(IndexError):  # the program drops old ones meanwhile
+            for _ in range(len(self._may)):
+                self._pass(self._may.popleft())
+
+    def _look(self) -> None:
+        if self._gauge is None:
+            return
+        try:
+            mark, facts = self._gauge()
+        except Exception:  # the program's own code
+            logger.exception("Freak cannot tell the progress")
+            self._gauge = None
+            return
+        if mark != self._mark_told:  # an event of its own: what other threads tell is theirs to write
+            self._mark_told, self._observed = mark, dict(facts)
+            self._may.append({"type": "event", "event": "progress", "data": facts})
+
+    def _pass(self, message: Message) -> None:
+        try:
+            with self._passing:
+                if message["type"] == "event":
+                    self._number(message)
+                elif message["type"] == "reply":
+                    self._mark(message.get("receipt") or message["problem"].get("receipt"))
+                if self._sink is not None:
+                    self._sink(message)
+        except (OSError, ValueError):  # a ValueError where the stream was closed in between
+            self._sink = None
+        except Exception:  # the program's values may do anything; what follows must go on
+            logger.exception("Freak drops an event that it cannot pass on")
+
+    def _number(self, message: Message) -> None:
+        if message["event"] == "receipt" and self._journal is not None:
+            safe = self._journal.append(message["data"])
+            message["data"]["journal"] = _health(safe)
+        elif message["event"] in ("run", "metrics", "progress"):
+            message["data"] = _plain(message["data"])
+            if message["event"] == "run" and "phase" in message["data"] and self._journal is not None:
+                self._journal.append({"at": now(), **message["data"]})
+        self._seq += 1
+        message["seq"] = self._seq
+        for forgotten in self._recent.add(message):
+            if forgotten["event"] == "metrics":
+                self._history.note(forgotten)
+
+    def _mark(self, receipt: dict[str, Any] | None) -> None:
+        """Say on a receipt whether the journal has it; one without a number never gets there."""
+        if self._journal is not None and receipt and receipt.get("seq"):
+            receipt["journal"] = _health(self._journal.holds(receipt["id"]))
+
+
+def _health(healthy: bool) -> str:
+    return "ok" if healthy else "degraded"
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON knows in place of what a program publishes: NumPy scalars, tensors, paths."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return writable(value) if isinstance(value, str) else value
+    if isinstance(value, dict):
+        return {writable(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    try:
+        number = float(value)
+        return int(number) if number.is_integer() and "int" in str(getattr(value, "dtype", "")) else number
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # as of tensors with more than one element
+        return str(value)

@@ -1,0 +1,300 @@
+"""Freak: puts a program's pydantic object under remote control."""
+
+import atexit
+import functools
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from pydantic import BaseModel
+
+from freak_core import addresses
+from freak_core.errors import ConfigurationError
+from freak_core.journal import Journal
+from freak_core.phases import ending
+from freak_core.program.action_worker import ActionThread
+from freak_core.program.actions import Action
+from freak_core.program.arguments import checked_token, new_token
+from freak_core.program.event_log import Feed, Gauge
+from freak_core.program.fork import forget_in_children, keep_in_children
+from freak_core.program.listener import bind_socket, checked_socket
+from freak_core.program.request_handler import Responder
+from freak_core.program.serving import Serving, check_reach, checked_docs_url, checked_log_level, served_at
+from freak_core.program.store import Store
+from freak_core.program.write_request import Apply, checked_apply
+from freak_core.receipts import Applied, Receipt, now
+from freak_core.runs.launcher_ids import script_name
+from freak_core.runs.run_file import home, made_folder, new_run
+from freak_core.strict_json import writable
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Freak:
+    """Remote control of one pydantic object, served over HTTP from a process of its own.
+
+    ``control(state)`` starts it; the object is changed in place, so the program just goes on using it.
+
+    Args:
+        app: your own FastAPI app; the routes are mounted into it and you serve it.
+        prefix: path before every route, such as ``"/freak"``.
+        host: address to listen on. One that other machines can reach needs ``allowed_hosts``.
+        port: port to listen on; without one 4444 or the next free one.
+        docs_url: where the server documents its routes; ``None`` for nowhere.
+        uvicorn_log_level: how much the HTTP server logs.
+        name: what the run is called in links and lists; the script's name if you give none.
+        token: the bearer token, at least 16 characters; a new random one if you give none.
+        apply: ``"now"`` changes the object as a request arrives; ``"sync"`` keeps requests until the
+            program calls ``sync()``.
+        journal: where the receipts are kept; a file in Freak's folder if you give none.
+        uds: path of a Unix socket to listen on instead of a port; its folder must be yours alone.
+        allowed_hosts: names under which browsers may reach the server, besides loopback.
+
+    In the environment, ``FREAK_HOST``, ``FREAK_PORT``, ``FREAK_UDS``, ``FREAK_TOKEN``, ``FREAK_HOME`` and
+    ``FREAK_DISABLED`` win over these.
+
+    Raises:
+        ConfigurationError: an argument cannot work; the message says what to change.
+    """
+
+    def __init__(
+        self,
+        app: "FastAPI | None" = None,
+        prefix: str | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        docs_url: str | None = "/docs",
+        uvicorn_log_level: str = "error",
+        *,
+        name: str | None = None,
+        token: str | None = None,
+        apply: Apply = "now",
+        journal: str | os.PathLike[str] | None = None,
+        allowed_hosts: Sequence[str] = (),
+        uds: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.app = app
+        self.prefix = addresses.checked_prefix(prefix)
+        self.host = os.environ.get("FREAK_HOST") or host
+        self.port = self._port_asked_for = addresses.checked_port(os.environ.get("FREAK_PORT") or port)
+        self.docs_url = checked_docs_url(docs_url)
+        self.uvicorn_log_level = checked_log_level(uvicorn_log_level)
+        self.name = writable(name or script_name())
+        self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
+        self.read_token = new_token()
+        self.allowed_hosts = addresses.checked_hosts(allowed_hosts)
+        self.disabled = os.environ.get("FREAK_DISABLED", "0") not in ("", "0")
+        self.uds = checked_socket(os.environ.get("FREAK_UDS") or uds)
+        if app is None and self.uds is None:
+            check_reach(self.host, self.allowed_hosts)
+        self._journal_asked_for = journal
+        self._name_run()
+        self._apply = checked_apply(apply)
+        self._actions: dict[str, Action] = {}
+        self._on_change: list[Callable[[Receipt], None]] = []
+        self._store: Store | None = None
+        self._feed: Feed | None = None
+        self._serving: Serving | None = None
+
+    def control(self, state: BaseModel, serve: bool | None = None, *, apply: Apply | None = None) -> Self:
+        """Put ``state`` under control and serve it, unless you serve your own app.
+
+        Args:
+            state: a pydantic model instance; it is changed in place.
+            serve: ``False`` to start the server later with ``serve()``; ``True`` to serve your own app, too,
+                in a thread of this process.
+            apply: in place of what the constructor was given.
+
+        Raises:
+            ConfigurationError: already controlling, or not a pydantic model instance.
+            PortTaken: the port asked for is in use.
+        """
+        if not isinstance(state, BaseModel):
+            raise ConfigurationError(f"control() needs a pydantic model instance, not {type(state).__name__}")
+        if self._store is not None:
+            if self._store.closed is None:
+                raise ConfigurationError("this Freak controls a state already; stop() it, or make another")
+            self._name_run()
+        how = checked_apply(apply or self._apply)
+        self._store = store = Store(state, how, actions=self._actions, on_change=self._on_change)
+        if self.disabled:
+            return self
+        journal = Journal(self.journal_path)
+        self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
+        store.listener = self._feed
+        actions = ActionThread(store.carry_out)
+        store.on_pending = actions.call if how == "now" else None
+        self._responder = Responder(store, self._feed, self)
+        self._serving = Serving(self._feed, self._responder, actions, self.app)
+        try:
+            self._serving.mount()
+            if serve if serve is not None else self.app is None:
+                self.serve()
+            made_folder()
+            journal.open({"run": self.id, "name": self.name, "started_at": now()})
+            self._feed.start()
+        except BaseException:
+            self._serving.stop()
+            self._store = self._feed = self._serving = None
+            raise
+        forget_in_children(self)
+        atexit.register(self.stop)
+        return self
+
+    def serve(self) -> None:
+        """Start the server process; for a state that was put under control with ``serve=False``.
+
+        Your own app is served in a thread of this process, as Freak 0.0.2 did. Raises ``PortTaken``.
+        """
+        if self._serving is None or self._serving.started:
+            return
+        listener = bind_socket(self.uds) if self.uds else addresses.bind(self.host, self._port_asked_for)
+        self.port = None if self.uds else listener.getsockname()[1]
+        run = new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
+        self._serving.start(listener, self.uvicorn_log_level, run)
+
+    def stop(self, error: BaseException | None = None) -> None:
+        """End the server and free the port, within 2.5 seconds; the state can still be read.
+
+        ``error`` is what ended the program, for the journal and for whoever follows.
+        """
+        if self._store is not None:
+            self._store.close("the run is over")
+        feed, serving = self._feed, self._serving
+        self._feed = self._serving = None
+        if feed is None or serving is None:
+            return
+        atexit.unregister(self.stop)
+        keep_in_children(self)
+        feed.flush(0.3)
+        feed.event("run", ending(error))
+        serving.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self.stop(error)
+
+    @property
+    def running(self) -> bool:
+        """Whether a state is under control and served."""
+        return self._serving is not None and (self._serving.started or self.app is not None)
+
+    @property
+    def url(self) -> str:
+        """Where the server listens, or will, without the token.
+
+        Of an app that you serve, only the prefix, unless you say at which ``host`` and ``port`` you do.
+        """
+        return served_at(self)
+
+    @property
+    def link(self) -> str:
+        """The link to open in a browser. It holds the token; give it only to people you trust."""
+        return f"{self.url}{'/' if self.uds is None else ''}#token={self.token}"
+
+    @property
+    def server_pid(self) -> int | None:
+        """The process id of the server, while it runs."""
+        return self._serving.pid if self._serving is not None else None
+
+    @property
+    def store(self) -> Store:
+        """The state under control, with its revision and receipts.
+
+        Raises:
+            ConfigurationError: nothing is under control.
+        """
+        if self._store is None:
+            raise ConfigurationError("no state is under control; call control(state) first")
+        return self._store
+
+    def locked(self) -> AbstractContextManager[BaseModel]:
+        """Hold changes off while reading several values: ``with freak.locked(): ...``."""
+        return self.store.locked()
+
+    def snapshot(self) -> BaseModel:
+        """Return a deep copy of the state that no later change touches."""
+        return self.store.snapshot()
+
+    @overload
+    def action(self, function: Function) -> Function: ...
+    @overload
+    def action(self, *, name: str | None = None, confirm: bool = False) -> Callable[[Function], Function]: ...
+    def action(
+        self, function: Function | None = None, *, name: str | None = None, confirm: bool = False
+    ) -> Any:
+        """Let requests call ``function``; its annotations are the contract for the arguments.
+
+        It runs inside ``sync()`` with ``apply="sync"``, else on a thread of Freak's, one at a time. With
+        ``confirm`` the dashboard asks before it calls.
+        """
+        add = functools.partial(self._add_action, name=name, confirm=confirm)
+        return add if function is None else add(function)
+
+    def on_change(self, function: Callable[[Receipt], None]) -> Callable[[Receipt], None]:
+        """Call ``function`` with the receipt after every change that was applied."""
+        self._on_change.append(function)
+        return function
+
+    def sync(self, *, step: int | None = None, epoch: int | None = None) -> list[Receipt]:
+        """Apply the requests that wait, also for a ``step`` or ``epoch`` of the program; return receipts."""
+        entries = self._store.take(step, epoch) if self._store is not None else []
+        return [self.store.carry_out(entry, Applied(step=step, epoch=epoch)) for entry in entries]
+
+    def publish(
+        self, *, step: int | None = None, epoch: int | None = None, phase: str | None = None, **metrics: float
+    ) -> None:
+        """Tell how far the program is, a phase it passes through, and metrics; drops when nobody keeps up."""
+        feed = self._feed  # a signal handler may stop() in between
+        if feed is not None and (step, epoch, phase) != (None, None, None):
+            feed.measure("progress", {"step": step, "epoch": epoch, "phase": phase})
+        self.log(metrics, step=step)
+
+    def observe(self, gauge: Gauge) -> None:
+        """Ask ``gauge`` twice a second how far the program is, on Freak's own thread.
+
+        It returns what changes whenever the program goes on, and what to tell: ``(i, {"step": i})``.
+        """
+        if self._feed is not None:
+            self._feed.observe(gauge)
+
+    def log(self, metrics: Mapping[str, float], *, step: int | None = None) -> None:
+        """Tell metrics by name, without saying that the program is at ``step``."""
+        if (feed := self._feed) is not None and metrics:
+            feed.measure("metrics", {"step": step, "at": time.time(), "values": dict(metrics)})
+
+    def phase(self, phase: str, **facts: Any) -> None:
+        """Tell which phase the program is in, and facts that ``GET /run`` shall show."""
+        if (feed := self._feed) is not None:
+            feed.event("run", {"phase": phase, **facts})
+
+    def _add_action(self, function: Function, name: str | None, confirm: bool) -> Function:
+        action = Action(function, name, confirm=confirm)
+        self._actions[action.name] = action
+        if self._feed is not None:
+            self._responder.tell_actions()
+        return function
+
+    def _name_run(self) -> None:
+        """Give the run that is about to begin an id of its own."""
+        self.id = secrets.token_hex(6)
+        usual = home() / "runs" / self.id / "journal.jsonl"
+        self.journal_path = usual if self._journal_asked_for is None else Path(self._journal_asked_for)
+
+    def forget(self) -> None:
+        """Become a read-only snapshot in a forked child: no thread, no server, no lock held."""
+        if self._store is not None:
+            self._store.forked()
+        if self._serving is not None:
+            self._serving.forget()
+        self._feed = self._serving = None
+        atexit.unregister(self.stop)

@@ -1,0 +1,56 @@
+"""History: what a program told of its metrics long ago, for a server that is started anew."""
+
+from collections.abc import Iterator
+
+from freak_core.protocol import Message
+
+MOST_KINDS = 200
+"""Sets of metrics to remember; a program that names its metrics anew each time must not fill the memory."""
+
+
+class History:
+    """Every n-th event of each set of metrics that are told together; n doubles as there are more.
+
+    Peaks may be missed: finding them would cost the program more than telling its metrics does.
+
+    Args:
+        keep: events to remember of each set.
+    """
+
+    def __init__(self, keep: int = 500) -> None:
+        self._keep = keep
+        self._kinds: dict[tuple[str, ...], _EveryNth] = {}
+
+    def note(self, event: Message) -> None:
+        """Remember an event of type metrics, if it is its turn."""
+        names = tuple(event["data"]["values"])
+        if names not in self._kinds:
+            if len(self._kinds) == MOST_KINDS:
+                return
+            self._kinds[names] = _EveryNth(self._keep)
+        self._kinds[names].note(event)
+
+    def told(self) -> list[Message]:
+        """Return what is remembered, oldest first, each with how many events it stands for."""
+        found = [(event["seq"], every.n, event["data"]) for every in self._kinds.values() for event in every]
+        found.sort(key=lambda event: event[0])
+        return [{**data, "stands_for": n} for _, n, data in found]
+
+
+class _EveryNth:
+    def __init__(self, keep: int) -> None:
+        self.n = 1
+        self._keep = keep
+        self._seen = 0
+        self._events: list[Message] = []
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self._events)
+
+    def note(self, event: Message) -> None:
+        if self._seen % self.n == 0:
+            self._events.append(event)
+            if len(self._events) > self._keep:
+                del self._events[1::2]
+                self.n *= 2
+        self._seen += 1

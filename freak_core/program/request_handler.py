@@ -1,0 +1,160 @@
+"""The responder: carries out the requests that arrive over the link, one after the other."""
+
+import logging
+import os
+import platform
+import socket
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+from freak_core.errors import Failed, Refused, refusal
+from freak_core.program.event_log import Feed
+from freak_core.program.store import Store
+from freak_core.program.write_request import Write
+from freak_core.protocol import Message
+from freak_core.receipts import now
+from freak_core.state.fields import json_schema
+from freak_core.strict_json import JSON
+
+logger = logging.getLogger("freak")
+
+
+class Served(Protocol):
+    """What a server must know of its program."""
+
+    id: str
+    name: str
+    token: str
+    read_token: str
+    prefix: str
+    host: str
+    journal_path: Path
+    allowed_hosts: tuple[str, ...]
+    uvicorn_log_level: str
+    docs_url: str
+
+
+class Responder:
+    """Turns requests into writes on the store and the outcome into a reply on the feed."""
+
+    def __init__(self, store: Store, feed: Feed, served: Served) -> None:
+        self._store = store
+        self._feed = feed
+        self._served = served
+        self._started_at = now()
+        # Here, not in hello(): both import modules, and a child forked while another thread imports would
+        # find their locks held for ever.
+        self._schema = json_schema(type(store.model))
+        self._versions = {"python": platform.python_version(), "freak": _version()}
+
+    def hello(self) -> Message:
+        """Return the first message to a server: who we are and how things stand."""
+        served, store = self._served, self._store
+        # Without the lock where a program holds it for long: reads must be answered all the same, and what is
+        # shown here is replaced whole, never changed in place.
+        locked = store.lock.acquire(timeout=0.2)
+        try:
+            return {
+                "type": "hello",
+                "boot": served.id,
+                "token": served.token,
+                "read_token": served.read_token,
+                "prefix": served.prefix,
+                "host": served.host,
+                "allowed_hosts": served.allowed_hosts,
+                "docs_url": served.docs_url,
+                "log_level": served.uvicorn_log_level,
+                "schema": self._schema,
+                "actions": self._actions(),
+                "revision": store.revision,
+                "value": store.shown,
+                "receipts": [r.model_dump(mode="json") for r in store.receipts.since(0)],
+                "run": self._run(),
+            }
+        finally:
+            if locked:
+                store.lock.release()
+
+    @property
+    def running(self) -> bool:
+        """Whether the program takes requests."""
+        return self._store.closed is None
+
+    def read(self) -> tuple[int, JSON] | None:
+        """Return revision and value of the state at this moment; None where the program holds it for long."""
+        if not self._store.lock.acquire(timeout=0.2):
+            return None
+        try:
+            self._store.refresh()
+            return self._store.revision, self._store.public()
+        finally:
+            self._store.lock.release()
+
+    def tell_actions(self) -> None:
+        """Tell the server that there are more actions now."""
+        self._feed.tell({"type": "actions", "actions": self._actions()})
+
+    def answer(self, request: Message) -> None:
+        """Carry out one request; never raises."""
+        try:
+            reply = self._carry_out(request)
+        except Refused as refused:
+            reply = {"problem": refused.problem()}
+        except (Exception, SystemExit) as error:  # an action on this thread may call sys.exit()
+            logger.exception("Freak could not carry out a request; nothing was changed")
+            reply = {"problem": Failed(f"Freak failed: {type(error).__name__}").problem()}
+        self._feed.tell({"type": "reply", "id": request.get("id"), **reply})
+
+    def _carry_out(self, request: Message) -> dict[str, Any]:
+        if request["kind"] == "cancel":
+            receipt = self._store.cancel(str(request["target"]))
+            return {"receipt": receipt.model_dump(mode="json")}
+        write = Write(
+            kind=request["kind"],
+            path=tuple(request["path"]),
+            body=request["body"],
+            name=request.get("target"),
+            if_match=request.get("if_match"),
+            dry_run=bool(request.get("dry_run")),
+            by=request.get("by", "owner"),
+            note=request.get("note"),
+            key=request.get("key"),
+            at_step=request.get("at_step"),
+            at_epoch=request.get("at_epoch"),
+        )
+        receipt = self._store.submit(write)
+        if receipt.status == "rejected" and receipt.error is not None:
+            raise refusal({**receipt.error, "receipt": receipt.model_dump(mode="json")})
+        return {"receipt": receipt.model_dump(mode="json")}
+
+    def _actions(self) -> dict[str, Any]:
+        return {
+            name: {
+                "description": action.description,
+                "arguments": action.schema,
+                "confirm": action.confirm,
+            }
+            for name, action in self._store.actions.items()
+        }
+
+    def _run(self) -> dict[str, Any]:
+        return {
+            "id": self._served.id,
+            "name": self._served.name,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "phase": "running",
+            "world_size": 1,
+            "started_at": self._started_at,
+            "journal_path": str(self._served.journal_path),
+            "apply": self._store.apply_when,
+            "versions": self._versions,
+        }
+
+
+def _version() -> str:
+    try:
+        return metadata.version("freak-control")
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,183 @@
+"""Serving: how a state under control is reached, by a server process or through the user's own app."""
+
+import contextlib
+import re
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from freak_core.addresses import DEFAULT_PORT, is_loopback, reachable
+from freak_core.errors import ConfigurationError
+from freak_core.program.action_worker import ActionThread
+from freak_core.program.event_log import Feed
+from freak_core.program.listener import socket_url
+from freak_core.program.request_handler import Responder
+from freak_core.program.server_process import Link
+from freak_core.runs.run_file import Run, RunFile
+from freak_core.runs.tunnel import announce
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from freak_core.server.embedded import EmbeddedMirror
+    from freak_core.server.http import HttpServer
+
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
+"""What uvicorn takes for ``log_level``."""
+
+
+class Serving:
+    """Starts and ends what answers requests for one state under control.
+
+    Args:
+        feed: what the program tells.
+        responder: carries requests out.
+        actions: where it calls actions, if the program applies requests at once.
+        app: the user's own app, if the routes go into it.
+    """
+
+    def __init__(
+        self, feed: Feed, responder: Responder, actions: ActionThread, app: "FastAPI | None"
+    ) -> None:
+        self._feed = feed
+        self._actions = actions
+        self._responder = responder
+        self._app = app
+        self._link: Link | None = None
+        self._http: HttpServer | None = None
+        self._mirror: EmbeddedMirror | None = None
+        self._socket_file: Path | None = None
+        self._run_file: RunFile | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether a server was started here; the user may serve an app by other means."""
+        return self._link is not None or self._http is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server process, while it runs."""
+        return self._link.pid if self._link is not None else None
+
+    def mount(self) -> None:
+        """Mount the routes into the user's app, if there is one; an app that has them keeps them.
+
+        Raises:
+            ConfigurationError: another program's, which still runs.
+        """
+        if self._app is not None:
+            from freak_core.server.embedded import mount
+
+            self._mirror = mount(self._app, self._responder)
+            self._feed.connect(self._responder.hello, self._mirror.receive)
+
+    def start(self, listener: socket.socket, log_level: str, run: Run) -> None:
+        """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one.
+
+        ``run`` is what others are told of where that is.
+        """
+        self._socket_file = Path(listener.getsockname()) if listener.family == socket.AF_UNIX else None
+        try:
+            if self._app is not None:
+                from freak_core.server.http import HttpServer
+
+                http = HttpServer(self._app, listener, log_level, users_own=True)
+                http.start()
+                self._http = http
+            else:
+                self._link = Link(listener, self._feed, self._responder.hello, self._responder.answer)
+                self._link.start()
+            self._run_file = RunFile(run)
+            self._feed.on_idle.append(self._run_file.beat)
+            announce(run)
+        except BaseException:
+            self._end_server()
+            listener.close()
+            raise
+
+    def stop(self) -> None:
+        """Pass on what is left to tell, end what was started, free the port; within 2.5 seconds."""
+        self._actions.close()
+        self._feed.flush(0.8)
+        if self._link is not None:
+            self._link.stop(0.8)  # before the feed: while a hung server blocks it, nothing is journalled
+            self._link = None
+        self._feed.close(0.5)
+        if self._mirror is not None:
+            self._mirror.end()
+        self._end_server()
+
+    def _end_server(self) -> None:
+        link, http, run_file, socket_file = self._link, self._http, self._run_file, self._socket_file
+        self._link = self._http = self._run_file = self._socket_file = None
+        if link is not None:
+            link.stop(0.8)
+        if http is not None:
+            http.stop(1.0)
+        if run_file is not None:
+            run_file.remove()
+        if socket_file is not None:
+            with contextlib.suppress(OSError):
+                socket_file.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Let go of the server in a forked child, where it is not ours."""
+        if self._link is not None:
+            self._link.forget()
+        self._link = self._http = self._socket_file = self._run_file = None
+
+
+class Reached(Protocol):
+    """What tells where a program is served."""
+
+    app: "FastAPI | None"
+    uds: Path | None
+    host: str
+    port: int | None
+    prefix: str
+    allowed_hosts: tuple[str, ...]
+
+
+def served_at(reached: Reached) -> str:
+    """Return the URL of a program; only the prefix where the user serves it nobody knows where."""
+    if reached.uds is not None:
+        return socket_url(reached.uds, reached.prefix)
+    if reached.app is not None and reached.port is None:
+        return reached.prefix
+    host = reachable(reached.host, reached.allowed_hosts)
+    return f"http://{host}:{reached.port or DEFAULT_PORT}{reached.prefix}"
+
+
+def check_reach(host: str, allowed_hosts: Sequence[str]) -> None:
+    """Refuse to be reachable from other machines under names that nobody has told.
+
+    Raises:
+        ConfigurationError: ``host`` is such an address, and there are no ``allowed_hosts``.
+    """
+    if not is_loopback(host) and not allowed_hosts:
+        reach = f"host {host!r} can be reached from other machines"
+        raise ConfigurationError(f"{reach}; say under which names in allowed_hosts=[...]")
+
+
+def checked_docs_url(docs_url: str | None) -> str:
+    """Return where the documentation of the routes is served; nowhere without it.
+
+    Raises:
+        ConfigurationError: it is no path of letters, digits, ``-``, ``_`` and ``.``.
+    """
+    docs_url = (docs_url or "").rstrip("/")
+    if docs_url and not re.fullmatch(r"(/[\w.-]+)+", docs_url, re.ASCII):
+        raise ConfigurationError(f"docs_url {docs_url!r} is no path such as '/docs'")
+    return docs_url
+
+
+def checked_log_level(level: str) -> str:
+    """Return a log level that uvicorn knows.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if level not in LOG_LEVELS:
+        raise ConfigurationError(f"uvicorn_log_level {level!r} is none of {', '.join(LOG_LEVELS)}")
+    return level

@@ -1,0 +1,301 @@
+"""The store: the state under control, and the requests that wait for it."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver, TooManyRequests
+from freak_core.program.actions import Action
+from freak_core.program.controlled_state import State
+from freak_core.program.write_request import MOST_PENDING, Apply, Entry, KeysSeen, Write
+from freak_core.receipts import Applied, Receipt, ReceiptHistory, plain
+from freak_core.state import transaction
+from freak_core.state.type_hints import MASK
+from freak_core.strict_json import JSON, dumps
+
+logger = logging.getLogger("freak")
+
+
+@dataclass(slots=True)
+class Store(State):
+    """The state with the requests that wait for it: validated, ordered, applied, each with a receipt.
+
+    Args:
+        model: the object under control; the program goes on using it.
+        apply_when: ``"now"`` applies a write as it arrives, on the calling thread; ``"sync"`` keeps it until
+            the program takes it with ``take`` at a safe point of its own.
+        on_pending: told of each write that waits; with ``"now"`` only actions do, for a thread of their own.
+    """
+
+    apply_when: Apply = "now"
+    actions: dict[str, Action] = field(default_factory=dict)
+    receipts: ReceiptHistory = field(default_factory=ReceiptHistory)
+    keys: KeysSeen = field(default_factory=KeysSeen)
+    on_pending: Callable[[Entry], None] | None = None
+    closed: str | None = None
+    on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
+    _pending: list[Entry] = field(default_factory=list)
+    _underway: dict[str, Write] = field(default_factory=dict)
+    _begun: set[str] = field(default_factory=set)
+    _seq: int = 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether accepted writes wait to be taken; cheap, and needs no lock."""
+        return bool(self._pending)
+
+    def submit(self, write: Write) -> Receipt:
+        """Validate a write and accept it, or apply it where the store applies at once.
+
+        Raises:
+            Refused: the write changes nothing; a receipt says so (``error.receipt``).
+            TooManyRequests: as many wait as may; there is no receipt.
+        """
+        with self.lock:
+            repeated = self.keys.receipt_id(write)
+            if repeated is not None:
+                return self._known(repeated)
+            if len(self._pending) >= MOST_PENDING:  # no receipt: a repetition with its key may pass
+                then = "cancel some or let the program come to a safe point"
+                raise TooManyRequests(f"{MOST_PENDING} requests wait already; {then}", retry_after=1.0)
+            self.refresh()
+            receipt = write.receipt(self.revision)
+            try:
+                candidate = self._check(write)
+            except Refused as refused:
+                if not write.dry_run:
+                    asked = self._asked(write)
+                    short = asked if len(dumps(asked)) <= 2000 else None
+                    receipt = self._write(receipt, status="rejected", error=refused.problem(), asked=short)
+                    refused.receipt = receipt.model_dump(mode="json")
+                    self.keys.remember(write, receipt.id)
+                raise
+            if write.dry_run:
+                foreseen = transaction.listed(self._preview(write, candidate))
+                return receipt.model_copy(update={"status": "valid", "changes": foreseen})
+            entry = Entry(receipt.id, write)
+            receipt = self._write(receipt, asked=self._asked(write))
+            self.keys.remember(write, receipt.id)
+            if self.apply_when == "sync" or (candidate is None and self.on_pending is not None):
+                self._pending.append(entry)
+                if self.on_pending is not None:
+                    self.on_pending(entry)
+                return receipt
+            self._underway[entry.receipt_id] = write
+            if candidate is not None:
+                self._begun.add(entry.receipt_id)
+                changes = self.commit(candidate)
+        if candidate is None:
+            return self.carry_out(entry)
+        return self.complete(receipt.id, Applied(), changes) or receipt
+
+    def steps_until_due(self, step: int, next_epoch: int | None = None) -> int | None:
+        """Return in how many steps the next write is due that waits for one: 1 for one of ``next_epoch``."""
+        waiting = [e.write.at_step - step for e in self._pending if e.write.at_step is not None]
+        waiting += [1 for e in self._pending if next_epoch is not None and e.write.at_epoch == next_epoch]
+        return max(0, min(waiting)) if waiting else None
+
+    def take(self, step: int | None = None, epoch: int | None = None) -> list[Entry]:
+        """Return the accepted writes that are due, in their order; they can no longer be cancelled.
+
+        Args:
+            step: how many steps the program has done, for writes that wait for one.
+            epoch: the epoch it is in.
+        """
+        if not self._pending:
+            return []
+        with self.lock:
+            taken = [entry for entry in self._pending if entry.write.due(step, epoch)]
+            self._pending = [entry for entry in self._pending if entry not in taken]
+            self._underway |= {entry.receipt_id: entry.write for entry in taken}
+            return taken
+
+    def cancel(self, receipt_id: str) -> Receipt:
+        """Withdraw a write that waits.
+
+        Raises:
+            NotFound: no such receipt.
+            RunOver: it is on its way or done.
+        """
+        with self.lock:
+            receipt = self.receipts.get(receipt_id)
+            if receipt is None:
+                raise NotFound(f"there is no receipt {receipt_id!r}; GET /receipts lists the newest")
+            if receipt.status == "cancelled":
+                return receipt
+            if all(entry.receipt_id != receipt_id for entry in self._pending):
+                raise RunOver(f"request {receipt_id} is {receipt.status} already and cannot be cancelled")
+            self._pending = [entry for entry in self._pending if entry.receipt_id != receipt_id]
+            return self._write(receipt, status="cancelled")
+
+    def complete(
+        self,
+        receipt_id: str,
+        applied: Applied,
+        changes: Sequence[transaction.Change] = (),
+        *,
+        result: Any = None,
+        error: Refused | None = None,
+    ) -> Receipt | None:
+        """Write the end of a request that was taken: applied, or failed and why."""
+        with self.lock:
+            write = self._underway.pop(receipt_id, None)
+            self._begun.discard(receipt_id)
+            receipt = self.receipts.get(receipt_id)
+            if receipt is None or receipt.settled:
+                return receipt
+            if error is not None:
+                return self._write(receipt, status="failed", error=error.problem(), revision=self.revision)
+            if changes:
+                self._show()
+            receipt = self._write(
+                receipt,
+                status="applied",
+                applied=applied,
+                result=plain(result),
+                revision=self.revision,
+                changes=transaction.listed(changes),
+                asked=self._asked(write, changes),
+            )
+        if changes:
+            self._tell(receipt)
+        return receipt
+
+    def carry_out(self, entry: Entry, applied: Applied | None = None) -> Receipt:
+        """Apply one accepted write in this process, or call its action, and write the receipt's end."""
+        write, applied = entry.write, applied or Applied()
+        with self.lock:
+            known = self.receipts.get(entry.receipt_id)
+            if known is not None and (known.settled or entry.receipt_id in self._begun):
+                return known  # cancelled, stopped or taken by another thread meanwhile
+            self._pending = [each for each in self._pending if each is not entry]
+            self._underway[entry.receipt_id] = write
+            self._begun.add(entry.receipt_id)
+        changes: list[transaction.Change] = []
+        result, error = None, None
+        try:
+            if write.kind == "action":
+                result = self.actions[str(write.name)].call(write.body)
+            else:
+                with self.lock:
+                    self.refresh()
+                    changes = self.apply(write)
+        except Refused as refused:
+            error = refused
+        except Exception as unexpected:
+            logger.exception("Freak could not carry out request %s", entry.receipt_id)
+            error = Failed(f"Freak failed: {type(unexpected).__name__}")
+        except BaseException as leaving:  # sys.exit() in an action, or Ctrl-C meanwhile
+            error = Failed(f"{type(leaving).__name__} while the request was carried out")
+            self.complete(entry.receipt_id, applied, error=error)
+            raise
+        ended = self.complete(entry.receipt_id, applied, changes, result=result, error=error)
+        return ended or Receipt(id=entry.receipt_id, kind=write.kind, status="failed")
+
+    def admit(self, write: Write, *, by: str) -> str:
+        """Accept a write that needs no validation, such as one of a journal; return its receipt's id."""
+        with self.lock:
+            receipt = self._write(write.receipt(0), by=by)
+            self._underway[receipt.id] = write
+            return receipt.id
+
+    def record(self, name: str, applied: Applied, result: Any, *, error: Refused | None = None) -> Receipt:
+        """Write a receipt for something that the program did by itself, as a consequence of a state."""
+        with self.lock:
+            receipt = Receipt(kind="action", name=name, revision=self.revision, by="freak")
+            if error is not None:
+                return self._write(receipt, status="failed", error=error.problem(), result=plain(result))
+            return self._write(receipt, status="applied", applied=applied, result=plain(result))
+
+    def close(self, reason: str) -> None:
+        """Take no more writes; those that have not begun fail with ``reason``, others end as they do."""
+        self.closed = reason
+        if not self.lock.acquire(timeout=0.3):
+            return  # a thread hangs that holds it: a program must be able to end all the same
+        try:
+            idle = [e for e in self._underway if e not in self._begun] + [e.receipt_id for e in self._pending]
+            self._pending = []
+            for receipt_id in idle:
+                self._underway.pop(receipt_id, None)
+                receipt = self.receipts.get(receipt_id)
+                if receipt is not None and not receipt.settled:
+                    self._write(receipt, status="failed", error=RunOver(reason).problem())
+        finally:
+            self.lock.release()
+
+    def forked(self) -> None:
+        """Become a read-only snapshot in a forked child, whatever lock another thread held."""
+        self.lock = threading.RLock()
+        self.listener = None
+        self.closed = "this is a forked child of the program"
+        self._pending = []
+
+    def _check(self, write: Write) -> transaction.Candidate | None:
+        """Refuse a write that cannot be applied; return the state after it, unless it is an action."""
+        if self.closed is not None:
+            raise RunOver(self.closed)
+        if write.if_match is not None and write.if_match != self.revision:
+            raise Conflict(f"the state is at revision {self.revision}, not {write.if_match}: read it again")
+        if write.scheduled and self.apply_when == "now":
+            raise Rejected("this program applies requests at once and tells no steps: leave at_step out")
+        waits = self.apply_when == "sync" and (self._before(write) or self._underway)
+        if write.if_match is not None and waits:
+            raise Conflict("other requests are about to change the state: read it again after them")
+        if write.kind == "action":
+            action = self.actions.get(str(write.name))
+            if action is None:
+                known = ", ".join(sorted(self.actions)) or "none"
+                raise NotFound(f"there is no action {write.name!r}; there are: {known}")
+            action.validate(write.body)
+            return None
+        operations = [*self._operations_before(write), write.operation()]
+        return transaction.propose(self.model, operations, self.initial)
+
+    def _preview(self, write: Write, candidate: transaction.Candidate | None) -> list[transaction.Change]:
+        """Return what a write would change, seen from the state that those before it will leave."""
+        before_it = self._operations_before(write)
+        if candidate is None or not before_it:
+            return [] if candidate is None else transaction.preview(self.model, candidate)
+        before = transaction.propose(self.model, before_it, self.initial).model
+        return transaction.preview(before, transaction.propose(before, [write.operation()], self.initial))
+
+    def _before(self, write: Write) -> list[Write]:
+        """Return the writes that will be applied before this one, as far as one can know."""
+        return [e.write for e in self._pending if write.scheduled or not e.write.scheduled]
+
+    def _operations_before(self, write: Write) -> list[transaction.Operation]:
+        return [each.operation() for each in self._before(write) if each.kind != "action"]
+
+    def _known(self, receipt_id: str) -> Receipt:
+        receipt = self.receipts.get(receipt_id)
+        if receipt is None:
+            raise Rejected(f"this was requested before, as {receipt_id}; the journal has its receipt")
+        return receipt
+
+    def _write(self, receipt: Receipt, **update: Any) -> Receipt:
+        if not receipt.seq:
+            self._seq += 1
+            update["seq"] = self._seq
+        receipt = receipt.model_copy(update=update)
+        self.receipts.put(receipt)
+        if self.listener is not None:
+            self.listener.receipt(receipt)
+        return receipt
+
+    def _asked(self, write: Write | None, changes: Sequence[transaction.Change] = ()) -> JSON:
+        """Return the body of a request for its receipt; masked where the state may have secrets at all."""
+        if write is None:
+            return None
+        if write.kind == "action":
+            action = self.actions.get(str(write.name))
+            return action.shown(write.body) if action is not None else None
+        return MASK if transaction.hides(self.model, changes) else write.body
+
+    def _tell(self, receipt: Receipt) -> None:
+        for function in self.on_change:
+            try:
+                function(receipt)
+            except Exception:
+                logger.exception("an on_change function of the program failed; the change stays")

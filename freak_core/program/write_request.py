@@ -1,0 +1,150 @@
+"""A write: what a client asks for, before it has a receipt."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from freak_core.errors import ConfigurationError, Rejected
+from freak_core.paths import Path, from_pointer, to_pointer
+from freak_core.receipts import Receipt, ReceiptHistory
+from freak_core.state.transaction import Operation
+from freak_core.strict_json import JSON
+
+Apply = Literal["now", "sync"]
+"""When writes are applied: as they arrive, or when the program takes them."""
+
+MOST_PENDING = 200
+"""Requests that may wait at once: each new one is validated on top of all of them."""
+
+
+def checked_apply(apply: str) -> Apply:
+    """Return when to apply requests.
+
+    Raises:
+        ConfigurationError: it is neither ``"now"`` nor ``"sync"``.
+    """
+    if apply not in ("now", "sync"):
+        raise ConfigurationError(f"apply={apply!r} is neither 'now' nor 'sync'")
+    return "now" if apply == "now" else "sync"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A request to change the state or to call an action, before it has a receipt.
+
+    ``if_match`` is the revision the client has seen; ``key`` makes a retry return the first receipt;
+    ``at_step`` and ``at_epoch`` keep the write back until the program has come that far.
+    """
+
+    kind: Literal["patch", "put", "reset", "action"]
+    path: Path = ()
+    body: JSON = None
+    name: str | None = None
+    if_match: int | None = None
+    dry_run: bool = False
+    by: str = "program"
+    note: str | None = None
+    key: str | None = None
+    at_step: int | None = None
+    at_epoch: int | None = None
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the write waits for a step or an epoch."""
+        return self.at_step is not None or self.at_epoch is not None
+
+    def due(self, step: int | None, epoch: int | None) -> bool:
+        """Whether a program that has done ``step`` steps, in ``epoch``, shall apply it now."""
+        late_enough = self.at_step is None or (step is not None and step >= self.at_step)
+        return late_enough and (self.at_epoch is None or (epoch is not None and epoch >= self.at_epoch))
+
+    def operation(self) -> Operation:
+        """Return what this write does to the state."""
+        if self.kind == "action":
+            raise TypeError("an action is no operation on the state")
+        return Operation(self.kind, self.path, self.body)
+
+    def receipt(self, revision: int) -> Receipt:
+        """Return a receipt for this write, which nobody has looked at."""
+        return Receipt(
+            kind=self.kind,
+            name=self.name,
+            path=to_pointer(self.path),
+            by=self.by,
+            note=self.note,
+            revision=revision,
+            at_step=self.at_step,
+            at_epoch=self.at_epoch,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what another rank needs to apply this write."""
+        return {"kind": self.kind, "path": self.path, "body": self.body, "name": self.name}
+
+    @classmethod
+    def from_receipt(cls, receipt: dict[str, Any]) -> "Write":
+        """Return the write that led to a receipt, to be done again."""
+        return cls(receipt["kind"], from_pointer(receipt["path"]), receipt["asked"], receipt["name"])
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Write":
+        """Return a write that came from rank zero."""
+        return cls(data["kind"], tuple(data["path"]), data["body"], data["name"])
+
+    def fingerprint(self) -> str:
+        """Return a digest that is equal for equal requests."""
+        text = json.dumps([self.to_json(), self.at_step, self.at_epoch], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An accepted write on its way to be applied, on this rank and on others."""
+
+    receipt_id: str
+    write: Write
+
+
+class KeysSeen:
+    """Remembers which receipt an Idempotency-Key led to, so that a retry gets the same one.
+
+    Args:
+        keep: how many keys to remember.
+    """
+
+    def __init__(self, keep: int = 10_000) -> None:
+        self._keep = keep
+        self._seen: dict[str, tuple[str, str]] = {}
+
+    def receipt_id(self, write: Write) -> str | None:
+        """Return the receipt of an earlier write with the same key, if there was one.
+
+        Raises:
+            Rejected: the key was used for a different request.
+        """
+        if write.key is None or write.key not in self._seen:
+            return None
+        receipt_id, fingerprint = self._seen[write.key]
+        if fingerprint != write.fingerprint():
+            raise Rejected(f"Idempotency-Key {write.key!r} was used for another request; take a new one")
+        return receipt_id
+
+    def applied(self, receipts: ReceiptHistory) -> dict[str, list[str]]:
+        """Return receipt and fingerprint of what was applied, by key, for a later run that goes on from here.
+
+        A receipt that is no longer remembered has ended. Call it under the store's lock.
+        """
+        found = [(key, seen, receipts.get(seen[0])) for key, seen in self._seen.items()]
+        return {key: list(seen) for key, seen, its in found if its is None or its.status == "applied"}
+
+    def recall(self, applied: dict[str, list[str]]) -> None:
+        """Let nothing be applied again that an earlier run has applied: a retry is rejected."""
+        self._seen |= {key: (receipt_id, fingerprint) for key, (receipt_id, fingerprint) in applied.items()}
+
+    def remember(self, write: Write, receipt_id: str) -> None:
+        """Note the receipt of a write, if it has a key."""
+        if write.key is not None:
+            self._seen[write.key] = (receipt_id, write.fingerprint())
+            if len(self._seen) > self._keep:
+                del self._seen[next(iter(self._seen))]

@@ -1,0 +1,1 @@
+"""Where a run is and how to reach it. Knows no state and no HTTP."""

@@ -1,0 +1,236 @@
+"""The mirror: what the server knows of the program. Reads are answered here and never wake the program."""
+
+import asyncio
+import contextlib
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from freak_core.errors import Unreachable, refusal
+from freak_core.event_buffer import Recent
+from freak_core.protocol import Message, arrived
+from freak_core.server.mirror.metric_history import History, Series
+from freak_core.server.mirror.progress_rate import Pace
+from freak_core.server.mirror.receipt_cache import PENDING, Ledger
+
+ANSWER_WITHIN = 10.0
+"""Seconds the program has to answer a write before the client is told that it does not."""
+
+
+class Mirror:
+    """A copy of the program's state, receipts and events, fed by messages from any thread.
+
+    Args:
+        send: hands a request to the program; must not block.
+    """
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send = send
+        self._lock = threading.Lock()
+        self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._replies: dict[str, Message] = {}
+        self._expected: set[str] = set()
+        self.boot = ""
+        self.prefix = ""
+        self.schema: dict[str, Any] = {}
+        self.actions: dict[str, Any] = {}
+        self.revision = 0
+        self.value: Any = None
+        self.run: dict[str, Any] = {}
+        self.receipts = Ledger()
+        self.recent = Recent()
+        self.ended = False
+        self.series = Series()
+        self._pace = Pace()
+
+    # -- fed by the program ----------------------------------------------------------------------
+
+    def receive(self, message: Message) -> None:
+        """Take in one message from the program."""
+        with self._lock:
+            match message["type"]:
+                case "hello":
+                    self._hello(message)
+                case "event":
+                    self._event(message)
+                case "actions":
+                    self.actions = message["actions"]
+                case "reply" if message["id"] in self._expected:
+                    self._replies[message["id"]] = message
+            self._wake()
+
+    def end(self) -> None:
+        """Note that the program is gone: streams end, writes are refused."""
+        with self._lock:
+            self.ended = True
+            self._wake()
+
+    def _hello(self, message: Message) -> None:
+        self.boot, self.prefix = message["boot"], message["prefix"]
+        self.schema, self.actions, self.run = message["schema"], message["actions"], message["run"]
+        self.receipts = Ledger(message["receipts"])
+        self.revision, self.value = message["revision"], message["value"]
+        self.recent = Recent(message["events"], message["floor"])
+        self.ended = False
+        self._pace = Pace()
+        self.series = Series()
+        for told in message["history"]:
+            self.series.note(**told)
+        for event in self.recent:
+            if event["event"] == "metrics":
+                self.series.note(event["data"]["step"], event["data"]["at"], event["data"]["values"])
+        self._pace.enter(self.run.get("phase"))
+        if "step" in self.run:
+            self._pace.note(self.run["step"])
+
+    def _event(self, event: Message) -> None:
+        data = event["data"]
+        match event["event"]:
+            case "state":
+                self.revision, self.value = data["revision"], data["value"]
+            case "receipt":
+                self.receipts.note(data)
+            case "run":
+                self.run = {**self.run, **data}
+                self._pace.enter(data.get("phase"))
+            case "metrics":
+                self.series.note(data["step"], data["at"], data["values"])
+            case "progress":
+                self.run = {**self.run, **{k: v for k, v in data.items() if v is not None}}
+                self._pace.enter(data.get("phase"))
+                self._pace.note(data.get("step"))
+        self.recent.add(event)
+
+    def _wake(self) -> None:
+        for loop, event in self._waiters:
+            with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits there
+                loop.call_soon_threadsafe(event.set)
+
+    # -- asked by the routes ---------------------------------------------------------------------
+
+    async def current(self) -> tuple[int, Any]:
+        """Return revision and value of the state as it is now."""
+        with self._lock:
+            return self.revision, self.value
+
+    def snapshot(self) -> tuple[int, dict[str, Any]]:
+        """Return the number of the newest event, and the state after it."""
+        with self._lock:
+            run = self._run_info()
+            return self.recent.position, {"revision": self.revision, "value": self.value, "run": run}
+
+    def run_info(self) -> dict[str, Any]:
+        """Return what is known of the run, with its pace and how many requests wait."""
+        with self._lock:
+            return self._run_info()
+
+    def _run_info(self) -> dict[str, Any]:
+        pending = self.receipts.pending
+        return {**self.run, "revision": self.revision, "pending": pending, **self._pace.facts(self.run)}
+
+    async def arrived(
+        self, step: int | None, epoch: int | None, phase: str | None, within: float
+    ) -> dict[str, Any]:
+        """Return the facts of the run once it has come that far or has ended, or after ``within`` seconds."""
+        with self.news() as news:
+            await self._until(news, lambda: arrived(self.run, step, epoch, phase), within)
+        return self.run_info()
+
+    def measured(self) -> tuple[dict[str, float | None], dict[str, int]]:
+        """Return the newest value of each metric, and how many requests have ended, by status."""
+        with self._lock:
+            return self.series.newest(), dict(self.receipts.ended)
+
+    def histories(self, names: str | None) -> dict[str, History]:
+        """Return the history of every metric, or of those named, separated by commas."""
+        with self._lock:
+            if names is None:
+                return self.series.copy()
+            return self.series.copy([names]) or self.series.copy(names.split(","))
+
+    def receipt(self, receipt_id: str) -> dict[str, Any]:
+        """Return a receipt.
+
+        Raises:
+            NotFound: no such receipt, or too old to be remembered.
+        """
+        with self._lock:
+            return self.receipts.get(receipt_id)
+
+    def receipts_since(self, seq: int, limit: int) -> list[dict[str, Any]]:
+        """Return the receipts numbered above ``seq``, oldest first."""
+        with self._lock:
+            return self.receipts.since(seq)[:limit]
+
+    def events_since(self, seq: int) -> list[Message] | None:
+        """Return the events after ``seq``, or None where some of them are forgotten."""
+        with self._lock:
+            return self.recent.since(seq)
+
+    def position(self) -> int:
+        """Return the number of the newest event."""
+        with self._lock:
+            return self.recent.position
+
+    @contextlib.contextmanager
+    def news(self) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever something arrived."""
+        waiter = (asyncio.get_running_loop(), asyncio.Event())
+        with self._lock:
+            self._waiters.add(waiter)
+        try:
+            yield waiter[1]
+        finally:
+            with self._lock:
+                self._waiters.discard(waiter)
+
+    async def request(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Hand a write to the program and return the receipt it answers with.
+
+        Raises:
+            Refused: as the program answered.
+            Unreachable: it is gone or does not answer; whether it carries the request out is unknown.
+        """
+        request_id = secrets.token_hex(8)
+        with self.news() as news:
+            with self._lock:
+                if self.ended:
+                    raise Unreachable("the program is gone")
+                self._expected.add(request_id)
+            try:
+                self._send({"type": "request", "id": request_id, **message})
+                await self._until(news, lambda: request_id in self._replies, ANSWER_WITHIN)
+                reply = self._replies.get(request_id)
+            finally:
+                with self._lock:
+                    self._expected.discard(request_id)
+                    self._replies.pop(request_id, None)
+        if reply is None:
+            gone = "is gone" if self.ended else f"did not answer within {ANSWER_WITHIN:.0f} s"
+            raise Unreachable(
+                f"the program {gone}; the request may still be carried out: "
+                "repeat it with the same Idempotency-Key"
+            )
+        if "problem" in reply:
+            raise refusal(reply["problem"])
+        receipt: dict[str, Any] = reply["receipt"]
+        return receipt
+
+    async def settled(self, receipt: dict[str, Any], within: float) -> dict[str, Any]:
+        """Return the receipt once the request has ended, or as it is after ``within`` seconds."""
+
+        def latest() -> dict[str, Any]:
+            return self.receipts.find(receipt["id"]) or receipt
+
+        with self.news() as news:
+            await self._until(news, lambda: latest()["status"] != PENDING, within)
+        return latest()
+
+    async def _until(self, news: asyncio.Event, condition: Callable[[], bool], within: float) -> None:
+        boot = self.boot
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while not condition() and not self.ended and self.boot == boot:
+                    await news.wait()
+                    news.clear()

@@ -1,0 +1,1 @@
+"""One pydantic object: read as JSON, checked, changed in place. Knows no request and no receipt."""

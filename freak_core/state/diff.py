@@ -1,0 +1,95 @@
+"""What changed between two states, as readers see it."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, RootModel
+
+from freak_core.errors import NotFound
+from freak_core.paths import ABSENT, PLAIN, Path, differences, equal, get, to_pointer
+from freak_core.receipts import ChangedValue
+from freak_core.state.fields import has_hidden
+from freak_core.state.serialization import public, reveal
+from freak_core.state.type_hints import MASK, SECRETS
+from freak_core.strict_json import JSON, dumps
+
+View: TypeAlias = tuple[JSON, dict[Path, JSON]]
+"""What readers see of a state, and by path what they do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that changed. ``path`` is a JSON Pointer; a value that was or is not there is None."""
+
+    path: str
+    old: JSON
+    new: JSON
+
+
+def view(model: BaseModel) -> View:
+    """Return what ``changes`` compares; it stays as it is when the model changes."""
+    return public(model), _hidden(model)
+
+
+def hides(model: BaseModel, made: Sequence[Change] = ()) -> bool:
+    """Whether a state has anything that readers cannot see, or a place where a request may put it.
+
+    Or had, if it was among the changes that were ``made``; these alone do not tell, as a secret may be
+    sent as it is already.
+    """
+    secret = any(MASK in dumps([change.old, change.new]) for change in made)
+    return secret or has_hidden(type(model)) or bool(_hidden(model))
+
+
+def _hidden(value: Any) -> dict[Path, JSON]:
+    """Return what readers cannot see, by path: secrets and excluded fields. In lists: under the list."""
+    if isinstance(value, SECRETS):
+        return {(): repr(value.get_secret_value())}
+    if isinstance(value, list | tuple):
+        inside = ["{}" if type(each) in PLAIN else repr(_hidden(each)) for each in value]
+        return {(): list(inside)} if any(each != "{}" for each in inside) else {}
+    found: dict[Path, JSON] = {}
+    excluded: list[str] = []
+    children: dict[Any, Any] = {}
+    if isinstance(value, RootModel):
+        return _hidden(value.root)
+    if isinstance(value, BaseModel):
+        excluded = [name for name, field in type(value).model_fields.items() if field.exclude]
+        children = value.__dict__ | (value.model_extra or {})
+    elif isinstance(value, dict):
+        children = value
+    elif dataclasses.is_dataclass(value):
+        children = {each.name: getattr(value, each.name, None) for each in dataclasses.fields(value)}
+    for key, child in children.items():
+        if key in excluded:
+            found[(key,)] = repr(reveal(child, ABSENT, exact=True))
+        elif type(child) not in PLAIN:
+            found |= {(str(key), *path): hidden for path, hidden in _hidden(child).items()}
+    return found
+
+
+def changes(before: View, after: View) -> list[Change]:
+    """Return every value that differs; of a hidden one only that it does."""
+    found = {path: (old, new) for path, old, new in differences(before[0], after[0])}
+    for path in {**before[1], **after[1]}:
+        old, new = before[1].get(path), after[1].get(path)
+        covered = any(path[:depth] in found for depth in range(len(path)))
+        if equal(old, new) or covered or (path in found and None in (old, new)):
+            continue
+        found[path] = (_masked(before[0], path), _masked(after[0], path))
+    return [Change(to_pointer(path), *values) for path, values in found.items()]
+
+
+def listed(changes: Sequence[Change]) -> list[ChangedValue]:
+    """Return changes as a receipt has them."""
+    return [ChangedValue(path=change.path, old=change.old, new=change.new) for change in changes]
+
+
+def _masked(seen: JSON, path: Path) -> JSON:
+    try:
+        value = get(seen, path)
+    except NotFound:
+        return MASK
+    return value if isinstance(value, list) else MASK

@@ -1,0 +1,172 @@
+"""GracefulStop: end the training at a good moment, with everything saved that resuming needs."""
+
+import os
+from typing import Any, Literal
+
+from pydantic import Field
+
+from freak_core import Failed, Freak, Refused, Rejected
+from freak_lightning.checkpoint.exact_resume import epoch_done
+from freak_lightning.checkpoint.files import folder_for
+from freak_lightning.control import ControlCallback, Section
+from freak_lightning.control_point import Point
+from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_info
+from freak_lightning.ranks.cadence import Sync
+
+
+class Stop(Section):
+    """What to stop, when and how."""
+
+    should_stop: bool = Field(False, description="stop the training; set it back to cancel")
+    after: Literal["batch", "epoch", "validation"] = Field("batch", description="what to finish first")
+    checkpoint: bool = Field(True, description="save a checkpoint before stopping")
+    force: bool = Field(False, description="stop although min_epochs or min_steps are not reached")
+    reason: str | None = Field(None, max_length=1000, description="why, for the receipts")
+
+
+class GracefulStop(ControlCallback):
+    """Section ``stop``: saves first, then stops all ranks at the same step.
+
+    ``min_epochs`` and ``min_steps`` hold a stop back, and the receipt says so, unless ``stop.force`` is on.
+    If saving fails the training goes on: a receipt says why.
+
+    Args:
+        dirpath: folder for the checkpoint, as in ``CheckpointNow``.
+        freak, sync: as for every control.
+    """
+
+    State = Stop
+    section = "stop"
+
+    def __init__(
+        self,
+        dirpath: str | os.PathLike[str] | None = None,
+        *,
+        freak: Freak | None = None,
+        sync: Sync | None = None,
+    ) -> None:
+        super().__init__(freak=freak, sync=sync)
+        self.dirpath = dirpath
+        self._stopped = False
+        self._stopped_by_others = False
+        self._least: tuple[int | None, int | None] | None = None
+
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Take note; return when training will stop and what holds it back."""
+        if not self.state.should_stop:
+            if self._stopped and not epoch_done(trainer):
+                raise Rejected("too late to cancel: the training has stopped in the middle of this epoch")
+            if self._stopped:
+                trainer.should_stop, self._stopped = self._stopped_by_others, False
+            self._put_minimum_back(trainer)
+            return {"stops": None}
+        if self._stopped:
+            return {"stops": "now"}
+        if self.state.after == "validation" and not trainer.enable_validation:
+            raise Rejected("this training has no validation to stop after; use 'epoch' or 'batch'")
+        if self.state.checkpoint:
+            folder_for(trainer, self.dirpath)  # refused now, while the request can be
+        told: dict[str, Any] = {"stops": f"after this {self.state.after}"}
+        held = None if self.state.force else _held_back(trainer)
+        if held:
+            told["held_back_by"] = held
+        return told
+
+    def waits(self) -> bool:
+        """Whether a stop was asked for and has not come yet."""
+        return bool(self.state.should_stop) and not self._stopped
+
+    def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
+        """Save and stop, when it is time."""
+        if not self.state.should_stop or self._stopped or not self._due(point):
+            return
+        if self.state.force:
+            self._lift_minimum(trainer)
+        elif not trainer.fit_loop._can_stop_early:
+            return
+        self._stopped = True
+        told: dict[str, Any] = {"stopped_after": self.state.after, "reason": self.state.reason}
+        failure = self._save(trainer, told, "training goes on") if self.state.checkpoint else None
+        if failure is None:
+            self._stopped_by_others, trainer.should_stop = trainer.should_stop, True
+        else:
+            self.state.should_stop = self._stopped = False  # to be asked for again
+            self._put_minimum_back(trainer)
+        rank_zero_info(_said(point, told, failure))
+        if self.session is not None:
+            self.session.record("stop", point, told, failure)
+
+    def save_before_sigterm(self, trainer: Trainer, point: Point) -> None:
+        """Save, where a SIGTERM is about to end a pause. Every rank must call it."""
+        if not self.state.checkpoint or self._stopped or self.session is None:
+            return
+        told: dict[str, Any] = {"stopped_after": "SIGTERM", "reason": self.state.reason}
+        failure = self._save(trainer, told, "SIGTERM ends the training without a checkpoint")
+        rank_zero_info(_said(point, told, failure))
+        self.session.record("stop", point, told, failure)
+
+    def _due(self, point: Point) -> bool:
+        match self.state.after:
+            case "epoch":
+                return point.last_batch or point.epoch_end
+            case "validation":
+                return point.after_validation
+            case _:
+                return point.exact or point.epoch_end
+
+    def _save(self, trainer: Trainer, told: dict[str, Any], unless: str) -> Refused | None:
+        if self.session is None:
+            return None
+        try:
+            name = f"stop-epoch={trainer.current_epoch}-step={trainer.global_step}"
+            told["checkpoint"] = self.session.save(self.dirpath, name)
+        except Failed as failure:
+            return Failed(f"{unless}, since {failure.detail}")
+        return None
+
+    def _put_minimum_back(self, trainer: Trainer) -> None:
+        if self._least is not None:
+            trainer.fit_loop.min_epochs, trainer.fit_loop.epoch_loop.min_steps = self._least
+            self._least = None
+
+    def _lift_minimum(self, trainer: Trainer) -> None:
+        loop = trainer.fit_loop
+        if self._least is None:
+            self._least = (loop.min_epochs, loop.epoch_loop.min_steps)
+        loop.min_epochs, loop.epoch_loop.min_steps = 0, None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: a stop is never revived by a resume."""
+        return {}
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Leave the trainer as it was."""
+        self._reset(trainer)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave the trainer as it was, and this control ready for another fit."""
+        self._reset(trainer)
+
+    def _reset(self, trainer: Trainer) -> None:
+        self._put_minimum_back(trainer)
+        if self._stopped:
+            trainer.should_stop = self._stopped_by_others  # older Lightnings would not train in a second fit
+        self._stopped = False
+        self.__dict__.pop("_state", None)
+
+
+def _said(point: Point, told: dict[str, Any], failure: Refused | None) -> str:
+    if failure is not None:
+        return f"Freak: {failure.detail}"
+    why = f" ({told['reason']})" if told["reason"] else ""
+    saved = f"; checkpoint {told['checkpoint']['path']}" if "checkpoint" in told else ""
+    return f"Freak: stopped after {told['stopped_after']} at step {point.step}{why}{saved}"
+
+
+def _held_back(trainer: Trainer) -> str | None:
+    loop = trainer.fit_loop
+    if loop.min_epochs and trainer.current_epoch < loop.min_epochs:
+        return f"min_epochs={loop.min_epochs}"
+    if loop.epoch_loop.min_steps and trainer.global_step < loop.epoch_loop.min_steps:
+        return f"min_steps={loop.epoch_loop.min_steps}"
+    return None

@@ -1,0 +1,170 @@
+"""OptimizerOverride: hold weight decay, momentum and whatever else the param groups have."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, Field, create_model
+from torch import Tensor
+
+from freak_core import Rejected
+from freak_lightning.control import Section
+from freak_lightning.controls.param_group_control import Names, ParamGroupControl, said_of
+from freak_lightning.lightning_api.namespace import LightningModule, Trainer
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+NUMBERS = frozenset({"weight_decay", "momentum", "dampening", "lr_decay", "eps"})
+"""Keys whose numbers are from 0 on in PyTorch's own optimizers, and fractions even where 0 is an integer."""
+
+KNOWN: dict[str, Any] = {
+    "weight_decay": NotNegative,
+    "momentum": NotNegative,
+    "eps": NotNegative,
+    "betas": tuple[Decay, Decay],
+}
+"""What the section has before training."""
+
+NOT_OURS = frozenset({"lr", "initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum", "groups"})
+"""``lr`` is LROverride's; the others belong to schedulers, and no step reads them."""
+
+
+class OptimizerOverride(ParamGroupControl):
+    """Section ``optimizer``: every numeric key of the param groups, such as ``weight_decay`` or ``betas``.
+
+    Null releases a key: it is what the program and its schedulers say again, to the bit. As with
+    ``LROverride``, an override is in place only while the optimizer steps. What is said of all groups holds
+    for those that have the key; ``groups`` says it for single ones, and goes first.
+
+    Args:
+        freak, sync: as for every control.
+    """
+
+    section = "optimizer"
+
+    _fields: dict[str, Any] = KNOWN
+    _held: frozenset[str] = frozenset()
+    _saved: dict[str, Any] | None = None
+
+    def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Give the section the keys that the optimizers' param groups have."""
+        groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        asked_for, self._saved = self.state_dict(), None
+        self._fields = dict(_fields(groups))
+        self._state = self.initial_state()
+        super().load_state_dict(asked_for)
+
+    def initial_state(self) -> BaseModel:
+        """Return the section with a key for each, none of them held."""
+        fields: dict[str, Any] = {
+            name: (kind | None, Field(None, description=f"{name} to hold"))
+            for name, kind in self._fields.items()
+        }
+        group = create_model("GroupValues", __base__=Section, **fields)
+        groups: Any = dict[str, group]
+        fields["groups"] = (groups, Field({}, description="overrides by param group"))
+        return cast(BaseModel, create_model("Optimizer", __base__=Section, **fields)())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is held."""
+        if self._saved is not None:
+            return self._saved
+        held = self.state.model_dump(mode="json", exclude_none=True)
+        return {"state": held} if held != {"groups": {}} else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take from a checkpoint what was held, as soon as the optimizers and their keys are known."""
+        if self.session is None:
+            self._saved = state_dict
+        else:
+            super().load_state_dict(state_dict)
+
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Use the section from the next step on; return the effective values of what is or was held.
+
+        Raises:
+            Rejected: there is no such group, or it has no such key.
+        """
+        overlay = self.overlay
+        names = self.names_of_groups(trainer, self.state.groups)
+        self._check_keys(trainer, names)
+        held = frozenset(key for key in self._fields if self._is_held(key))
+        for key in self._fields:
+            overlay.set_rule(key, partial(self._value, key, names) if key in held else None)
+        told = {key: overlay.effective(key) for key in sorted(held | self._held)}
+        self._held = held
+        return {
+            key: {name: _plain(values[i][j]) for (i, j), name in names.items() if values[i][j] is not None}
+            for key, values in told.items()
+        }
+
+    def _is_held(self, key: str) -> bool:
+        sections = [self.state, *self.state.groups.values()]
+        return any(getattr(section, key) is not None for section in sections)
+
+    def _value(self, key: str, names: Names, i: int, j: int, _: dict[str, Any], scheduled: Any) -> Any:
+        own = said_of(self.state.groups, names, i, j)
+        value = getattr(own, key) if own is not None else None
+        value = getattr(self.state, key) if value is None else value
+        return value if _length(value) == _length(scheduled) else None
+
+    def _check_keys(self, trainer: Trainer, names: Names) -> None:
+        for (i, j), name in names.items():
+            group = trainer.optimizers[i].param_groups[j]
+            for key, value in said_of(self.state.groups, names, i, j) or ():
+                if value is not None and key not in group:
+                    there = ", ".join(dict(_fields([group])))
+                    raise Rejected(f"param group {name!r} has no {key!r}; it has: {there}")
+                if value is not None and _length(value) != _length(group[key]):
+                    raise Rejected(f"param group {name!r} has no {key!r} of this kind; it is {group[key]}")
+
+    def _let_go(self) -> None:
+        super()._let_go()
+        self._held = frozenset()
+
+
+def _fields(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of the groups that hold numbers or tuples of numbers, and the type of each."""
+    kinds: dict[str, Any] = {}
+    for group in groups:
+        for key, value in group.items():
+            if key in NOT_OURS or not key.isidentifier() or key.startswith("_") or hasattr(Section, key):
+                continue
+            if _is_number(value):
+                kind = _kind(key, value)
+            elif isinstance(value, tuple) and value and all(map(_is_number, value)):
+                kind = tuple[tuple(_kind(key, each) for each in value)]  # type: ignore[misc]
+            else:
+                continue
+            kinds[key] = kinds[key] | kind if key in kinds else kind
+    yield from kinds.items()
+
+
+def _kind(key: str, value: Any) -> Any:
+    """Return the type of a key's number. An integer may be a count, for which a fraction ends the fit."""
+    if key == "betas":
+        return Decay
+    if key in NUMBERS:
+        return NotNegative
+    if not isinstance(value, int):
+        return Finite
+    return int if value else int | Finite  # what 0 counts it does not tell
+
+
+def _length(value: Any) -> int | None:
+    """Return the length of a tuple, None for a number: optimizers may differ in what a key holds."""
+    return len(value) if isinstance(value, tuple) else None
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return value.numel() == 1 and value.is_floating_point()
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, int) else float(value)

@@ -1,0 +1,172 @@
+"""TrainerOverride: the trainer's own settings, as far as Lightning looks at them again while it fits."""
+
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Annotated, Any, cast
+
+from pydantic import AfterValidator, BaseModel, Field, create_model
+
+from freak_core import Rejected
+from freak_lightning.control import ControlCallback, Section
+from freak_lightning.controls.trainer_checks import why_not, why_not_so_long
+from freak_lightning.lightning_api.namespace import LightningModule, Trainer
+
+
+class TrainerSettings(Section):
+    """What can be changed while training."""
+
+    max_epochs: int = Field(-1, ge=-1, description="epochs to train in all; -1 for no limit")
+    max_steps: int = Field(-1, ge=-1, description="optimizer steps to train in all; -1 for no limit")
+    gradient_clip_val: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="clip gradients at this value; null or 0 for not at all"
+    )
+    accumulate_grad_batches: int = Field(
+        1, ge=1, description="batches per optimizer step, from next epoch on"
+    )
+    log_every_n_steps: int = Field(50, ge=0, description="steps between two entries in the loggers")
+    check_val_every_n_epoch: int | None = Field(1, ge=1, description="epochs between two validations")
+    limit_val_batches: int | float = Field(
+        1.0, description="0 for no validation, or what it was at the start"
+    )
+
+
+class TrainerOverride(ControlCallback):
+    """Section ``trainer``: at first the trainer's own values; what you change in it, the trainer keeps.
+
+    ``max_epochs`` and ``max_steps`` may go below what is trained already: training ends after this epoch, or
+    this step. ``accumulate_grad_batches`` takes effect with the next epoch: in the middle of one, gradients
+    would count twice. What nobody asked for is left to whoever else sets it. After the fit the trainer is as
+    if it had been made with these values; a checkpoint remembers those that were changed, and a resume brings
+    them back.
+
+    Lightning reads ``val_check_interval``, ``limit_train_batches``, ``precision`` and the like only once, so
+    they are not in here.
+
+    Args:
+        freak, sync: as for every control.
+    """
+
+    section = "trainer"
+
+    _own: dict[str, Any] | None = None
+    """The trainer's values at the start of the fit; None before."""
+    _applied: Mapping[str, Any] = MappingProxyType({})
+    """The section as it was last written; the trainer may differ, where the program has set a value."""
+    _saved: dict[str, Any] | None = None
+    _to_accumulate: int | None = None
+    """Batches per optimizer step from the next epoch on, where that was asked for."""
+    _accumulating: int | None = None
+    """Batches per optimizer step in this epoch, where that was asked for."""
+
+    def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Read the trainer's values, and write those that a checkpoint brought along."""
+        self._own = self._applied = _values(trainer)
+        self._to_accumulate = self._accumulating = None
+        self._state = self.initial_state()
+        saved, self._saved = self._saved, None
+        if saved is not None:
+            self._take(saved, trainer)
+
+    def initial_state(self) -> BaseModel:
+        """Return the section with the trainer's own values."""
+        own = self._own or {}
+        former = own.get("limit_val_batches", 1.0)
+        limit = Annotated[int | float, AfterValidator(partial(_nothing_or, former))]
+        field = Field(former, description=f"0 for no validation, {former} for the trainer's own")
+        fields: dict[str, Any] = {"limit_val_batches": (limit, field)}
+        model = create_model("Trainer", __base__=TrainerSettings, **fields)
+        return cast(BaseModel, model(**own))
+
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any] | None:
+        """Write into the trainer what has changed; return when that takes effect, where it is not at once.
+
+        Raises:
+            Rejected: this trainer cannot take the value, and why.
+        """
+        new = {name: value for name, value in self.state if value != self._applied[name]}
+        for name, value in new.items():
+            reason = why_not(name, value, trainer)
+            if reason:
+                raise Rejected(f"{name}={value} cannot be: {reason}")
+        too_long = why_not_so_long(new, trainer, self._to_accumulate)
+        if too_long:
+            raise Rejected(too_long)
+        told = _when(new, trainer)
+        self._applied = dict(self.state)
+        self._accumulate_later(new.pop("accumulate_grad_batches", None), trainer)
+        _write(trainer, new)
+        return told or None
+
+    def _accumulate_later(self, batches: int | None, trainer: Trainer) -> None:
+        if batches is not None:
+            self._to_accumulate = batches if batches != trainer.accumulate_grad_batches else None
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Accumulate from here on as many batches as was asked for."""
+        if self._to_accumulate is not None:
+            trainer.accumulate_grad_batches = self._accumulating = self._to_accumulate
+            self._to_accumulate = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was changed, and how many batches this very epoch accumulates, if that was."""
+        if self._own is None:
+            return {}
+        changed = {name: value for name, value in self.state if value != self._own[name]}
+        if self._accumulating is not None:
+            return {"state": changed, "accumulating": self._accumulating}
+        return {"state": changed} if changed else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take what was changed; the trainer gets it as soon as there is one."""
+        if self.session is not None:  # some strategies load a checkpoint after on_fit_start
+            self._take(state_dict, self.session.trainer)
+        else:
+            self._saved = state_dict
+
+    def _take(self, saved: dict[str, Any], trainer: Trainer) -> None:
+        before = dict(self.state)
+        super().load_state_dict({"state": {**self.state.model_dump(), **saved.get("state", {})}})
+        new = {name: value for name, value in self.state if value != before[name]}
+        # What cannot be here is left to apply, which says so.
+        new = {name: value for name, value in new.items() if not why_not(name, value, trainer)}
+        self._applied = {**before, **new}
+        asked = new.pop("accumulate_grad_batches", None)
+        if "accumulating" in saved:
+            # Not what is asked for: the resumed epoch goes on as it has begun.
+            trainer.accumulate_grad_batches = self._accumulating = saved["accumulating"]
+            asked = self.state.accumulate_grad_batches
+        self._accumulate_later(asked, trainer)
+        _write(trainer, new)
+
+
+def _values(trainer: Trainer) -> dict[str, Any]:
+    return {name: getattr(trainer, name) for name in TrainerSettings.model_fields}
+
+
+def _write(trainer: Trainer, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        match name:
+            case "max_epochs":
+                trainer.fit_loop.max_epochs = value
+            case "max_steps":
+                trainer.fit_loop.epoch_loop.max_steps = value
+            case _:
+                setattr(trainer, name, value)
+
+
+def _nothing_or(former: float, value: float) -> float:
+    if value not in (0, former):
+        raise ValueError(f"Lightning can only switch validation off (0) or back on ({former}) while it fits")
+    return former if value == former else 0  # 1 from a client without floats means 1.0, not one batch
+
+
+def _when(new: dict[str, Any], trainer: Trainer) -> dict[str, str]:
+    told: dict[str, str] = {}
+    if "accumulate_grad_batches" in new:
+        told["accumulate_grad_batches"] = f"from the start of epoch {trainer.current_epoch + 1} on"
+    if 0 <= new.get("max_epochs", -1) <= trainer.current_epoch + 1:
+        told["max_epochs"] = "training ends after this epoch"
+    if 0 <= new.get("max_steps", -1) <= trainer.global_step:
+        told["max_steps"] = "training ends after this step"
+    return told

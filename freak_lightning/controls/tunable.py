@@ -1,0 +1,79 @@
+"""Tunable: any pydantic object of yours, under control on every rank."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from freak_core import ConfigurationError, Freak
+from freak_lightning.control import ControlCallback, document, snake_case
+from freak_lightning.lightning_api.namespace import LightningModule, Trainer
+from freak_lightning.ranks.cadence import Sync
+
+
+class Tunable(ControlCallback):
+    """Section of your choice: an object of yours, changed in place on every rank at the same step.
+
+    The object stays the one you gave, so it may live on the ``LightningModule``, and whatever reads it sees
+    the change from the next batch on. Fields that were changed are saved in checkpoints.
+
+    Args:
+        model: a pydantic model instance that can be changed.
+        name: of the section; the class's name in snake_case if you give none.
+        on_change: called with the object on every rank after a change, and after a resume that brought one.
+            If it raises, the request fails and the object is as before on all ranks. A function of a module,
+            where the strategy pickles callbacks.
+        freak, sync: as for every control.
+
+    Raises:
+        ConfigurationError: not a pydantic model instance, a frozen one, or not a name for a section.
+    """
+
+    def __init__(
+        self,
+        model: BaseModel,
+        *,
+        name: str | None = None,
+        on_change: Callable[[Any], Any] | None = None,
+        freak: Freak | None = None,
+        sync: Sync | None = None,
+    ) -> None:
+        super().__init__(freak=freak, sync=sync)
+        if not isinstance(model, BaseModel):
+            raise ConfigurationError(f"Tunable needs a pydantic model instance, not {type(model).__name__}")
+        if model.model_config.get("frozen"):
+            raise ConfigurationError(f"{type(model).__name__} is frozen: nothing in it can be tuned")
+        self.section = name if name is not None else snake_case(type(model).__name__)
+        if not self.section.isidentifier() or self.section[0] == "_" or hasattr(BaseModel, self.section):
+            raise ConfigurationError(f"{self.section!r} cannot name a section: it must be a plain identifier")
+        self.model = model
+        self.on_change = on_change
+        self._start = document(model)
+
+    @property
+    def state(self) -> Any:
+        """The object."""
+        return self.model
+
+    def initial_document(self) -> dict[str, Any]:
+        """Return the object as it was when this control was made."""
+        return self._start
+
+    @property
+    def state_key(self) -> str:
+        """Where this control's state is in a checkpoint; one for each name."""
+        return self._generate_state_key(name=self.section)
+
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> Any:
+        """Call ``on_change``; what it returns is in the receipt."""
+        return self.on_change(self.model) if self.on_change is not None else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the fields that have changed since this control was made."""
+        now = document(self.model)
+        changed = {name: value for name, value in now.items() if value != self._start.get(name)}
+        return {"state": changed} if changed else {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the object, which another that is pickled along may hold."""
+        return dict(self.__dict__)

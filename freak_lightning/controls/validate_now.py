@@ -1,0 +1,133 @@
+"""ValidateNow: one more validation, at the next step."""
+
+from typing import Any
+
+from freak_core import Failed, Rejected
+from freak_lightning.checkpoint.rng_states import collect_rng_states, restore_rng_states
+from freak_lightning.control import ControlCallback, action
+from freak_lightning.lightning_api.hidden_hooks import hide_hook, show_hook
+from freak_lightning.lightning_api.namespace import LightningModule, Trainer
+from freak_lightning.not_yet import NotYet
+
+
+class ValidateNow(ControlCallback):
+    """Action ``validate``: exactly one validation after the next optimizer step, on all ranks.
+
+    The receipt has its metrics. Where a validation is due at that step anyway there is no other one. The
+    training goes on as if nothing had happened: weights, random numbers and the next regular validation are
+    the same. Your callbacks see the validation like any other: ``ModelCheckpoint`` may save,
+    ``EarlyStopping`` counts it.
+
+    Args:
+        freak, sync: as for every control.
+    """
+
+    _cadence: dict[str, Any] | None = None
+    """The trainer's own settings, while ours make Lightning validate after this batch."""
+    _clock: float | None = None
+    _rng_states: str | None = None
+    _extra = False
+    _left_out = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Nothing has to be put back yet."""
+        hide_hook(self, "on_train_batch_start", ValidateNow)
+
+    @action
+    def validate(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Validate now, once, on all validation batches.
+
+        Raises:
+            Rejected: there is nothing to validate with.
+            Failed: training ended before, or the validation loader is empty.
+        """
+        if self.session is None:
+            raise RuntimeError("training has not started")
+        if self.session.point.after_validation:
+            return {"step": trainer.global_step, "extra": self._extra, "metrics": _metrics(trainer)}
+        if self._left_out:
+            self._left_out = False
+            raise Failed("Lightning left the validation out: the validation loader is empty")
+        if not self.session.point.exact:
+            raise Failed("training is over; no validation follows")
+        why_not = _why_not(trainer)
+        if why_not:
+            raise Rejected(why_not)
+        self._arrange(trainer)
+        raise NotYet
+
+    def _arrange(self, trainer: Trainer) -> None:
+        """Make Lightning validate after this batch."""
+        if self._cadence is not None:
+            return  # two requests at one step
+        names = ("val_check_batch", "check_val_every_n_epoch")
+        self._cadence = {name: getattr(trainer, name) for name in names}
+        trainer.val_check_batch = 1
+        if trainer.check_val_every_n_epoch is not None:
+            trainer.check_val_every_n_epoch = 1
+        if _by_clock(trainer):
+            self._clock = trainer._last_val_time  # type: ignore[attr-defined]
+            trainer._last_val_time = -float("inf")  # type: ignore[attr-defined]
+        show_hook(self, "on_train_batch_start")
+        # A loader draws a seed for its workers from the global generator, with or without workers.
+        self._rng_states = collect_rng_states()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the settings back: Lightning has begun."""
+        self._extra = self._restore(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the random numbers back, before the driver's control point."""
+        states, self._rng_states = self._rng_states, None
+        if states is not None:
+            restore_rng_states(states)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Put the clock back, which Lightning has set after the last hook of a validation."""
+        if self._clock is not None:
+            trainer._last_val_time = self._clock  # type: ignore[attr-defined]
+            self._clock = None
+        self._left_out = self._restore(trainer) or self._left_out
+        hide_hook(self, "on_train_batch_start", ValidateNow)
+
+    def _restore(self, trainer: Trainer) -> bool:
+        settings, self._cadence = self._cadence, None
+        for name, value in (settings or {}).items():
+            setattr(trainer, name, value)
+        return settings is not None
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Leave the trainer as it was."""
+        self.teardown(trainer, pl_module, "fit")
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave the trainer as it was."""
+        self._restore(trainer)
+        self._clock = self._rng_states = None
+        self._extra = self._left_out = False
+
+
+def _by_clock(trainer: Trainer) -> bool:
+    return getattr(trainer, "_val_check_time_interval", None) is not None
+
+
+def _why_not(trainer: Trainer) -> str | None:
+    if trainer.limit_val_batches == 0:
+        return "limit_val_batches is 0: validation is switched off"
+    if not trainer.enable_validation:
+        return "there is no validation_step or no validation loader"
+    return None
+
+
+def _metrics(trainer: Trainer) -> dict[str, float]:
+    """Return what the validation that has just ended logged. May run a collective: all ranks call it."""
+    results: Any = trainer._results
+    metrics: dict[str, float] = {}
+    for loader in (None, *range(trainer.fit_loop.epoch_loop.val_loop.num_dataloaders)):
+        results.dataloader_idx = loader  # of several, each has its own
+        told = results.metrics(on_step=False)["callback"]
+        metrics |= {name: float(value) for name, value in told.items()}
+    results.dataloader_idx = None
+    return metrics

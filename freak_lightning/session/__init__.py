@@ -1,0 +1,1 @@
+"""One fit under control: control points, requests, sections. Knows no particular control."""

@@ -1,0 +1,282 @@
+"""The driver: Lightning's hooks, in the one place where they become control points.
+
+    on_fit_start           the session begins; the server starts on global rank zero
+    on_train_start         control point: what a resume brought along, what waits already
+    on_train_epoch_start   wakes up
+    every batch, while awake
+        on_train_batch_end      control point after an optimizer step, unless a validation is due now
+        on_validation_end       control point after the validation that was due, or that an action asked for
+    on_train_epoch_end     control point through strategy.broadcast, whatever ``sync`` is
+    on_train_end           last call
+    teardown, on_exception the session ends
+
+The driver sits behind the last control in the trainer's callbacks while it fits, so that what it saves has
+seen all of them. While training it stands in for those controls that need no hook of every batch. In one
+process it sleeps, hidden from Lightning, until a request arrives. With several ranks it counts batches, since
+all must come to the same point.
+"""
+
+from functools import partial
+from typing import Any
+
+from freak_lightning.checkpoint.exact_resume import (
+    is_optimizer_boundary,
+    restore_loader_position,
+    validation_due,
+)
+from freak_lightning.checkpoint.rng_states import KEY
+from freak_lightning.checkpoint.saver import restore_from
+from freak_lightning.control import ControlCallback
+from freak_lightning.lightning_api.hidden_hooks import hide_hook, hide_unused_hooks, show_hook, show_hooks
+from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer
+from freak_lightning.lightning_api.progress import horizon, progress
+from freak_lightning.session.backstage import Backstage
+from freak_lightning.session.session import ControlSession
+
+APPLIED = "freak_applied"
+"""Where the keys of applied requests are in a checkpoint."""
+
+
+class SessionDriver(Callback):
+    """Drives the session of one fit."""
+
+    def __init__(self) -> None:
+        self._backstage = Backstage()
+        self._rng_states: dict[str, Any] | None = None
+        self._applied: dict[str, list[str]] = {}
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._session: ControlSession | None = None
+        self._due_after_validation = False
+        self._validated = False
+        self._quiet = False
+        self._sleeps = False
+        self._foreseeable = False
+        self._validates: bool | None = None
+        self._horizon: dict[str, Any] = {}
+        self._epoch: int | None = None
+
+    @classmethod
+    def attach(cls, trainer: Trainer) -> None:
+        """Put a driver behind the last control, unless there is one.
+
+        The list is replaced, not changed: Lightning is iterating over it.
+        """
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        if not any(isinstance(callback, cls) for callback in callbacks):
+            last = max(i for i, callback in enumerate(callbacks) if isinstance(callback, ControlCallback))
+            trainer.callbacks = [*callbacks[: last + 1], cls(), *callbacks[last + 1 :]]  # type: ignore[attr-defined]
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Bring back whom a fit that failed has left backstage: another callback raised in on_exception."""
+        for control in self._backstage.leave(trainer):
+            control.setup(trainer, pl_module, stage)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the session."""
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        controls = [callback for callback in callbacks if isinstance(callback, ControlCallback)]
+        for control in controls:
+            if control.session is not None:  # another callback raised in on_exception: ours never came
+                show_hooks(control.session.controls)
+                control.session.abandon()
+        show_hooks([self])
+        self._begin_anew()
+        self._session = session = ControlSession(trainer, pl_module, controls, driver=self)
+        self._foreseeable = all(_changes_with_requests_only(control) for control in controls)
+        self._recall()
+        if session.freak is not None:
+            session.freak.observe(partial(self._progress, trainer, session))
+        hide_unused_hooks([*controls, self])
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """First control point, on what a resume has left to do."""
+        restore_loader_position(trainer)
+        loaded = trainer.fit_loop.epoch_loop.val_loop._combined_loader is not None
+        self._validates = _validates_everywhere(trainer) if loaded else None
+        if self._session is not None:
+            self._sleeps = self._session.requests.wake_with(self._wake)
+            self._session.start()
+            self._tell_horizon(trainer)
+        states, self._rng_states = self._rng_states, None
+        restore_from(states, trainer)
+        if self._session is not None:
+            self._backstage.enter(trainer, self._session.controls)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add what Lightning leaves out: those backstage, and to a checkpoint of ours the random numbers."""
+        self._backstage.save(checkpoint)
+        if self._session is not None:
+            self._session.checkpoints.on_save_checkpoint(checkpoint)
+            self._note_applied(self._session)
+        checkpoint |= {APPLIED: self._applied} if self._applied else {}
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Keep what was added until training starts."""
+        self._rng_states = checkpoint.get(KEY)
+        self._applied = checkpoint.get(APPLIED, {})
+        self._recall()
+
+    def _note_applied(self, session: ControlSession) -> None:
+        with session.store.locked():
+            self._applied = session.store.keys.applied(session.store.receipts)
+
+    def _recall(self) -> None:
+        """Let nothing be applied again that was before the checkpoint; some strategies load it late."""
+        if self._session is not None:
+            self._session.store.keys.recall(self._applied)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at the first batch: how the epoch goes may have changed."""
+        self._backstage.pass_on("on_train_epoch_start", trainer, pl_module)
+        self._wake()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Control point after an optimizer step, unless a validation comes first."""
+        if self._session is None:
+            return
+        if self._quiet and not trainer.is_last_batch and self._session.requests.skip():
+            return
+        self._due_after_validation = False  # one that was due before did not come
+        if is_optimizer_boundary(trainer):
+            self._after_step(trainer, self._session)
+            self._rest(trainer, self._session)
+
+    def _after_step(self, trainer: Trainer, session: ControlSession) -> None:
+        if self._epoch != trainer.current_epoch:
+            self._tell_horizon(trainer)
+        if session.idle(last_batch=trainer.is_last_batch):
+            return  # whether a validation is due is not worth asking
+        self._due_after_validation = validation_due(trainer) and self._validation_comes(trainer)
+        if not self._due_after_validation:
+            after_validation, self._validated = self._validated, False
+            self._at_boundary(trainer, after_validation=after_validation)
+            self._due_after_validation = session.deferred  # an action has asked for a validation
+
+    def _rest(self, trainer: Trainer, session: ControlSession) -> None:
+        """Until there is something to do, sleep or do no more than count; equal on all ranks."""
+        busy = self._due_after_validation or session.deferred or session.waiting or not self._foreseeable
+        self._quiet = not busy and trainer.accumulate_grad_batches == 1
+        if self._sleeps and not busy:
+            hide_hook(self, "on_train_batch_end", SessionDriver)
+            if session.requests.waiting:  # it came before the hook was hidden
+                self._wake()
+
+    def _wake(self) -> None:
+        self._quiet = False
+        show_hook(self, "on_train_batch_end")
+
+    def _progress(self, trainer: Trainer, session: ControlSession) -> tuple[Any, dict[str, int]]:
+        """Say how far training is, twice a second; and see whether the program itself has set a section."""
+        if self._sleeps and session.waiting:
+            self._wake()
+        return progress(trainer, session.beats)
+
+    def _validation_comes(self, trainer: Trainer) -> bool:
+        """Return whether the validation that is due comes on all ranks; every rank must call it."""
+        if self._validates is None:  # without a sanity check Lightning makes the loader only now, after us
+            trainer.validating = True
+            trainer.fit_loop.epoch_loop.val_loop.setup_data()
+            trainer.training = True
+            self._validates = _validates_everywhere(trainer)
+        return self._validates
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell it."""
+        self._pass_through("sanity checking")
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell it."""
+        self._backstage.pass_on("on_validation_start", trainer, pl_module)
+        if not trainer.sanity_checking:
+            self._pass_through("validating")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Control point after a validation within training."""
+        self._backstage.pass_on("on_validation_end", trainer, pl_module)
+        if self._session is None or trainer.sanity_checking:
+            return
+        self._pass_through("training")
+        # By the clock, on which ranks do not agree: the next step is the point for whoever waits now.
+        self._validated = self._session.waiting
+        if self._due_after_validation:
+            self._due_after_validation = self._validated = False
+            self._at_boundary(trainer, after_validation=True)
+        self._wake()
+
+    def _at_boundary(self, trainer: Trainer, *, after_validation: bool) -> None:
+        if self._session is not None:
+            self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=after_validation)
+            self._tell_horizon(trainer)
+
+    def _pass_through(self, phase: str) -> None:
+        if self._session is not None and self._session.freak is not None:
+            self._session.freak.publish(phase=phase)
+
+    def _tell_horizon(self, trainer: Trainer) -> None:
+        """Tell how far the fit means to go, where that is news."""
+        freak = self._session.freak if self._session is not None else None
+        self._epoch = trainer.current_epoch
+        now = horizon(trainer) if freak is not None else {}
+        if freak is not None and now != self._horizon:
+            freak.phase("training", **now)
+        self._horizon = now
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Control point of every strategy."""
+        self._backstage.pass_on("on_train_epoch_end", trainer, pl_module)
+        if self._session is not None:
+            self._session.at_epoch_end()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Last call."""
+        self._backstage.pass_on("on_train_end", trainer, pl_module)
+        if self._session is not None:
+            self._session.at_train_end()
+        self._backstage.leave(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """End the session; ranks may be anywhere, so no collective."""
+        self._backstage.pass_on("on_exception", trainer, pl_module, exception)
+        if self._session is None:
+            self._leave(trainer)
+        self._end(trainer, exception)  # and stay: callbacks behind ours may still save checkpoints
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """End the session and leave the trainer as it was."""
+        self._end(trainer)
+        self._leave(trainer)
+
+    def _leave(self, trainer: Trainer) -> None:
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        trainer.callbacks = [callback for callback in callbacks if callback is not self]  # type: ignore[attr-defined]
+
+    def _end(self, trainer: Trainer, error: BaseException | None = None) -> None:
+        self._backstage.leave(trainer)
+        session, self._session = self._session, None
+        if session is not None:
+            self._note_applied(session)
+            show_hooks([*session.controls, self])
+            session.close(error)
+            session.close_group()
+
+
+def _changes_with_requests_only(control: ControlCallback) -> bool:
+    """Whether a control can come to wait by requests alone: others are asked after every step."""
+    return type(control).waits.__module__.partition(".")[0] == ControlCallback.__module__.partition(".")[0]
+
+
+def _validates_everywhere(trainer: Trainer) -> bool:
+    """Return whether all ranks validate; every rank must call it.
+
+    A rank whose validation loader is empty gets no on_validation_end: then no rank may wait for it.
+    """
+    here = not trainer.fit_loop.epoch_loop.val_loop.skip
+    return trainer.strategy.reduce_boolean_decision(here, all=True)
