@@ -213,7 +213,7 @@ def run(strategy: str, out: Path) -> Path:
 
 def _run(strategy: str, out: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "FREAK_HOME": str(out / "home")}
-    environment["PYTHONFAULTHANDLER"] = "1"
+    environment |= {"FREAK_DISABLED": "0", "PYTHONFAULTHANDLER": "1"}
     command = [sys.executable, "-m", "tests.lightning.matrix", strategy, str(out)]
     with (out / "log.txt").open("w") as log:
         training = subprocess.Popen(

@@ -248,6 +248,7 @@ def test_a_cadence_that_is_none_is_refused(sync: Any) -> None:
         LROverride(sync=sync)
 
 
+@pytest.mark.served
 def test_a_taken_port_ends_the_fit_before_it_starts() -> None:
     import socket
 

@@ -44,6 +44,7 @@ class Look(Callback):
         self.until(lambda: len(self.series.get("loss", ())) == 24 and self.run.get("step") == 24)
 
 
+@pytest.mark.served
 def test_every_logged_metric_is_in_the_series() -> None:
     freak = Freak(port=0)
     look = Look(freak)
@@ -227,6 +228,7 @@ class Phases(Look):
         self.told["end"] = self.until(lambda: self.run["total_steps"] == 12)
 
 
+@pytest.mark.served
 def test_the_run_tells_its_phase_and_how_far_it_means_to_go() -> None:
     """Three epochs of eight batches; then two, and in the second two batches a step."""
     freak = Freak(port=0)

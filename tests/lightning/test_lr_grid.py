@@ -55,8 +55,7 @@ STEERING = (
 
 @pytest.fixture
 def used(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The rates of all steps. Without a server, which 160 fits do not need."""
-    monkeypatch.setenv("FREAK_DISABLED", "1")
+    """The rates of all steps."""
     return watch_rates(monkeypatch)
 
 

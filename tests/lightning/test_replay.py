@@ -16,7 +16,7 @@ from freak_lightning.controls.replay import read_last_run
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
 
-pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
+pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home"), pytest.mark.served]
 
 MODEL = partial(TinyModel, dropout=0.5)
 STEERING = (

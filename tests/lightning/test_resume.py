@@ -30,6 +30,7 @@ def test_a_reset_releases_what_a_resume_has_restored(tmp_path: Path) -> None:
     assert [(change.path, change.new) for change in released.changes] == [("/lr/hold", None)]
 
 
+@pytest.mark.served
 def test_the_journal_says_how_a_fit_ended(tmp_path: Path, home: Path) -> None:
     class Broken(TinyModel):
         def training_step(self, batch: object, batch_idx: int) -> None:

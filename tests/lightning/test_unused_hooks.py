@@ -142,6 +142,7 @@ def test_a_control_that_comes_to_wait_by_itself_is_asked_after_every_step() -> N
     assert control.visited == (3, 6)
 
 
+@pytest.mark.served
 def test_a_stop_that_the_program_sets_itself_is_noticed() -> None:
     class Sets(Callback):
         def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
