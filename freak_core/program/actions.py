@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from freak_core.errors import ConfigurationError, Failed, Rejected
 from freak_core.receipts import plain
-from freak_core.state.fields import json_schema
+from freak_core.state.json_schema import json_schema
 from freak_core.state.type_hints import MASK
 from freak_core.strict_json import JSON, dumps, writable
 

@@ -14,7 +14,7 @@ from freak_core.program.store import Store
 from freak_core.program.write_request import Write
 from freak_core.protocol import Message
 from freak_core.receipts import now
-from freak_core.state.fields import json_schema
+from freak_core.state.json_schema import json_schema
 from freak_core.strict_json import JSON
 
 logger = logging.getLogger("freak")

@@ -16,12 +16,12 @@ from freak_core.state.type_hints import MASK, SECRETS
 from freak_core.strict_json import JSON, dumps
 
 View: TypeAlias = tuple[JSON, dict[Path, JSON]]
-"""What readers see of a state, and by path what they do not."""
+"""A state as readers see it, and by path the values they do not see."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One value that changed. ``path`` is a JSON Pointer; a value that was or is not there is None."""
+    """One value that changed. ``path`` is a JSON Pointer. A missing value is None."""
 
     path: str
     old: JSON
@@ -29,22 +29,18 @@ class Change:
 
 
 def view(model: BaseModel) -> View:
-    """Return what ``changes`` compares; it stays as it is when the model changes."""
+    """Return a copy of the state for ``changes`` to compare."""
     return public(model), _hidden(model)
 
 
 def hides(model: BaseModel, made: Sequence[Change] = ()) -> bool:
-    """Whether a state has anything that readers cannot see, or a place where a request may put it.
-
-    Or had, if it was among the changes that were ``made``; these alone do not tell, as a secret may be
-    sent as it is already.
-    """
+    """Whether a value that readers must not see is in the state, may be put there, or was before ``made``."""
     secret = any(MASK in dumps([change.old, change.new]) for change in made)
     return secret or has_hidden(type(model)) or bool(_hidden(model))
 
 
 def _hidden(value: Any) -> dict[Path, JSON]:
-    """Return what readers cannot see, by path: secrets and excluded fields. In lists: under the list."""
+    """Return secrets and excluded fields by path. Those inside a list are under the list's path."""
     if isinstance(value, SECRETS):
         return {(): repr(value.get_secret_value())}
     if isinstance(value, list | tuple):
@@ -71,7 +67,7 @@ def _hidden(value: Any) -> dict[Path, JSON]:
 
 
 def changes(before: View, after: View) -> list[Change]:
-    """Return every value that differs; of a hidden one only that it does."""
+    """Return every value that differs. A hidden value is masked."""
     found = {path: (old, new) for path, old, new in differences(before[0], after[0])}
     for path in {**before[1], **after[1]}:
         old, new = before[1].get(path), after[1].get(path)
@@ -83,7 +79,7 @@ def changes(before: View, after: View) -> list[Change]:
 
 
 def listed(changes: Sequence[Change]) -> list[ChangedValue]:
-    """Return changes as a receipt has them."""
+    """Return changes in the form of a receipt."""
     return [ChangedValue(path=change.path, old=change.old, new=change.new) for change in changes]
 
 

@@ -1,4 +1,4 @@
-"""What a state's types declare: the JSON schema for clients, and the fields behind each annotation."""
+"""The fields that a model, dataclass or TypedDict declares, with their aliases."""
 
 import dataclasses
 import enum
@@ -7,55 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typing_extensions
-from pydantic import (
-    AliasChoices,
-    AliasPath,
-    BaseModel,
-)
+from pydantic import AliasChoices, AliasPath, BaseModel
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
-from pydantic_core import CoreSchema, PydanticUndefined, core_schema
+from pydantic_core import PydanticUndefined
 
-from freak_core.state.type_hints import IMPORT, is_import, is_secret, mapping_value, members
-
-
-class _TolerantJsonSchema(GenerateJsonSchema):
-    """Describes as ``{}`` what has no JSON schema, such as a callable, instead of failing.
-
-    Says more than pydantic's: a form can tell what is computed or frozen, and a decimal from a text.
-    """
-
-    def model_fields_schema(self, schema: core_schema.ModelFieldsSchema) -> JsonSchemaValue:
-        """Describe computed fields too."""
-        described = super().model_fields_schema(schema)
-        for field in schema.get("computed_fields", []):
-            marks = {"readOnly": True, "computed": True}
-            described["properties"][field["property_name"]] = self.generate_inner(field) | marks
-        return described
-
-    def model_field_schema(self, schema: core_schema.ModelField) -> JsonSchemaValue:
-        """Mark a frozen field as read only."""
-        described = super().model_field_schema(schema)
-        return described | {"readOnly": True} if schema.get("frozen") else described
-
-    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
-        """Name the format, since a decimal is written as a text."""
-        return super().decimal_schema(schema) | {"format": "decimal"}
-
-    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:  # noqa: ARG002
-        return {}
-
-    def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
-        """Say nothing: a default that JSON cannot write is left out."""
-
-
-def json_schema(model_class: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON schema of what clients may send, by field names. Never raises."""
-    try:
-        return model_class.model_json_schema(by_alias=False, schema_generator=_TolerantJsonSchema)
-    except Exception:  # noqa: BLE001  a user's __get_pydantic_json_schema__ may raise anything
-        properties: dict[str, Any] = {name: {} for name in model_class.model_fields}
-        return {"title": model_class.__name__, "type": "object", "properties": properties}
+from freak_core.state.type_hints import IMPORT, TypeHint, is_import, is_secret, mapping_value, members
+from freak_core.strict_json import JSON
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +20,7 @@ class Record:
     """The declared fields of a model, dataclass or TypedDict.
 
     Attributes:
-        fields: annotation by field name.
+        fields: type by field name.
         aliases: field name by alias.
         alias_paths: aliases that reach into the input, with the field they fill.
         required: fields without a default.
@@ -71,16 +28,16 @@ class Record:
         computed: names that can be read but not set.
         tags: the JSON values that a Literal field allows.
         open: unknown keys are kept (``extra="allow"``).
-        checked: unknown keys are mistakes; not where a before-validator may rename them.
+        checked: an unknown key is refused. False where a before-validator may rename it.
     """
 
-    fields: Mapping[str, Any]
+    fields: Mapping[str, TypeHint]
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
     alias_paths: Sequence[tuple[AliasPath, str]] = ()
     required: frozenset[str] = frozenset()
     removable: frozenset[str] = frozenset()
     computed: frozenset[str] = frozenset()
-    tags: Mapping[str, frozenset[Any]] = dataclasses.field(default_factory=dict)
+    tags: Mapping[str, frozenset[object]] = dataclasses.field(default_factory=dict)
     open: bool = False
     checked: bool = True
 
@@ -88,7 +45,7 @@ class Record:
         """Return the field that ``key`` names, itself or as an alias."""
         return key if key in self.fields else self.aliases.get(key)
 
-    def by_names(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def by_names(self, body: Mapping[str, JSON]) -> dict[str, JSON]:
         """Return ``body`` with its aliases replaced by field names; unknown keys stay."""
         found = {}
         for alias, name in self.alias_paths:
@@ -101,8 +58,8 @@ class Record:
         }
         return found | kept
 
-    def misfit(self, body: Mapping[str, Any]) -> tuple[int, int]:
-        """Return how badly ``body`` fits: wrong tags, then unknown keys."""
+    def misfit(self, body: Mapping[str, JSON]) -> tuple[int, int]:
+        """Return the number of wrong tags and of unknown keys in ``body``."""
         named = self.by_names(body)
         wrong = sum(
             1 for name, allowed in self.tags.items() if name in named and not _among(named[name], allowed)
@@ -111,86 +68,86 @@ class Record:
         return wrong, 0 if self.open or not self.checked else unknown
 
 
-def records(annotation: Any) -> list[Record]:
-    """Return the records that a JSON object may be read as."""
-    found = (record(get_origin(member) or member) for member in members(annotation))
+def records(hint: TypeHint) -> list[Record]:
+    """Return the records of all models, dataclasses and TypedDicts among the members of ``hint``."""
+    found = (record(get_origin(member) or member) for member in members(hint))
     return [each for each in found if each is not None]
 
 
-def pick(annotation: Any, body: Mapping[str, Any], current: Record | None = None) -> Record | None:
-    """Return the record that ``body`` is best read as; ``current`` wins a tie.
+def pick(hint: TypeHint, body: Mapping[str, JSON], current: Record | None = None) -> Record | None:
+    """Return the record that fits ``body`` best. ``current`` wins a tie.
 
-    Returns None where the annotation has no record, or a mapping fits better.
+    Returns None where the type hint has no record, or a mapping fits better.
     """
-    candidates = records(annotation)
+    candidates = records(hint)
     if not candidates:
         return None
 
-    def rank(candidate: Record) -> tuple[Any, ...]:
+    def rank(candidate: Record) -> tuple[int, int, bool, int]:
         lacking = candidate.required - candidate.by_names(body).keys()
         return (*candidate.misfit(body), candidate is not current, len(lacking))
 
     best = min(candidates, key=rank)
-    if mapping_value(annotation) is None or (best.misfit(body) == (0, 0) and not rank(best)[-1]):
+    if mapping_value(hint) is None or (best.misfit(body) == (0, 0) and not rank(best)[-1]):
         return best
     return None
 
 
 @functools.lru_cache(maxsize=256)
-def names_collide(kind: Any) -> bool:
+def names_collide(kind: TypeHint) -> bool:
     """Whether, anywhere in ``kind``, the alias of one field is the name of another."""
     return any(
         alias in each.fields and alias != name
-        for annotation in _reachable(kind)
-        for each in records(annotation)
+        for hint in _reachable(kind)
+        for each in records(hint)
         for alias, name in each.aliases.items()
     )
 
 
 @functools.lru_cache(maxsize=256)
-def has_imports(kind: Any) -> bool:
-    """Whether, anywhere in ``kind``, a string is read as the path of something to import."""
-    return any(is_import(annotation) for annotation in _reachable(kind))
+def has_imports(kind: TypeHint) -> bool:
+    """Whether, anywhere in ``kind``, pydantic may import what a string names."""
+    return any(is_import(hint) for hint in _reachable(kind))
 
 
 @functools.lru_cache(maxsize=256)
-def has_hidden(kind: Any) -> bool:
-    """Whether, anywhere in ``kind``, there is a place for what readers cannot see, filled or not."""
-    return any(is_secret(annotation) or _excludes(annotation) for annotation in _reachable(kind))
+def has_hidden(kind: TypeHint) -> bool:
+    """Whether, anywhere in ``kind``, a field is a secret or excluded."""
+    return any(is_secret(hint) or _excludes(hint) for hint in _reachable(kind))
 
 
-def _excludes(annotation: Any) -> bool:
-    kinds = [kind for kind in members(annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+def _excludes(hint: TypeHint) -> bool:
+    kinds = [kind for kind in members(hint) if isinstance(kind, type) and issubclass(kind, BaseModel)]
     return any(field.exclude for kind in kinds for field in kind.model_fields.values())
 
 
-def _reachable(kind: Any) -> Iterator[Any]:
-    """Yield ``kind`` and every annotation in it, at any depth, each once."""
-    seen: set[Any] = set()
+def _reachable(kind: TypeHint) -> Iterator[TypeHint]:
+    """Yield ``kind`` and every type hint in it, at any depth, each once."""
+    seen: set[TypeHint] = set()
     waiting = [kind]
     while waiting:
-        annotation = waiting.pop()
-        known_as = annotation if _hashable(annotation) else repr(annotation)
-        if known_as in seen or isinstance(annotation, list):  # a list: the arguments of a Callable
+        hint = waiting.pop()
+        known_as = hint if _hashable(hint) else repr(hint)
+        if known_as in seen or isinstance(hint, list):  # a list: the arguments of a Callable
             continue
         seen.add(known_as)
-        yield annotation
-        for member in members(annotation):
-            waiting += get_args(member) if get_origin(member) is not Literal else ()
-        for each in records(annotation):
+        yield hint
+        for member in members(hint):
+            waiting += () if _is_literal(member) else get_args(member)
+        for each in records(hint):
             waiting += each.fields.values()
 
 
-def _hashable(annotation: Any) -> bool:
+def _hashable(hint: TypeHint) -> bool:
     try:
-        hash(annotation)
+        hash(hint)
     except TypeError:  # Annotated with a dict, say
         return False
     return True
 
 
 @functools.lru_cache(maxsize=1024)
-def record(kind: Any) -> Record | None:
+def record(kind: TypeHint) -> Record | None:
     """Return the record of a model, dataclass or TypedDict class, None for anything else."""
     if not isinstance(kind, type):
         return None
@@ -206,7 +163,7 @@ def record(kind: Any) -> Record | None:
     return None
 
 
-def _of_fields(kind: Any, fields: Mapping[str, FieldInfo], config: Mapping[str, Any]) -> Record:
+def _of_fields(kind: TypeHint, fields: Mapping[str, FieldInfo], config: Mapping[str, object]) -> Record:
     aliases, alias_paths = {}, []
     for name, field in fields.items():
         for alias in _aliases(field):
@@ -215,36 +172,34 @@ def _of_fields(kind: Any, fields: Mapping[str, FieldInfo], config: Mapping[str, 
             else:
                 aliases[alias] = name
     decorators = kind.__pydantic_decorators__
-    annotations = {name: _annotation(field) for name, field in fields.items()}
+    hints = {name: _annotation(field) for name, field in fields.items()}
     return Record(
-        fields=annotations,
+        fields=hints,
         aliases=aliases,
         alias_paths=alias_paths,
         required=frozenset(name for name, field in fields.items() if field.is_required()),
         computed=frozenset(decorators.computed_fields),
-        tags=_tags(annotations),
+        tags=_tags(hints),
         open=config.get("extra") == "allow",
         checked=all(each.info.mode != "before" for each in decorators.model_validators.values()),
     )
 
 
-def _annotation(field: FieldInfo) -> Any:
+def _annotation(field: FieldInfo) -> TypeHint:
     for each in field.metadata:
         if isinstance(each, IMPORT):
             return Annotated[field.annotation, each]
     return field.annotation
 
 
-def _of_hints(kind: Any, names: list[str], config: Mapping[str, Any]) -> Record:
+def _of_hints(kind: TypeHint, names: list[str], config: Mapping[str, object]) -> Record:
     try:
-        hints = get_type_hints(kind, include_extras=True)
+        resolved = get_type_hints(kind, include_extras=True)
     except (NameError, TypeError, AttributeError):  # names that only pydantic could resolve
-        hints = {}
-    annotations = {name: hints.get(name, Any) for name in names}
+        resolved = {}
+    hints = {name: resolved.get(name, Any) for name in names}
     removable = frozenset(getattr(kind, "__optional_keys__", ()))
-    return Record(
-        fields=annotations, removable=removable, tags=_tags(annotations), open=config.get("extra") == "allow"
-    )
+    return Record(fields=hints, removable=removable, tags=_tags(hints), open=config.get("extra") == "allow")
 
 
 def _aliases(field: FieldInfo) -> Iterator[str | AliasPath]:
@@ -254,15 +209,20 @@ def _aliases(field: FieldInfo) -> Iterator[str | AliasPath]:
             yield each
 
 
-def _tags(annotations: Mapping[str, Any]) -> dict[str, frozenset[Any]]:
+def _tags(hints: Mapping[str, TypeHint]) -> dict[str, frozenset[object]]:
     tags = {}
-    for name, annotation in annotations.items():
-        kinds = list(members(annotation))
-        if all(get_origin(kind) is Literal for kind in kinds):
+    for name, hint in hints.items():
+        kinds = list(members(hint))
+        if all(map(_is_literal, kinds)):
             values = [value for kind in kinds for value in get_args(kind)]
             tags[name] = frozenset(each.value if isinstance(each, enum.Enum) else each for each in values)
     return tags
 
 
-def _among(value: Any, allowed: frozenset[Any]) -> bool:
+def _is_literal(hint: TypeHint) -> bool:
+    origin: TypeHint = get_origin(hint)
+    return origin is Literal
+
+
+def _among(value: object, allowed: frozenset[object]) -> bool:
     return not isinstance(value, dict | list) and value in allowed

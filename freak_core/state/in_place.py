@@ -1,4 +1,4 @@
-"""Writing a validated state into the live one, in place."""
+"""Writes a validated state into the live objects, which keep their identity."""
 
 import dataclasses
 import functools
@@ -12,13 +12,13 @@ from freak_core.paths import ABSENT, Path
 
 
 def planned(model: BaseModel, baseline: BaseModel | None, new: BaseModel, paths: tuple[Path, ...]) -> "Plan":
-    """Return the writes that turn ``model`` into ``new``.
+    """Return the writes that turn ``model`` into ``new``. Nothing is written yet.
 
     Args:
         model: the live state.
-        baseline: what validation makes of ``model`` as it is; None where it is not valid.
-        new: the state to come to.
-        paths: where the operations point.
+        baseline: ``model``, validated without the operations; None where it is not valid.
+        new: the state to reach.
+        paths: the paths of the operations.
     """
     plan = Plan(paths)
     base = ABSENT if baseline is None else baseline
@@ -30,12 +30,12 @@ def planned(model: BaseModel, baseline: BaseModel | None, new: BaseModel, paths:
 class Plan:
     """Collects the writes that turn the live state into the new one.
 
-    Each step gets the live value, the baseline (what validation makes of the live value) and the new one,
-    and returns the object to store.
+    Every method compares three values: the live one, the baseline (the live one after validation) and the new
+    one. It returns the object to store.
 
     Attributes:
-        writes: to be called in order; none of them runs user code.
-        frozen: the frozen fields that would change.
+        writes: functions to call in order. None of them runs user code.
+        frozen: the paths of frozen fields that would change.
     """
 
     def __init__(self, paths: tuple[Path, ...]) -> None:
@@ -57,14 +57,14 @@ class Plan:
         return new
 
     def model(self, live: BaseModel, base: Any, new: BaseModel, path: Path) -> BaseModel:
-        """Plan the writes for a model that stays the object it is."""
+        """Plan the writes for a model that keeps its identity."""
         values = {}
         by_default = set(type(new).model_fields) - new.model_fields_set
         by_default -= base.model_fields_set if base is not ABSENT else set(type(new).model_fields)
         for name, field in type(new).model_fields.items():
             old, before = live.__dict__.get(name, ABSENT), _attribute(base, name)
             value = new.__dict__.get(name, ABSENT)
-            # What has no JSON form (a lock, a callable) was not read: a fresh default must not replace it.
+            # A value without a JSON form (a lock, a callable) was not read. Its default must not replace it.
             if name in by_default or _same(before, value) or _same(old, value):
                 continue
             if field.frozen:
@@ -108,7 +108,7 @@ class Plan:
 
 
 def _adopts(live: Any, base: Any, new: BaseModel) -> bool:
-    """Whether ``live`` stays and takes the values of ``new``; a frozen model is a value, replaced whole."""
+    """Whether ``live`` keeps its identity and takes the values of ``new``. A frozen model is replaced."""
     if new.model_config.get("frozen"):
         return False
     if isinstance(base, BaseModel):
@@ -121,7 +121,7 @@ def _attribute(model: Any, name: str) -> Any:
 
 
 def _private(live: BaseModel, base: Any, new: BaseModel) -> dict[str, Any]:
-    """Return the private attributes that validators derived anew; what the program put there stays."""
+    """Return the private attributes that a validator changed. What the program stored there stays."""
     held = live.__pydantic_private__ or {}
     old = {} if base is ABSENT else base.__pydantic_private__ or {}
     fresh = (new.__pydantic_private__ or {}).items()
@@ -135,7 +135,7 @@ def _private(live: BaseModel, base: Any, new: BaseModel) -> dict[str, Any]:
 def _write(live: BaseModel, values: dict[str, Any], private: dict[str, Any]) -> None:
     live.__dict__.update(values)
     for name in [name for name in live.__dict__ if name not in type(live).model_fields]:
-        del live.__dict__[name]  # a cached property of the old values
+        del live.__dict__[name]  # a cached property, computed from the old values
     live.__pydantic_fields_set__.update(values)
     if private and live.__pydantic_private__ is not None:
         live.__pydantic_private__.update(private)
@@ -148,7 +148,7 @@ def _refill(live: dict[Any, Any], settled: dict[Any, Any]) -> None:
 
 
 def _same(one: Any, other: Any) -> bool:  # noqa: PLR0911  one return per kind of value
-    """Whether two values are of one type and equal, NaN included; never raises."""
+    """Whether two values have the same type and are equal, NaN included. Never raises."""
     if one is other:
         return True
     if type(one) is not type(other):

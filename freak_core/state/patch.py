@@ -1,9 +1,13 @@
-"""Operations on a document: what a patch, a put or a reset makes of the state as JSON.
+"""Operations on the state as JSON: merge patch, put and reset.
 
-What GET returned can be sent back. A value that equals what readers see asks for nothing: what the state
-holds there stays, to the last digit, and a computed value is ignored. A put leaves the fields that readers
-do not see. A secret given as its mask ``"**********"`` stays as it is, so no secret can be set to that.
-Items of a list are told apart by their position alone.
+A client can send back what GET returned, unchanged:
+
+- A value that equals what readers see keeps the state's own value, to the last digit.
+- A computed value is ignored.
+- The mask ``"**********"`` keeps the secret. So no secret can be set to the mask itself.
+- A put keeps the fields that readers do not see.
+
+List items are matched by their index.
 """
 
 import copy
@@ -17,15 +21,14 @@ from pydantic import BaseModel
 from freak_core.errors import MOST_ERRORS, FieldError, NotFound
 from freak_core.paths import ABSENT, Path, did_you_mean, equal, get, index, inside, missing
 from freak_core.state.fields import Record, pick, records
-from freak_core.state.intake import as_json, intruders
-from freak_core.state.type_hints import MASK, allows_none, is_secret, item, mapping_value
-from freak_core.state.validation import outcome, reason, rejected
+from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item, mapping_value
+from freak_core.state.validation import as_json, intruders, outcome, reason, rejected
 from freak_core.strict_json import JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing asked for: merge ``body`` at ``path``, put it there, or go back to the initial value."""
+    """One change: merge ``body`` at ``path``, replace the value there, or reset it to its initial value."""
 
     kind: Literal["patch", "put", "reset"]
     path: Path
@@ -34,18 +37,19 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A place in the state: its path by field names, and what is there, ``ABSENT`` for nothing.
+    """A path into the state, with the values there. A value is ``ABSENT`` where there is none.
 
     Attributes:
-        draft: in the document, with the operations before this one.
-        live: in the document of the live state.
-        seen: as readers see the live state.
+        path: the path by field names.
+        draft: the value after the earlier operations.
+        live: the value in the document of the live state.
+        seen: the live value as readers see it.
     """
 
     path: Path
-    draft: Any
-    live: Any
-    seen: Any
+    draft: JSON
+    live: JSON
+    seen: JSON
 
     def inside(self, key: str | int) -> "_Place":
         values = (inside(value, key) for value in (self.draft, self.live, self.seen))
@@ -58,40 +62,43 @@ class _Place:
             place = place.inside(int(part) if indexed else part)
         return place
 
-    def read_as(self, annotation: Any, record: Record | None) -> "_Place":
-        """Forget what is another variant: its secret may be a plain text in this one."""
+    def read_as(self, hint: TypeHint, record: Record | None) -> "_Place":
+        """Drop values of another union member: its secret may be plain text in this one."""
         gone = {}
         for name in ("draft", "live"):
             value = getattr(self, name)
-            if not isinstance(value, dict) or pick(annotation, value) is not record:
+            if not isinstance(value, dict) or pick(hint, value) is not record:
                 gone[name] = ABSENT
         return dataclasses.replace(self, **gone, **({"seen": ABSENT} if "live" in gone else {}))
 
     def shows(self, body: JSON) -> bool:
         return self.seen is not ABSENT and equal(self.seen, body)
 
-    def unseen(self, record: Record | None) -> dict[str, Any]:
-        """Return the fields that readers do not see, such as excluded ones."""
-        if record is None or not all(isinstance(each, dict) for each in (self.draft, self.live, self.seen)):
+    def unseen(self, record: Record | None) -> dict[str, JSON]:
+        """Return the values of the fields that readers do not see, such as excluded ones."""
+        draft, live, seen = self.draft, self.live, self.seen
+        if record is None or not isinstance(draft, dict):
             return {}
-        hidden = [name for name in record.fields if name in self.live and name not in self.seen]
-        return {name: self.draft[name] for name in hidden if name in self.draft}
+        if not isinstance(live, dict) or not isinstance(seen, dict):
+            return {}
+        hidden = [name for name in record.fields if name in live and name not in seen]
+        return {name: draft[name] for name in hidden if name in draft}
 
 
 class Draft:
-    """A document to which operations are applied.
+    """A copy of the state's document, to which operations are applied.
 
     Args:
         kind: the model's class.
         current: the live state as a document.
         seen: the live state as readers see it.
-        initial: the document to which a reset goes back.
-        fresh: where the types allow several, replace an object instead of merging into it.
+        initial: the document that a reset restores.
+        fresh: where a union allows several models, replace the object instead of merging into it.
 
     Attributes:
-        paths: where the operations point, by field names.
-        errors: what the client's bodies name that is not there.
-        ambiguous: an object was merged where the types allow several.
+        paths: the paths of the operations, by field names.
+        errors: one for each unknown or read-only field in a body.
+        ambiguous: True if an object was merged where a union allows several models.
     """
 
     def __init__(
@@ -108,7 +115,7 @@ class Draft:
         self.ambiguous = False
 
     def outcome(self) -> tuple[BaseModel | None, list[FieldError]]:
-        """Validate the document; return the model, or None and why."""
+        """Validate the document. Returns the model, or None and the errors."""
         errors = self.errors or intruders(self.kind, self.document, self.current, self.initial)
         return (None, errors) if errors else outcome(self.kind, self.document)
 
@@ -123,7 +130,7 @@ class Draft:
                 self.document = self._whole(operation, body)
         return self
 
-    def _whole(self, operation: Operation, body: JSON) -> Any:
+    def _whole(self, operation: Operation, body: JSON) -> JSON:
         if operation.kind == "reset":
             return copy.deepcopy(self.initial)
         onto = self.document if operation.kind == "patch" else ABSENT
@@ -133,7 +140,7 @@ class Draft:
         return _Place((), self.document, self.current, self.seen)
 
     def _apply_inside(self, operation: Operation, body: JSON) -> None:
-        place, holder, record, annotation = self._locate(operation.path)
+        place, holder, record, hint = self._locate(operation.path)
         if holder is None:
             if operation.kind == "reset" or not place.shows(body):
                 raise rejected([_read_only(place.path)])
@@ -143,39 +150,39 @@ class Draft:
         if operation.kind == "reset":
             self._reset(holder, key, record, place.path)
         else:
-            self._set(holder, key, body, record, annotation, place, patch=operation.kind == "patch")
+            self._set(holder, key, body, record, hint, place, patch=operation.kind == "patch")
 
-    def _locate(self, path: Path) -> tuple[_Place, Any, Record | None, Any]:
-        """Return what ``path`` leads to, what holds its last key, its record and the key's annotation.
+    def _locate(self, path: Path) -> tuple[_Place, JSON, Record | None, TypeHint]:
+        """Return the place at ``path``, the container of its last key, its record, and the key's type.
 
-        Nothing holds a computed value.
+        The container is None for a computed value, which cannot be set.
         """
-        place, holder, record, annotation = self._root(), None, None, self.kind
+        place, holder, record, hint = self._root(), None, None, self.kind
         for depth, part in enumerate(path):
             holder = place.draft
             key: Any = part
             if isinstance(holder, list):
                 key = index(holder, place.path, part)
-                record, annotation = None, item(annotation, key)
+                record, hint = None, item(hint, key)
             elif isinstance(holder, dict):
-                record = pick(annotation, holder)
-                place = place.read_as(annotation, record)
+                record = pick(hint, holder)
+                place = place.read_as(hint, record)
                 if record and record.name(part) is None and part in record.computed:
                     return place.along(path[depth:]), None, record, Any
-                key, annotation = _declared(record, annotation, holder, place.path, part)
+                key, hint = _declared(record, hint, holder, place.path, part)
                 if key not in holder and depth + 1 < len(path):
                     raise missing(place.path, part, holder)
             else:
                 raise missing(place.path, part)
             place = place.inside(key)
-        return place, holder, record, annotation
+        return place, holder, record, hint
 
     def _reset(self, holder: Any, key: Any, record: Record | None, path: Path) -> None:
         try:
             holder[key] = copy.deepcopy(get(self.initial, path))
         except NotFound:
             if isinstance(holder, list) or (record is not None and key in record.fields):
-                message = "this had no value at the start; reset what contains it"
+                message = "this path had no value at the start. Reset the object that contains it."
                 raise rejected([reason(path, "no_initial_value", message)]) from None
             holder.pop(key, None)
 
@@ -185,64 +192,64 @@ class Draft:
         key: Any,
         body: JSON,
         record: Record | None,
-        annotation: Any,
+        hint: TypeHint,
         place: _Place,
         *,
         patch: bool,
     ) -> None:
-        """Put ``body`` into ``holder``, or with ``patch`` merge it onto what is there."""
+        """Store ``body`` in ``holder``. With ``patch``, merge it into the value there."""
         stays = record is not None and key in record.fields and key not in record.removable
         if patch and body is None and not (stays and place.shows(None)):
-            _clear(holder, key, record, annotation)
+            _clear(holder, key, record, hint)
             return
         there = inside(holder, key)
         onto = (None if there is ABSENT else there) if patch else ABSENT
-        value = self._read(annotation, body, place, onto)
+        value = self._read(hint, body, place, onto)
         if value is not ABSENT:
             holder[key] = value
         elif isinstance(holder, dict):
             holder.pop(key, None)
 
-    def _read(self, annotation: Any, body: JSON, place: _Place, onto: Any = ABSENT) -> Any:
-        """Return ``body`` by field names; merged onto ``onto`` (RFC 7396) where that is given.
+    def _read(self, hint: TypeHint, body: JSON, place: _Place, onto: JSON = ABSENT) -> JSON:
+        """Return ``body`` by field names, merged into ``onto`` (RFC 7396) if that is given.
 
-        Returns ``ABSENT`` where the body asks for nothing and what is there has no JSON form.
+        Returns ``ABSENT`` where the body changes nothing and the value there has no JSON form.
         """
         patch = onto is not ABSENT
-        if body == MASK and is_secret(annotation):
+        if body == MASK and is_secret(hint):
             return self._kept(place)
         if place.shows(body) and not (patch and isinstance(body, dict)):
             return copy.deepcopy(place.live)
         if isinstance(body, list):
-            return self._read_list(annotation, body, place)
-        return self._read_object(annotation, body, place, onto) if isinstance(body, dict) else body
+            return self._read_list(hint, body, place)
+        return self._read_object(hint, body, place, onto) if isinstance(body, dict) else body
 
-    def _kept(self, place: _Place) -> Any:
+    def _kept(self, place: _Place) -> JSON:
         if place.draft is ABSENT or place.draft is None:
-            message = "this is the mask of a secret, and there is no secret here to keep"
+            message = "this is the mask of a secret, but no secret is set here. Send the secret itself."
             self.errors.append(reason(place.path, "masked", message))
         return copy.deepcopy(place.draft)
 
-    def _read_list(self, annotation: Any, body: list[JSON], place: _Place) -> list[JSON]:
+    def _read_list(self, hint: TypeHint, body: list[JSON], place: _Place) -> list[JSON]:
         values = []
         for i, each in enumerate(body):
-            value = self._read(item(annotation, i), each, place.inside(i))
+            value = self._read(item(hint, i), each, place.inside(i))
             values.append(each if value is ABSENT else value)
         return values
 
-    def _read_object(self, annotation: Any, body: dict[str, JSON], place: _Place, onto: Any) -> JSON:
+    def _read_object(self, hint: TypeHint, body: dict[str, JSON], place: _Place, onto: JSON) -> JSON:
         patch = onto is not ABSENT
         base = onto if patch and isinstance(onto, dict) else {}
-        current = pick(annotation, base) if base else None
-        record = pick(annotation, body, current)
-        if base and len(records(annotation)) > 1:
+        current = pick(hint, base) if base else None
+        record = pick(hint, body, current)
+        if base and len(records(hint)) > 1:
             self.ambiguous = True
             if self.fresh or record is not current:
                 base = {}
-        place = place.read_as(annotation, record)
+        place = place.read_as(hint, record)
         result = dict(base) if patch else place.unseen(record)
         for key, value in (record.by_names(body) if record else body).items():
-            inner = record.fields.get(key, Any) if record else mapping_value(annotation) or Any
+            inner = record.fields.get(key, Any) if record else mapping_value(hint) or Any
             where = place.inside(key)
             if record is None or key in record.fields or not self._left_out(record, key, value, where):
                 self._set(result, key, value, record, inner, where, patch=patch)
@@ -262,12 +269,12 @@ class Draft:
 
 
 def _declared(
-    record: Record | None, annotation: Any, here: dict[str, Any], names: Path, part: str
-) -> tuple[str, Any]:
-    """Return the key that ``part`` names in ``here`` and the annotation of its value."""
+    record: Record | None, hint: TypeHint, here: dict[str, JSON], names: Path, part: str
+) -> tuple[str, TypeHint]:
+    """Return the key that ``part`` names in ``here``, and the type of its value."""
     if record is None:
-        if part in here or mapping_value(annotation) is not None:
-            return part, mapping_value(annotation) or Any
+        if part in here or mapping_value(hint) is not None:
+            return part, mapping_value(hint) or Any
         raise missing(names, part, here)
     name = record.name(part)
     if name is not None:
@@ -277,12 +284,12 @@ def _declared(
     raise missing(names, part, record.fields)
 
 
-def _clear(holder: Any, key: Any, record: Record | None, annotation: Any) -> None:
-    """Carry out a null of a merge patch: None where a field or its type has it, else the key goes."""
-    if isinstance(holder, list) or allows_none(annotation):
+def _clear(holder: Any, key: Any, record: Record | None, hint: TypeHint) -> None:
+    """Apply a null of a merge patch: store None if the field or its type allows it, else remove the key."""
+    if isinstance(holder, list) or allows_none(hint):
         holder[key] = None
     elif record is not None and key in record.fields and key not in record.removable:
-        holder[key] = None  # a validator may take it; else the refusal says that null is not allowed
+        holder[key] = None  # a validator may accept it; if not, the error says that null is not allowed
     else:
         holder.pop(key, None)
 

@@ -1,4 +1,4 @@
-"""The state as JSON: ``public`` as readers see it, ``document`` as it validates back."""
+"""The state as JSON: ``public`` for readers, ``document`` for validation."""
 
 import dataclasses
 import functools
@@ -18,26 +18,26 @@ _UNKNOWN: Final = "\0unknown"  # stands for an object that has no JSON form
 
 
 def public(model: BaseModel) -> dict[str, JSON]:
-    """Return what readers see: by field names, computed fields included, secrets masked. Never raises."""
+    """Return the state for readers: by field names, with computed fields, secrets masked. Never raises."""
     seen = _dump(model, lambda value: f"<{type(value).__name__}>", None)
     return cast(dict[str, JSON], writable(seen))
 
 
 def document(model: BaseModel) -> dict[str, JSON]:
-    """Return the whole state by field names, secrets revealed. Never show it; it validates back.
+    """Return the state by field names, in a form that validates back. It holds secrets: never show it.
 
-    What has no JSON form, such as a callable, is left out.
+    A value without a JSON form, such as a callable, is left out.
     """
     return document_and_outcome(model)[0]
 
 
 def document_and_outcome(model: BaseModel) -> tuple[dict[str, JSON], BaseModel | None, list[FieldError]]:
-    """Return the ``document``, and what validation makes of it (``validation.outcome``)."""
+    """Return the ``document`` and the result of its validation, as ``validation.outcome`` returns it."""
     dumped = _dump(model, lambda _: _UNKNOWN, ABSENT, round_trip=True)
     exact = reveal(model, dumped, exact=True)
     valid, errors = outcome(type(model), exact)
     if valid is None:
-        # A field may read another form than it holds, such as "3 kB" for 3000: use what its serializer says.
+        # A field may accept another form than it holds, such as "3 kB" for 3000: use its serializer's.
         serialized = reveal(model, dumped, exact=False)
         read, _ = outcome(type(model), serialized)
         if read is not None:
@@ -46,7 +46,7 @@ def document_and_outcome(model: BaseModel) -> tuple[dict[str, JSON], BaseModel |
 
 
 def _dump(model: BaseModel, fallback: Callable[[Any], str], failed: JSON, *, round_trip: bool = False) -> Any:
-    """Serialize by field names; a field whose serializer raises becomes ``failed``."""
+    """Serialize by field names. A field whose serializer raises becomes ``failed``."""
 
     def dump(include: set[str] | None) -> Any:
         return type(model).__pydantic_serializer__.to_python(
@@ -77,8 +77,8 @@ def reveal(  # noqa: PLR0911  one return per kind of value
 ) -> Any:
     """Return ``live`` as JSON that validates back, or ``ABSENT``.
 
-    ``dumped`` is what its serializer made of it. With ``exact``, plain values are taken as they are, since
-    a serializer may round.
+    ``dumped`` is the output of its serializer. With ``exact``, numbers and texts are taken from ``live``: a
+    serializer may round.
     """
     again = functools.partial(reveal, exact=exact, bytes_mode=bytes_mode)
     if isinstance(live, RootModel):
@@ -115,7 +115,7 @@ def _reveal_model(live: BaseModel, dumped: Any, exact: bool) -> Any:
     shown: dict[str, Any] = {} if own_form else dumped
     result = {}
     for name, field in kind.model_fields.items():
-        # A field of a subclass that the annotation does not declare is not shown, and not read back.
+        # A subclass may have fields that the declared type has not. They are neither shown nor read back.
         declared = own_form or name in shown or field.exclude or getattr(field, "exclude_if", None)
         if declared and name in live.__dict__:
             mode: Any = bytes_mode if bytes_mode in ("utf8", "base64") else "utf8"

@@ -1,12 +1,12 @@
-"""Changes of a pydantic model from JSON: proposed and validated as a whole, then committed in place.
+"""Changes a pydantic model from JSON: validates the change as a whole, then writes it in place.
 
-A change goes through three stages, and only the last one touches the program's object:
+A change has three stages. Only the last one touches the program's object:
 
 1. ``document``: the model as JSON by field names, secrets included.
-2. ``propose``: the operations are applied to it as a ``Draft``, and the result is validated by the model's
-   own class in strict JSON mode; so is the document without them. Where the two agree, nothing was asked for.
-3. ``commit``: where they differ, the new values are written straight into the ``__dict__`` of the live
-   models, so no assignment hook can fail half way. Everything else keeps its Python object.
+2. ``propose``: the operations are applied to the document. The model's class validates the result in strict
+   JSON mode, and the document without the operations too.
+3. ``commit``: the values that differ between the two are written into the ``__dict__`` of the live models.
+   No assignment hook runs, so none can fail half way. Every other object keeps its identity.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class Candidate:
     Attributes:
         model: the new state.
         baseline: the state validated without the operations; None where it is not valid.
-        plan: the writes that turn the one into the other.
+        plan: the writes that turn the live state into the new one.
     """
 
     model: BaseModel
@@ -51,16 +51,16 @@ class Candidate:
 
 
 def propose(model: BaseModel, operations: Sequence[Operation], initial: dict[str, JSON]) -> Candidate:
-    """Validate ``operations``, one after the other, on a copy of ``model``; nothing is changed.
+    """Apply ``operations`` in order to a copy of ``model`` and validate the result. Changes nothing.
 
     Args:
         model: the live state.
-        operations: what is asked for, validated as a whole.
-        initial: a ``document`` of the state taken at the start, to which a reset goes back.
+        operations: the changes, validated as a whole.
+        initial: the ``document`` of the state at the start, which a reset restores.
 
     Raises:
-        Rejected: the result is not a valid state; has one error per field.
-        NotFound: an operation's path leads nowhere.
+        Rejected: the result is not a valid state. It has one error per field.
+        NotFound: an operation's path does not exist.
     """
     kind = type(model)
     if kind.model_config.get("frozen"):
@@ -69,7 +69,7 @@ def propose(model: BaseModel, operations: Sequence[Operation], initial: dict[str
     seen = public(model)
     draft = Draft(kind, current, seen, initial).applied(operations)
     new, errors = draft.outcome()
-    if new is None and draft.ambiguous:  # a union: leftovers of the old variant may be in the way
+    if new is None and draft.ambiguous:  # fields of the union's old member may be in the way
         fresh = Draft(kind, current, seen, initial, fresh=True).applied(operations)
         new, fresh_errors = fresh.outcome()
         if not fresh_errors:
@@ -83,7 +83,7 @@ def propose(model: BaseModel, operations: Sequence[Operation], initial: dict[str
 
 
 def commit(model: BaseModel, candidate: Candidate) -> list[Change]:
-    """Write ``candidate`` into ``model`` in place and return what changed, as readers see it."""
+    """Write ``candidate`` into ``model`` in place. Returns the changes as readers see them."""
     before = view(model)
     for write in candidate.plan.writes:
         write()
@@ -91,5 +91,5 @@ def commit(model: BaseModel, candidate: Candidate) -> list[Change]:
 
 
 def preview(model: BaseModel, candidate: Candidate) -> list[Change]:
-    """Return what a commit of ``candidate`` would change, without changing anything."""
+    """Return the changes that a commit of ``candidate`` would make."""
     return changes(view(candidate.baseline or model), view(candidate.model))

@@ -1,16 +1,18 @@
-"""Validation of a state given as JSON, by the model's own class, and the reasons for a refusal."""
+"""Validation of a state given as JSON: what no request may contain, and what the model's class refuses."""
 
 import functools
 import json
-from collections.abc import Iterator
-from typing import Any, Final
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Final, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, ValidationError
 
 from freak_core.errors import FieldError, Rejected
-from freak_core.paths import ABSENT, Path, to_pointer
-from freak_core.state.fields import names_collide, pick
-from freak_core.state.type_hints import MASK, is_secret, item, mapping_value
+from freak_core.paths import ABSENT, Path, equal, to_pointer
+from freak_core.state.fields import has_imports, names_collide, pick, records
+from freak_core.state.type_hints import MASK, TypeHint, is_import, is_secret, item, mapping_value, members
+from freak_core.strict_json import JSON
 
 _NOT_IN_JSON: Final = frozenset(
     [
@@ -26,12 +28,17 @@ _NOT_IN_JSON: Final = frozenset(
         "frozen_set_type",
     ]
 )
-_PLAIN: Final = {bool: (bool,), int: (int, float), float: (float,), str: (str,)}  # what each may be taken as
+_PLAIN: Final = {
+    bool: (bool,),
+    int: (int, float),
+    float: (float,),
+    str: (str,),
+}
 
 
-def outcome(kind: type[BaseModel], state: Any) -> tuple[BaseModel | None, list[FieldError]]:
-    """Validate ``state``; return the model, or None and why."""
-    # Aliases go first in pydantic; the document has names, but a before-validator may return aliases.
+def outcome(kind: type[BaseModel], state: JSON) -> tuple[BaseModel | None, list[FieldError]]:
+    """Validate ``state`` in strict JSON mode. Returns the model, or None and the errors."""
+    # pydantic prefers aliases. The document has field names, but a before-validator may return aliases.
     by_alias = not names_collide(kind)
     validate = functools.partial(kind.__pydantic_validator__.validate_json, by_alias=by_alias, by_name=True)
     try:
@@ -56,9 +63,9 @@ def outcome(kind: type[BaseModel], state: Any) -> tuple[BaseModel | None, list[F
 
 
 def _lacks_only_types(error: ValidationError) -> bool:
-    """Whether all that is wrong is that JSON has no dates, tuples and the like.
+    """Whether the only errors are types that JSON does not have, such as dates and tuples.
 
-    Behind a before-validator, pydantic takes JSON for Python objects and wants the very type in strict mode.
+    Behind a before-validator, pydantic's strict mode takes JSON values for Python objects and refuses them.
     """
     for each in error.errors(include_url=False, include_context=False):
         foreign = each["type"] in _NOT_IN_JSON or each["loc"][-1:] == ("[key]",)
@@ -67,10 +74,10 @@ def _lacks_only_types(error: ValidationError) -> bool:
     return True
 
 
-def _coerced(given: Any, taken: Any, path: Path = (), *, unchecked: bool = False) -> Iterator[FieldError]:
-    """Yield what lax validation made of another type: ``"4"`` or true taken as a number, 2.0 as an integer.
+def _coerced(given: JSON, taken: object, path: Path = (), *, unchecked: bool = False) -> Iterator[FieldError]:
+    """Yield an error for each value that lax validation converted, such as ``"4"`` or true to a number.
 
-    Only inside tuples and sets: strict validation stops at them, and has checked all the rest.
+    Looks only inside tuples and sets: strict validation has checked everything else.
     """
     taken = taken.root if isinstance(taken, RootModel) else taken
     if isinstance(given, dict):
@@ -90,7 +97,7 @@ def _coerced(given: Any, taken: Any, path: Path = (), *, unchecked: bool = False
         yield reason(path, f"{kind}_type", f"this must be of type {kind}, not {type(given).__name__}")
 
 
-def _field_errors(kind: type[BaseModel], state: Any, error: ValidationError) -> list[FieldError]:
+def _field_errors(kind: type[BaseModel], state: JSON, error: ValidationError) -> list[FieldError]:
     found: dict[tuple[str, str, str], FieldError] = {}
     for each in error.errors(include_url=False, include_context=False, include_input=False):
         path, value, secret = _place(kind, state, each["loc"])
@@ -104,25 +111,101 @@ def _field_errors(kind: type[BaseModel], state: Any, error: ValidationError) -> 
     return list(found.values())
 
 
-def _place(kind: type[BaseModel], state: Any, loc: tuple[int | str, ...]) -> tuple[Path, Any, bool]:
-    """Return path, value and secrecy of what ``loc`` points at, without the names of union members."""
-    annotation: Any = kind
+def _place(kind: type[BaseModel], state: JSON, loc: tuple[int | str, ...]) -> tuple[Path, JSON, bool]:
+    """Return path, value and secrecy at pydantic's ``loc``, without the names of union members."""
+    hint: TypeHint = kind
     here = state
     path: Path = ()
     for part in loc:
         if isinstance(here, list) and isinstance(part, int) and part < len(here):
-            annotation, here = item(annotation, part), here[part]
+            hint, here = item(hint, part), here[part]
         elif isinstance(here, dict) and isinstance(part, str):
-            record = pick(annotation, here)
+            record = pick(hint, here)
             name = (record.name(part) if record else None) or part
             if name not in here and not (record and name in record.fields):
                 continue
-            annotation = record.fields.get(name, Any) if record else mapping_value(annotation) or Any
+            hint = record.fields.get(name, object) if record else mapping_value(hint) or object
             here, part = here.get(name, ABSENT), name  # noqa: PLW2901
         else:
             continue
         path = (*path, str(part))
-    return path, here, is_secret(annotation)
+    return path, here, is_secret(hint)
+
+
+def as_json(body: object, path: Path) -> JSON:
+    """Return a copy of ``body`` as JSON: tuples become lists, and keys strings.
+
+    Raises:
+        Rejected: the body contains something that is not JSON.
+    """
+    try:
+        copied: JSON = json.loads(json.dumps(body))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise rejected([reason(path, "json_type", f"this is not JSON: {error}")]) from None
+    return copied
+
+
+def intruders(kind: type[BaseModel], wanted: JSON, *known: JSON) -> list[FieldError]:
+    """Return an error for each import path and each number outside JSON in ``wanted``.
+
+    A value that one of the ``known`` documents has at the same path is allowed: it came from the program.
+    """
+    found = []
+    if has_imports(kind):
+        message = "this is read-only: a request cannot name something to import"
+        held = [dict(_imports(kind, each)) for each in known]
+        found += [reason(path, "read_only", message) for path in _news(dict(_imports(kind, wanted)), held)]
+    boundless = dict(_boundless(wanted))
+    if boundless:
+        message = "numbers must be finite and fit into a float"
+        held = [dict(_boundless(each)) for each in known]
+        found += [reason(path, "finite_number", message) for path in _news(boundless, held)]
+    return found
+
+
+def _news(wanted: Mapping[Path, JSON], held: list[dict[Path, JSON]]) -> Iterator[Path]:
+    for path, value in wanted.items():
+        there = [each[path] for each in held if path in each]
+        if not any(equal(each, value) for each in there or [None]):
+            yield path
+
+
+def _imports(
+    hint: TypeHint, value: JSON, path: Path = (), *, sure: bool = True
+) -> Iterator[tuple[Path, JSON]]:
+    """Yield path and value of everything that validation may import.
+
+    ``sure`` is False where several members of a union fit. Then only texts are yielded.
+    """
+    if is_import(hint) and (sure or isinstance(value, str)):
+        yield path, value
+    if isinstance(value, list):
+        for i, each in enumerate(value):
+            yield from _imports(item(hint, i), each, (*path, str(i)), sure=sure)
+    elif isinstance(value, dict):
+        readings = [(record.fields, record.by_names(value)) for record in records(hint)]
+        for fields, named in readings:
+            for name, each in named.items():
+                inner = fields.get(name, object)
+                yield from _imports(inner, each, (*path, name), sure=sure and len(readings) == 1)
+        for member in members(hint):
+            if get_origin(member) is not None and len(get_args(member)) == 2:  # a mapping
+                for_key, for_value = get_args(member)
+                for key, each in value.items():
+                    yield from _imports(for_key, key, (*path, key), sure=sure)
+                    yield from _imports(for_value, each, (*path, key), sure=sure)
+
+
+def _boundless(value: JSON, path: Path = ()) -> Iterator[tuple[Path, JSON]]:
+    """Yield path and value of NaN, the infinities, and integers that are infinite as a float."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _boundless(each, (*path, key))
+    elif isinstance(value, list):
+        for i, each in enumerate(value):
+            yield from _boundless(each, (*path, str(i)))
+    elif isinstance(value, int | float) and not abs(value) <= sys.float_info.max:  # also true of NaN
+        yield path, value
 
 
 def reason(path: Path, kind: str, message: str) -> FieldError:
@@ -131,10 +214,8 @@ def reason(path: Path, kind: str, message: str) -> FieldError:
 
 
 def rejected(errors: list[FieldError], *, stale: bool = False) -> Rejected:
-    """Return the refusal for ``errors``; ``stale`` where the state had them before the change."""
+    """Return the refusal for ``errors``. ``stale``: the state had the same errors before the change."""
     if stale:
-        detail = (
-            "The program's current state is itself not valid, so no change can be checked; repair it too."
-        )
+        detail = "The program's current state is not valid. Correct these fields in the same request."
         return Rejected(detail, errors=errors)
     return Rejected("The change is not valid, and nothing was changed.", errors=errors)

@@ -163,7 +163,7 @@ def test_a_state_that_is_itself_invalid_is_called_so_and_can_be_repaired() -> No
     model = zoo()
     model.lr = -1.0
     refusal = refused(model, "patch", "", {"flag": True})
-    assert "current state is itself not valid" in refusal.detail
+    assert "current state is not valid" in refusal.detail
     assert refusal.errors[0]["path"] == "/lr"
     assert "itself" not in refused(model, "patch", "", {"steps": "x"}).detail
     layer = model.layer

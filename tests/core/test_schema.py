@@ -6,7 +6,8 @@ from typing import Any, Literal, Optional
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from freak_core.state.fields import json_schema, pick, record
+from freak_core.state.fields import pick, record
+from freak_core.state.json_schema import json_schema
 from freak_core.state.type_hints import allows_none, item
 from tests.core.schema_zoo import Adam, Layer, Options, Renaming, Sgd, Sizes, Span, Zoo
 
