@@ -10,7 +10,7 @@ End-of-file means that the other side is gone.
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, Literal, NotRequired, TypedDict
+from typing import Any, BinaryIO, Literal
 
 from freak_core.strict_json import dumps
 
@@ -27,28 +27,6 @@ def arrived(run: Mapping[str, Any], step: int | None, epoch: int | None, phase: 
     """Whether the facts of a run say that it is in this phase, and at this step and epoch or past them."""
     far = all(n is None or (run.get(name) or 0) >= n for name, n in (("step", step), ("epoch", epoch)))
     return far and phase in (None, run.get("phase"))
-
-
-class Request(TypedDict):
-    """A write, as the server hands it to the program.
-
-    ``path`` is a list of keys into the state, ``body`` JSON, ``if_match`` a revision. ``target`` names
-    the action to call or the receipt to cancel. ``key`` makes a retry return the first answer;
-    ``at_step`` and ``at_epoch`` keep the write back until the program has come that far.
-    """
-
-    id: str
-    kind: Literal["patch", "put", "reset", "action", "cancel"]
-    path: list[str]
-    body: Any
-    target: NotRequired[str | None]
-    if_match: NotRequired[int | None]
-    dry_run: NotRequired[bool]
-    by: NotRequired[str]
-    note: NotRequired[str | None]
-    key: NotRequired[str | None]
-    at_step: NotRequired[int | None]
-    at_epoch: NotRequired[int | None]
 
 
 def encode(message: Message) -> bytes:

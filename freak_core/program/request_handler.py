@@ -115,13 +115,8 @@ class Responder:
             path=tuple(request["path"]),
             body=request["body"],
             name=request.get("target"),
-            if_match=request.get("if_match"),
-            dry_run=bool(request.get("dry_run")),
-            by=request.get("by", "owner"),
-            note=request.get("note"),
-            key=request.get("key"),
-            at_step=request.get("at_step"),
-            at_epoch=request.get("at_epoch"),
+            by=request["by"],
+            **request["options"],
         )
         receipt = self._store.submit(write)
         if receipt.status == "rejected" and receipt.error is not None:

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from freak_core.errors import ConfigurationError, Rejected
 from freak_core.paths import Path, from_pointer, to_pointer
-from freak_core.receipts import Receipt, ReceiptHistory
+from freak_core.receipts import Kind, Receipt, ReceiptHistory
 from freak_core.state.transaction import Operation
 from freak_core.strict_json import JSON
+from freak_core.write_options import CHANGES_NOTHING, WriteOptions
 
 Apply = Literal["now", "sync"]
 """When writes are applied: as they arrive, or when the program takes them."""
@@ -29,25 +30,68 @@ def checked_apply(apply: str) -> Apply:
     return "now" if apply == "now" else "sync"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Write:
     """A request to change the state or to call an action, before it has a receipt.
 
-    ``if_match`` is the revision the client has seen; ``key`` makes a retry return the first receipt;
-    ``at_step`` and ``at_epoch`` keep the write back until the program has come that far.
+    Args:
+        kind: what to do.
+        path: where in the state, as keys.
+        body: the value, or the arguments of the action.
+        name: the action to call.
+        by: who asks.
+        options: what else the request says; see ``WriteOptions``. ``if_match`` is the number of a revision
+            here, and the program does not ``wait``.
     """
 
-    kind: Literal["patch", "put", "reset", "action"]
-    path: Path = ()
-    body: JSON = None
-    name: str | None = None
-    if_match: int | None = None
-    dry_run: bool = False
-    by: str = "program"
-    note: str | None = None
-    key: str | None = None
-    at_step: int | None = None
-    at_epoch: int | None = None
+    kind: Kind
+    path: Path
+    body: JSON
+    name: str | None
+    by: str
+    options: WriteOptions
+
+    def __init__(
+        self,
+        kind: Kind,
+        path: Path = (),
+        body: JSON = None,
+        name: str | None = None,
+        *,
+        by: str = "program",
+        **options: Unpack[WriteOptions],
+    ) -> None:
+        self.kind = kind
+        self.path = path
+        self.body = body
+        self.name = name
+        self.by = by
+        self.options = options
+
+    @property
+    def at_step(self) -> int | None:
+        """The step for which the write waits, if any."""
+        return self.options.get("at_step")
+
+    @property
+    def at_epoch(self) -> int | None:
+        """The epoch for which the write waits, if any."""
+        return self.options.get("at_epoch")
+
+    @property
+    def if_match(self) -> str | int | None:
+        """The revision that the state must have, if any."""
+        return self.options.get("if_match")
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether the write shall only be validated."""
+        return self.options.get("dry_run", False)
+
+    @property
+    def key(self) -> str | None:
+        """The Idempotency-Key, if any."""
+        return self.options.get("key")
 
     @property
     def scheduled(self) -> bool:
@@ -67,16 +111,9 @@ class Write:
 
     def receipt(self, revision: int) -> Receipt:
         """Return a receipt for this write, which nobody has looked at."""
-        return Receipt(
-            kind=self.kind,
-            name=self.name,
-            path=to_pointer(self.path),
-            by=self.by,
-            note=self.note,
-            revision=revision,
-            at_step=self.at_step,
-            at_epoch=self.at_epoch,
-        )
+        shown = {name: value for name, value in self.options.items() if name in Receipt.model_fields}
+        facts = {"kind": self.kind, "name": self.name, "path": to_pointer(self.path), "by": self.by}
+        return Receipt.model_validate({**shown, **facts, "revision": revision})
 
     def to_json(self) -> dict[str, Any]:
         """Return what another rank needs to apply this write."""
@@ -94,7 +131,9 @@ class Write:
 
     def fingerprint(self) -> str:
         """Return a digest that is equal for equal requests."""
-        text = json.dumps([self.to_json(), self.at_step, self.at_epoch], sort_keys=True)
+        given = {name: value for name, value in self.options.items() if value is not None}
+        later = {name: value for name, value in given.items() if name not in CHANGES_NOTHING}
+        text = json.dumps([self.to_json(), later], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

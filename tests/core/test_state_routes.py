@@ -97,6 +97,14 @@ def test_if_match_refuses_a_change_to_what_has_moved_on(shared: httpx.Client) ->
     assert shared.put("state/epochs", json=12, headers={"If-Match": "*"}).status_code == 200
 
 
+@pytest.mark.parametrize("tag", ["{}", '"{}"'])
+def test_if_match_takes_the_number_of_a_revision(shared: httpx.Client, tag: str) -> None:
+    number = shared.get("run").json()["revision"]
+    headers = {"If-Match": tag.format(number)}
+    assert shared.patch("state", json={"epochs": 11}, headers=headers).status_code == 200
+    problem(shared.patch("state", json={"epochs": 12}, headers=headers), 412)
+
+
 @pytest.mark.parametrize("tag", ['"another-0"'])
 def test_if_match_of_another_start_of_the_program_is_refused(shared: httpx.Client, tag: str) -> None:
     problem(shared.patch("state", json={"epochs": 11}, headers={"If-Match": tag}), 412)

@@ -15,10 +15,11 @@ from freak_core.server.api.json_response import JSONResponse
 from freak_core.server.api.problems import Route
 from freak_core.server.api.rate_limit import json_body
 from freak_core.server.api.routes import Kind, Routes
-from freak_core.server.api.write_options import OPTIONS, flag
+from freak_core.server.api.write_options import flag
+from freak_core.write_options import QUERY, WriteOptions
 
 APPLIED_WITHIN = 60.0
-_WITH_VALUE = (*OPTIONS, "value")
+_WITH_VALUE = (*QUERY, "value")
 
 
 class FreakV0:
@@ -70,14 +71,16 @@ class FreakV0:
             return text
         try:
             where = paths.from_pointer(path)
-            await self._routes.hand_over(request, "put", where, text, dry_run=True, options=_WITH_VALUE)
+            asked = self._routes.options(request, known=_WITH_VALUE)
+            tried: WriteOptions = {**asked, "dry_run": True, "key": None}
+            await self._routes.hand_over(request, "put", where, text, tried)
         except Rejected:
             return value
         return text
 
     async def _success(
-        self, request: Request, kind: Kind, path: str, body: Any, options: Sequence[str] = OPTIONS
+        self, request: Request, kind: Kind, path: str, body: Any, known: Sequence[str] = QUERY
     ) -> JSONResponse:
-        answer = await self._routes.write(request, kind, path, body, wait=APPLIED_WITHIN, options=options)
+        answer = await self._routes.write(request, kind, path, body, wait=APPLIED_WITHIN, known=known)
         done = answer.status_code == 200 and not flag(request, "dry_run")
         return JSONResponse("success") if done else answer

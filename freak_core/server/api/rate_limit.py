@@ -69,18 +69,3 @@ async def read_body(request: Request) -> bytes:
     except ClientDisconnect:
         raise Malformed("the client left in the middle of the body") from None
     return bytes(body)
-
-
-def wait_seconds(value: str | None, otherwise: float = 0.0) -> float:
-    """Return the seconds a client is ready to wait, from ``?wait=``; ``otherwise`` without it.
-
-    Raises:
-        Malformed: 400, not a number from 0 to 60.
-    """
-    try:
-        seconds = float(value) if value else otherwise
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 60:
-        raise Malformed(f"wait={value!r} is not a number of seconds from 0 to 60")
-    return seconds

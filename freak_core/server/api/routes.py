@@ -14,20 +14,11 @@ from freak_core.server.api.json_response import JSONResponse
 from freak_core.server.api.openapi import describe
 from freak_core.server.api.problems import Route
 from freak_core.server.api.prometheus import CONTENT_TYPE, exposition
-from freak_core.server.api.rate_limit import WriteLimit, json_body, wait_seconds
-from freak_core.server.api.write_options import (
-    OPTIONS,
-    WRITE_PARAMETERS,
-    check_options,
-    count,
-    etag,
-    expected_revision,
-    flag,
-    key,
-    note,
-)
+from freak_core.server.api.rate_limit import WriteLimit, json_body
+from freak_core.server.api.write_options import WRITE_PARAMETERS, etag, flag, write_options
 from freak_core.server.mirror.metric_history import Axis
 from freak_core.server.mirror.mirror import Mirror
+from freak_core.write_options import QUERY, WriteOptions
 
 Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait at most")]
 Kind = Literal["patch", "put", "reset", "action", "cancel"]
@@ -212,15 +203,12 @@ class Routes:
         target: str | None = None,
         *,
         wait: float = 0.0,
-        options: Sequence[str] = OPTIONS,
+        known: Sequence[str] = QUERY,
     ) -> JSONResponse:
-        """Hand a write to the program and answer with its receipt; ``wait`` seconds where it does not say."""
-        wait = wait_seconds(request.query_params.get("wait"), otherwise=wait)
-        dry_run, where = flag(request, "dry_run"), paths.from_pointer(path)
-        receipt = await self.hand_over(
-            request, kind, where, body, target=target, wait=wait, dry_run=dry_run, options=options
-        )
-        if dry_run:
+        """Hand a write to the program and answer with its receipt; ``wait`` is for requests that set none."""
+        options = self.options(request, wait=wait, known=known)
+        receipt = await self.hand_over(request, kind, paths.from_pointer(path), body, options, target=target)
+        if options.get("dry_run"):
             return JSONResponse({**receipt, "dry_run": True})
         headers = {"ETag": etag(self.mirror.boot, self.mirror.revision)}
         if receipt["status"] == "accepted":
@@ -228,17 +216,19 @@ class Routes:
             headers["Location"] = f"{'../' * (inside.count('/') - 1)}receipts/{receipt['id']}"
         return JSONResponse(receipt, 202 if receipt["status"] == "accepted" else 200, headers)
 
+    def options(self, request: Request, *, wait: float = 0.0, known: Sequence[str] = QUERY) -> WriteOptions:
+        """Return the options of a write; see ``write_options``."""
+        return write_options(request, self.mirror.boot, self.mirror.revision, wait=wait, known=known)
+
     async def hand_over(
         self,
         request: Request,
         kind: Kind,
         path: paths.Path,
         body: Any,
+        options: WriteOptions,
         *,
         target: str | None = None,
-        wait: float = 0.0,
-        dry_run: bool = False,
-        options: Sequence[str] = OPTIONS,
     ) -> dict[str, Any]:
         """Hand a write to the program and return its receipt, waiting until it ends where asked to.
 
@@ -250,20 +240,15 @@ class Routes:
             "path": list(path),
             "body": body,
             "target": target,
-            "if_match": expected_revision(request, self.mirror.boot, self.mirror.revision),
-            "dry_run": dry_run,
-            "at_step": count(request, "at_step"),
-            "at_epoch": count(request, "at_epoch"),
             "by": request.state.by,
-            "note": note(request),
-            "key": None if dry_run else key(request),
+            "options": options,
         }
-        check_options(request, options)
         self.limit.take()
         receipt = await self.mirror.request(message)
+        wait = options.get("wait", 0.0)
         if kind == "action" and self.mirror.run.get("apply") == "now":
             wait = max(wait, AT_ONCE_WITHIN)
-        if wait and receipt["status"] == "accepted" and not dry_run:
+        if wait and receipt["status"] == "accepted" and not options.get("dry_run"):
             receipt = await self.mirror.settled(receipt, wait)
         if receipt["status"] == "failed":
             raise refusal({**receipt["error"], "receipt": receipt})
