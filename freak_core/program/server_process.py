@@ -149,7 +149,7 @@ class Link:
     def _talk(self, process: subprocess.Popen[bytes]) -> None:
         """Serve one server process until it is gone."""
         stdin, stdout, stderr = (cast(BinaryIO, s) for s in (process.stdin, process.stdout, process.stderr))
-        threading.Thread(target=_log, args=(stderr,), name="freak-server-log", daemon=True).start()
+        threading.Thread(target=log_stderr, args=(stderr,), name="freak-server-log", daemon=True).start()
         try:
             self._feed.connect(self._hello, lambda message: _send(process, protocol.encode(message)))
             with io.BufferedReader(cast(io.RawIOBase, stdout)) as requests:
@@ -205,7 +205,7 @@ def _close(stream: object) -> None:
             cast(BinaryIO, stream).close()
 
 
-def _log(stream: BinaryIO) -> None:
+def log_stderr(stream: BinaryIO) -> None:
     """Pass the server's stderr to the program's logger, so that it never fills up; no flood of it."""
     second, passed, left_out = 0, 0, 0
     with contextlib.suppress(OSError, ValueError), io.BufferedReader(cast(io.RawIOBase, stream)) as lines:

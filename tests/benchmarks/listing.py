@@ -12,6 +12,7 @@ import time
 from freak_core.runs.run_file import list_runs
 from tests.benchmarks import report
 from tests.benchmarks.ratios import Ratios
+from tests.waiting import eventually
 
 MANY, TARGET = 12, 1.0
 PROGRAM = """
@@ -47,14 +48,13 @@ class Listing:
                 for i in range(MANY)
             ]
             try:
-                while len(list_runs()) < MANY:
-                    time.sleep(0.1)
+                eventually(lambda: len(list_runs()) == MANY, within=60)
                 time.sleep(5)  # the servers have started
                 self._measure()
             finally:
                 for program in programs:
                     os.killpg(program.pid, signal.SIGKILL)
-                    program.wait()
+                    program.wait(30)
                 del os.environ["FREAK_HOME"]
 
     def _measure(self) -> None:
@@ -63,7 +63,7 @@ class Listing:
             for name in self._chance.sample(list(COMMANDS), len(COMMANDS)):
                 started = time.perf_counter()
                 done = subprocess.run(
-                    [sys.executable, *COMMANDS[name]], capture_output=True, text=True, check=True
+                    [sys.executable, *COMMANDS[name]], capture_output=True, text=True, check=True, timeout=60
                 )
                 took[name].append(time.perf_counter() - started)
                 assert name != "ls" or len(done.stdout.splitlines()) == MANY + 1

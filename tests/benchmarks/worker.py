@@ -65,7 +65,7 @@ class Worker:
             self._process.wait(0.1 if error else DEADLINE)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(30)
         self._home.cleanup()
 
 

@@ -13,7 +13,7 @@ from tests.browser.crawling import Crawler, badge, entry
 from tests.browser.filling import control
 from tests.browser.tunnel import Tunnel
 from tests.core.conftest import Serve, connection
-from tests.faults.program import eventually
+from tests.waiting import eventually
 
 
 def port_of(freak: Freak) -> int:

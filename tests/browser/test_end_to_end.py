@@ -17,7 +17,8 @@ from playwright.sync_api import Page, expect
 
 from freak_core import Client
 from tests.browser.conftest import UNREACHED, Open
-from tests.faults.program import SERVER, children_of, eventually
+from tests.faults.program import SERVER, children_of
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "img"
@@ -76,7 +77,7 @@ class Training:
         """Leave nothing behind."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._process.wait(30)
         self._reader.join(10)
         os.close(self._terminal)
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Dialog, Page, Route, expect
 from freak_core import Client
 from tests.browser.filling import Shown, apply, at, change, control
 from tests.core.schema_zoo import Zoo, zoo
-from tests.faults.program import eventually
+from tests.waiting import eventually
 
 
 def test_edits_are_checked_shown_and_dropped(shown: Shown, barriers: Callable[[Page], list[str]]) -> None:

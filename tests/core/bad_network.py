@@ -52,10 +52,10 @@ class Proxy:
             return
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._threads[0].join()
+        self._threads[0].join(60)
         self.cut()
         for thread in self._threads[1:]:
-            thread.join()
+            thread.join(60)
         for end in self._open:
             end.close()
 
@@ -117,4 +117,4 @@ class Canned:
         self._over.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
+        self._thread.join(60)

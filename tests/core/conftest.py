@@ -22,10 +22,9 @@ class Patient(httpx.Client):
     """Sends a request again where the server says that there are too many."""
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        answer = super().send(request, **options)
-        while answer.status_code == 429:
+        deadline = time.monotonic() + 60
+        while (answer := super().send(request, **options)).status_code == 429 and time.monotonic() < deadline:
             time.sleep(float(answer.headers["Retry-After"]) / 20)
-            answer = super().send(request, **options)
         return answer
 
 

@@ -33,6 +33,7 @@ from freak_core import (
 from freak_core.runs.run_file import list_runs, new_run, publish
 from tests.core.conftest import Serve
 from tests.core.twins import Twin
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -159,8 +160,7 @@ def test_actions_are_called_with_keywords(freak: Freak, client: Any) -> None:
     def fail() -> None:
         raise ValueError("it broke")
 
-    while "fail" not in client.actions():
-        pass
+    eventually(lambda: "fail" in client.actions())
     assert client.call("add", one=2, other=3, note="why").result == 5
     with pytest.raises(Rejected):
         client.call("add", one="2")
@@ -215,9 +215,13 @@ def test_a_restart_of_the_server_is_not_noticed(freak: Freak, client: Any) -> No
         client.set({"epochs": epochs})
         if epochs % 3 == 0 and freak.server_pid:
             os.kill(freak.server_pid, signal.SIGKILL)
-    while reader.is_alive():  # it may have connected after some of them
+
+    def heard() -> bool:  # the reader may have connected after some of them
         client.set({"epochs": client.get("epochs") + 1})
         reader.join(0.2)
+        return not reader.is_alive()
+
+    eventually(heard)
     events.close()
     revisions = [event.data["revision"] for event in seen]
     assert revisions == list(range(revisions[0], revisions[0] + 6))
@@ -260,7 +264,7 @@ def test_a_run_that_is_still_to_come_is_waited_for(served: Serve, twin: Twin) ->
     starting = threading.Timer(0.5, served, kwargs={"name": "late"})
     starting.start()
     twin.find("late", wait=60).close()
-    starting.join()
+    starting.join(60)
 
 
 def test_a_choice_between_runs_is_listed(served: Serve) -> None:
@@ -283,7 +287,7 @@ def test_files_of_dead_runs_are_removed(home: Path, closing: ExitStack) -> None:
     with pytest.raises(NotFound, match="no live run on this machine"):
         Client.find()
     child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
+    child.wait(60)
     dead = new_run("dead", "dead", "http://127.0.0.1:1", "t" * 16, None)
     path = publish(dead.model_copy(update={"pid": child.pid}))
     reborn = publish(dead.model_copy(update={"id": "reborn", "pid_started": 1.0}))

@@ -10,6 +10,7 @@ from freak_core import AsyncClient, Client, Freak
 from tests.core.conftest import Serve
 from tests.core.steered import Steered
 from tests.core.twins import Twin
+from tests.waiting import eventually
 
 
 class Cells(HTMLParser):
@@ -53,8 +54,7 @@ def test_waiting_leaves_the_loop_to_others(served: Serve) -> None:
         async with AsyncClient(freak.link) as client:
             asked = asyncio.create_task(client.set({"epochs": 20}, wait=30))
             there = asyncio.create_task(client.wait_for(step=3))
-            while not freak.store.pending:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(eventually, lambda: freak.store.pending)
             freak.sync(step=3)
             freak.publish(step=3)
             assert (await asked).status == "applied"

@@ -22,6 +22,7 @@ from freak_core.client import retries
 from tests.core.bad_network import Canned, Proxy
 from tests.core.conftest import Serve
 from tests.core.twins import Twin
+from tests.waiting import eventually
 
 RECEIPT = json.dumps({"kind": "patch", "status": "applied"}).encode()
 
@@ -68,13 +69,16 @@ def test_a_client_that_missed_nothing_yet_misses_nothing(freak: Freak, twin: Twi
         reader = threading.Thread(target=lambda: seen.append(next(events)))
         reader.start()
         with twin(freak.link) as other:
-            while not proxy.accepted:
-                pass
+            eventually(lambda: proxy.accepted)
             other.run()
             proxy.cut()
-            while reader.is_alive():
+
+            def heard() -> bool:
                 other.set({"epochs": other.get("epochs") % 100 + 1})
                 reader.join(0.2)
+                return not reader.is_alive()
+
+            eventually(heard)
         events.close()
     assert seen[0].type == "state"
 
@@ -171,7 +175,7 @@ def test_a_run_is_waited_for_until_it_is_there(freak: Freak, twin: Twin) -> None
         later = threading.Timer(0.3, freak.publish, kwargs={"step": 60, "epoch": 2})
         later.start()
         assert client.wait_for(step=50, epoch=2)["step"] == 60
-        later.join()
+        later.join(60)
 
 
 @pytest.mark.parametrize(("wanted", "ends"), [({"phase": "finished"}, "finished"), ({"step": 50}, RunOver)])
@@ -192,12 +196,11 @@ def test_whoever_waits_hears_of_the_end(freak: Freak, twin: Twin, wanted: dict[s
 
         waiter = threading.Thread(target=waiting)
         waiter.start()
-        while b"/run?wait" not in proxy.asked:
-            pass
+        eventually(lambda: b"/run?wait" in proxy.asked)
         for _ in range(3):  # by then the server has read the request before these
             other.run()
         freak.stop()
-        waiter.join()
+        waiter.join(60)
     assert heard == [ends]
 
 
@@ -218,5 +221,5 @@ def test_a_receipt_is_waited_for_until_it_ends(served: Serve, twin: Twin) -> Non
         syncing = threading.Timer(0.3, freak.sync, kwargs={"step": 4})
         syncing.start()
         ended = client.wait(waiting, timeout=30)
-        syncing.join()
+        syncing.join(60)
     assert (ended.status, ended.applied.step) == ("applied", 4)

@@ -15,6 +15,7 @@ from httpx_sse import ServerSentEvent, connect_sse
 from freak_core import Freak
 from freak_core.event_buffer import KEEP
 from tests.core.conftest import Connect, connection
+from tests.waiting import eventually
 
 
 @contextlib.contextmanager
@@ -120,9 +121,7 @@ def test_a_reader_who_missed_too_much_gets_one_reset(freak: Freak, http: httpx.C
     http.patch("state", json={"epochs": 42})
     for step in range(KEEP + 10):
         freak.phase("training", at=step)
-    freak._feed.flush(30)  # type: ignore[union-attr]
-    while http.get("run").json().get("at") != KEEP + 9:
-        pass
+    eventually(lambda: http.get("run").json().get("at") == KEEP + 9)
     with following(http, last_id=f"{freak.id}-1") as events:
         reset = next(events)
     assert reset.event == "reset"
@@ -140,10 +139,13 @@ def test_a_new_server_knows_the_run_as_the_old_one_did(freak: Freak, connect: Co
     assert pid is not None
     connect(freak).get("run")
     os.kill(pid, signal.SIGKILL)
-    run: dict[str, Any] = {}
-    while run.get("at") != KEEP:
+
+    def known() -> Any:
         with contextlib.suppress(httpx.HTTPError):
             run = connect(freak).get("run").json()
+            return run.get("at") == KEEP and run
+
+    run = eventually(known)
     assert (run["phase"], run["device"], run["step"], run["epoch"]) == ("training", "cpu", 7, 2)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from freak_core import Freak, control
 from tests.core.conftest import Connect, Serve, connection
+from tests.waiting import eventually
 
 
 class Bar(BaseModel):
@@ -200,9 +201,8 @@ def test_a_request_that_waits_for_sync_is_answered_when_it_is_applied(
     http = connect(freak)
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(http.put, "set/foo?value=baz")
-        while not freak.sync():
-            pass
-        assert answer.result().json() == "success"
+        eventually(freak.sync)
+        assert answer.result(60).json() == "success"
     assert state.foo == "baz"
 
 

@@ -44,6 +44,7 @@ def test_the_wheel_holds_all_there_is(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
+        timeout=60,
     ).stdout.split()
     assert {"freak_core/py.typed", "freak_lightning/py.typed"} <= names
     assert "freak_core/server/dashboard/vendor.js" in names

@@ -14,7 +14,7 @@ from tests.core.bad_network import Canned
 from tests.core.conftest import Serve
 from tests.core.steered import Steered
 from tests.core.twins import Twin
-from tests.faults.program import eventually
+from tests.waiting import eventually
 
 
 class Slow:

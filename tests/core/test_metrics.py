@@ -1,5 +1,6 @@
 """The numbers of a run: for Prometheus, and how far and how fast it is."""
 
+import contextlib
 import math
 import time
 from typing import Any
@@ -17,7 +18,7 @@ from freak_core.server.mirror.progress_rate import Pace
 from freak_core.server.mirror.receipt_cache import Ledger
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
-from tests.faults.program import eventually
+from tests.waiting import eventually
 
 
 def families(text: str) -> dict[str, Metric]:
@@ -46,8 +47,7 @@ def test_prometheus_reads_the_run(served: Serve, connect: Connect) -> None:
     owner.patch("state?at_step=90", json={"epochs": 30})
     freak.publish(step=5, epoch=2, loss=0.25)
     freak.log({"loss": 0.5, "val/\\acc": float("nan")}, step=6)
-    while "nan" not in scraped(http).lower():
-        pass
+    eventually(lambda: "nan" in scraped(http).lower())
     text = scraped(http)
     for family, value in {"step": 5, "epoch": 2, "revision": 1, "stalled": 0, "pending_requests": 1}.items():
         assert samples(text, f"freak_{family}") == {"": value}
@@ -246,13 +246,14 @@ def test_a_new_server_counts_what_the_old_one_did(freak: Freak, http: httpx.Clie
     before = samples(scraped(http), "freak_receipts")
     assert freak.server_pid is not None
     os.kill(freak.server_pid, signal.SIGKILL)
-    after = None
-    while after is None:
-        try:
-            after = samples(scraped(http), "freak_receipts")
-        except httpx.TransportError:
-            continue
-    assert after == before
+
+    def served() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return http.get("healthz").status_code == 200
+        return False
+
+    eventually(served)
+    assert samples(scraped(http), "freak_receipts") == before
 
 
 def test_a_program_may_be_asked_for_its_progress(

@@ -59,7 +59,7 @@ def test_reads_are_answered_while_the_program_holds_the_lock(connect: Connect) -
         assert http.get("state/name").json() == "shown"
         with ThreadPoolExecutor() as pool, freak.locked():
             read = pool.submit(http.get, "state/name", timeout=10.0)
-            assert read.result().json() == "shown"
+            assert read.result(60).json() == "shown"
 
 
 def test_the_events_of_one_program_end_where_another_takes_its_place() -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from freak_core import ConfigurationError, Freak
 from tests.core.conftest import Connect, Serve
 from tests.core.schema_zoo import zoo
+from tests.waiting import eventually
 
 
 class Tree(BaseModel):
@@ -89,8 +90,7 @@ def test_any_state_has_a_valid_description(served: Serve, connect: Connect, make
         pass
 
     http = connect(freak)
-    while "odd/name é" not in http.get("actions").json():
-        pass
+    eventually(lambda: "odd/name é" in http.get("actions").json())
     document = described(http)
     plant_it = document["paths"]["/actions/plant"]["post"]
     assert plant_it["description"] == "Plants a tree."

@@ -16,6 +16,7 @@ from freak_core import ConfigurationError, Freak, Receipt
 from freak_core.journal import read_journal
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
+from tests.waiting import eventually
 
 PUBLIC = [
     "AccessDenied",
@@ -62,7 +63,7 @@ def test_the_public_names_are_these() -> None:
 def test_importing_is_cheap() -> None:
     code = "import sys, freak_core; print(*sys.modules)"
     modules = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     ).stdout.split()
     assert "pydantic" in modules
     assert not {"torch", "lightning", "fastapi", "starlette", "uvicorn", "httpx", "numpy"} & set(modules)
@@ -75,7 +76,7 @@ def test_serving_imports_no_http_library_either() -> None:
         "with freak_core.control(S(), port=0): print(*sys.modules)"
     )
     modules = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     ).stdout.split()
     assert not {"fastapi", "starlette", "uvicorn", "httpx", "h11"} & set(modules)
 
@@ -105,9 +106,8 @@ def test_what_the_program_changes_is_noticed_and_counted(served: Serve, connect:
     before = http.get("state").headers["ETag"]
     state.epochs = 33
     state.head.hidden.append(8)
-    while (answer := http.get("state")).headers["ETag"] == before:
-        pass
-    assert answer.json()["epochs"] == 33
+    eventually(lambda: http.get("state").headers["ETag"] != before)
+    assert http.get("state").json()["epochs"] == 33
     assert freak.store.revision == 1
     state.epochs = 34
     assert http.patch("state", json={"name": "x"}).json()["revision"] == 3
@@ -135,7 +135,7 @@ def test_nothing_changes_while_the_program_holds_the_lock(freak: Freak, http: ht
         changing.start()
         assert not done.wait(0.5)
         assert state.epochs == 10  # type: ignore[attr-defined]
-    changing.join()
+    changing.join(60)
     assert freak.store.model.epochs == 20  # type: ignore[attr-defined]
 
 
@@ -159,8 +159,7 @@ def test_on_change_hears_of_applied_changes_and_may_fail(
 def test_what_the_program_publishes_is_in_the_run(freak: Freak, http: httpx.Client) -> None:
     freak.phase("training", device="cpu", path=Path("/x"), odd=float("inf"))
     freak.publish(step=12, epoch=3, loss=0.5)
-    while (run := http.get("run").json()).get("step") != 12:
-        pass
+    run = eventually(lambda: (run := http.get("run").json()).get("step") == 12 and run)
     assert (run["phase"], run["device"], run["path"], run["odd"], run["epoch"]) == (
         "training",
         "cpu",
@@ -179,8 +178,7 @@ def test_what_was_logged_stays_though_the_program_uses_its_dict_again(
     for step in range(5):
         metrics["loss"] = float(step)
         freak.log(metrics, step=step)
-    while len(told := http.get("series").json().get("loss", [])) < 5:
-        pass
+    told = eventually(lambda: len(told := http.get("series").json().get("loss", [])) == 5 and told)
     assert [[step, value] for step, _, value in told] == [[step, step] for step in range(5)]
 
 
@@ -201,13 +199,11 @@ def test_a_stop_in_the_middle_of_telling_hurts_nothing(served: Serve) -> None:
 def test_a_phase_in_passing_never_overwrites_a_later_one(freak: Freak, http: httpx.Client) -> None:
     """Progress waits up to half a second for newer progress; a phase that is told outright does not."""
     freak.publish(step=1, phase="validating")
-    while (run := http.get("run").json()).get("phase") != "validating":
-        pass
+    eventually(lambda: http.get("run").json().get("phase") == "validating")
     freak.publish(step=2, phase="validating")
     freak.publish(epoch=1)
     freak.phase("paused")
-    while (run := http.get("run").json()).get("step") != 2:
-        pass
+    run = eventually(lambda: (run := http.get("run").json()).get("step") == 2 and run)
     assert (run["phase"], run["epoch"]) == ("paused", 1)
     assert "validating" not in freak.journal_path.read_text()
 

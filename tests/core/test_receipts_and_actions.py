@@ -1,6 +1,5 @@
 """Receipts from request to end, and actions."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel
 from freak_core import ConfigurationError, Freak, Receipt, Rejected, Store, Write
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
+from tests.waiting import eventually
 
 
 class Crop(BaseModel):
@@ -94,23 +94,21 @@ def test_a_waiting_request_can_be_cancelled_an_applied_one_not(waiting: Freak, h
 def test_whoever_waits_for_a_cancelled_request_hears_of_it(waiting: Freak, http: httpx.Client) -> None:
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(http.patch, "state?wait=60", json={"epochs": 20})
-        while not waiting.store.pending:
-            time.sleep(0.01)
+        eventually(lambda: waiting.store.pending)
         (receipt,) = waiting.store.receipts.since(0)
-        while http.delete(f"receipts/{receipt.id}").status_code == 404:  # the server has yet to hear of it
-            pass
-        assert answer.result().status_code == 409
-    assert answer.result().json()["receipt"]["status"] == "cancelled"
+        # 404 until the server has heard of it.
+        eventually(lambda: http.delete(f"receipts/{receipt.id}").status_code != 404)
+        assert answer.result(60).status_code == 409
+    assert answer.result(60).json()["receipt"]["status"] == "cancelled"
     assert waiting.sync() == []
 
 
 def test_whoever_waits_hears_when_it_is_applied(waiting: Freak, http: httpx.Client) -> None:
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(http.patch, "state?wait=60", json={"epochs": 20})
-        while not waiting.sync(step=5):
-            time.sleep(0.01)
-        assert answer.result().status_code == 200
-    assert answer.result().json()["applied"]["step"] == 5
+        eventually(lambda: waiting.sync(step=5))
+        assert answer.result(60).status_code == 200
+    assert answer.result(60).json()["applied"]["step"] == 5
     assert http.patch("state?wait=0.01", json={"epochs": 30}).status_code == 202
 
 

@@ -6,6 +6,7 @@ import httpx
 
 from freak_core import Freak
 from freak_core.event_buffer import KEEP, KEEP_BYTES, Recent
+from freak_core.program.event_log import Feed
 from freak_core.protocol import Message
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
@@ -55,5 +56,16 @@ def test_a_large_state_that_changes_often_is_told_to_latecomers_once(served: Ser
     http = connect(freak)
     for epochs in range(20, 40):
         assert http.patch("state", json={"epochs": epochs}).status_code == 200
-    assert sum(each["event"] == "state" for each in freak._feed._recent) < 10  # type: ignore[union-attr]
     assert kept(http, freak) == ["event: reset", "event: run"]
+
+
+def test_the_program_keeps_no_more_than_that_either() -> None:
+    feed = Feed(None)
+    feed.start()
+    for _ in range(20):
+        feed.event("state", {"value": "x" * (KEEP_BYTES // 10)})
+    assert feed.flush(30)
+    messages: list[Message] = []
+    feed.connect(lambda: {"type": "hello"}, messages.append)
+    assert 1 < len(messages[0]["events"]) < 10
+    feed.close(5)

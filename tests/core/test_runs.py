@@ -21,6 +21,7 @@ from freak_core.runs.launcher_ids import launcher_ids
 from freak_core.runs.run_file import Run, RunFile, chosen, find_run, list_runs, new_run, publish
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
+from tests.waiting import eventually
 
 MANY = 12
 PROGRAMS = """
@@ -165,32 +166,36 @@ def test_a_heartbeat_comes_from_a_thread_that_is_there_anyway(
     program = served()
     path = run_files.home() / "runs" / f"{program.id}.json"
     silent(path, 1000)
-    while path.stat().st_mtime < time.time() - 500:
-        time.sleep(0.05)
+    eventually(lambda: path.stat().st_mtime > time.time() - 500)
     path.unlink()  # somebody took the run for dead
-    while not path.exists():
-        time.sleep(0.05)
+    eventually(path.exists)
     assert find_run().id == program.id
     program.stop()
     assert not path.exists()
 
 
-def test_a_file_is_not_touched_all_the_time_nor_after_the_end(home: Path) -> None:
+def test_a_file_is_not_touched_all_the_time_nor_after_the_end(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = RunFile(new_run("one", "one", "http://127.0.0.1:1", "t" * 16, None))
     silent(file.path, 1000)
     file.beat()
     assert file.path.stat().st_mtime < time.time() - 500
+    monkeypatch.setattr(run_files, "BEAT", 0.0)
+    file = RunFile(new_run("two", "two", "http://127.0.0.1:1", "t" * 16, None))
+    silent(file.path, 1000)
+    file.beat()
+    assert file.path.stat().st_mtime > time.time() - 500
     file.remove()
-    file._beat_due = 0.0
     file.beat()
     assert not file.path.exists()
 
 
-def test_a_heart_beats_in_vain_where_the_disk_is_gone(home: Path) -> None:
+def test_a_heart_beats_in_vain_where_the_disk_is_gone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_files, "BEAT", 0.0)
     file = RunFile(new_run("one", "one", "http://127.0.0.1:1", "t" * 16, None))
     shutil.rmtree(home)
     home.write_text("")
-    file._beat_due = 0.0
     file.beat()
 
 
@@ -250,6 +255,7 @@ def test_a_run_file_that_cannot_be_written_leaves_no_scrap(
 
 
 def test_a_heartbeat_does_not_bring_back_a_removed_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_files, "BEAT", 0.0)
     file = RunFile(new_run("a", "a", "http://127.0.0.1:4444", "t" * 16, None))
     removing = threading.Thread(target=file.remove)
 
@@ -258,7 +264,6 @@ def test_a_heartbeat_does_not_bring_back_a_removed_file(home: Path, monkeypatch:
         removing.join(0.2)  # ends only where nothing keeps it waiting
         raise FileNotFoundError
 
-    file._beat_due = 0.0
     monkeypatch.setattr("freak_core.runs.run_file.os.utime", gone)
     file.beat()
     removing.join(10)

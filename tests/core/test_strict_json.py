@@ -2,12 +2,12 @@
 
 import contextlib
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freak_core import strict_json
 from freak_core.errors import Malformed, TooLarge
 from freak_core.strict_json import MAX_BODY, dumps, parse
 
@@ -62,11 +62,10 @@ def test_nesting_up_to_the_limit_and_brackets_in_strings_are_fine() -> None:
 
 def test_a_string_that_never_ends_is_looked_at_once() -> None:
     """Looked at again from each quote in it, 64 KiB would take a minute."""
-    ends = [match.span() for match in strict_json._TOKEN.finditer('["' + '\\"' * 30_000)]
-    assert ends == [(0, 1), (1, 60_002)]
-    assert [match.span() for match in strict_json._TOKEN.finditer('"\\')] == [(0, 1)]
+    began = time.thread_time()
     with pytest.raises(Malformed, match="not JSON"):
         parse('["' + '\\"' * 30_000)
+    assert time.thread_time() - began < 5
 
 
 @given(JSONS)

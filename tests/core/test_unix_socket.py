@@ -14,6 +14,7 @@ from freak_core import ConfigurationError, Freak, PortTaken, control
 from tests.core.conftest import Serve
 from tests.core.steered import Steered
 from tests.core.twins import Twin
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -65,10 +66,9 @@ def test_a_taken_socket_is_told_and_a_dead_one_replaced(served: Serve, home: Pat
         "import os, sys; from freak_core import control; from tests.core.steered import Steered; "
         "control(Steered(), uds=sys.argv[1]); os.kill(os.getpid(), 9)"
     )
-    subprocess.run([sys.executable, "-c", killed, str(path)], check=False, capture_output=True)
+    subprocess.run([sys.executable, "-c", killed, str(path)], check=False, capture_output=True, timeout=60)
     assert path.is_socket()
-    while answers(path):  # its server leaves within a second
-        pass
+    eventually(lambda: not answers(path), what="the end of its server")
     with served(uds=path):
         with pytest.raises(PortTaken, match="listens"):
             Freak(uds=path).control(Steered())

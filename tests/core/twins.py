@@ -24,7 +24,7 @@ class Awaited:
 
     def _waiting(self, method: Any) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
-            return asyncio.run_coroutine_threadsafe(method(*args, **kwargs), self._loop).result()
+            return asyncio.run_coroutine_threadsafe(method(*args, **kwargs), self._loop).result(120)
 
         return call
 
@@ -68,12 +68,12 @@ class Twin:
         if self.kind == "Client":
             return Client.find(*args, **options)
         finding = AsyncClient.find(*args, **options)
-        return Awaited(self._loop, asyncio.run_coroutine_threadsafe(finding, self._loop).result())
+        return Awaited(self._loop, asyncio.run_coroutine_threadsafe(finding, self._loop).result(120))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._thread.join(60)
         self._loop.close()

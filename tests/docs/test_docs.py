@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from freak_core.receipts import now
 from freak_core.server.api.prometheus import GAUGES, exposition
 from tests.core.steered import Steered
 from tests.lightning.conftest import Training
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -107,8 +107,7 @@ def digits(environment: dict[str, str], tmp_path: Path) -> Iterator["subprocess.
     with subprocess.Popen(command, env={**environment, "OMP_NUM_THREADS": "1"}) as training:
         try:
             with Client.find("digits", wait=60) as client:
-                while not client.run().get("step"):
-                    time.sleep(0.1)
+                eventually(lambda: client.run().get("step"), within=60, what="a step")
             yield training
         finally:
             training.kill()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from freak_core import Client, Rejected
-from tests.faults.program import eventually
+from tests.waiting import eventually
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "plain_loop.py"
 
@@ -42,4 +42,4 @@ def test_a_plain_loop_is_steered_saved_and_stopped(tmp_path: Path, monkeypatch: 
         assert loop.returncode == 0
     finally:
         loop.kill()
-        loop.wait()
+        loop.wait(30)

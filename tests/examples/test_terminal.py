@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from freak_core.cli.app import app
 from tests.examples.terminal import Terminal
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ranks, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
@@ -214,9 +215,13 @@ def test_colours_are_for_those_who_want_them(shell: Terminal) -> None:
 def test_a_name_is_completed(shell: Terminal) -> None:
     shell.run('eval "$(freak --show-completion bash)"')
     shell.type("freak get lr.ho", enter=False)
-    while not re.search(r"^\$ freak get lr\.hold", shell.screen(), re.MULTILINE):
+
+    def completed() -> bool:
         shell.press("Tab")  # again where the machine is too busy to answer somebody who types
         time.sleep(1)
+        return re.search(r"^\$ freak get lr\.hold", shell.screen(), re.MULTILINE) is not None
+
+    eventually(completed)
     shell.press("C-c")
 
 

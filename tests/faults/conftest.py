@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.program import Program, all_servers, eventually
+from tests.faults.program import Program, all_servers
+from tests.waiting import eventually
 
 Start = Callable[..., Program]
 

@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ import httpx
 
 from freak_core import Client
 from freak_core.journal import read_journal
+from tests.waiting import eventually
 
 SERVER = b"freak_core.server"
 
@@ -48,17 +49,6 @@ def begin(**options):
 
 state = State()
 """
-
-
-def eventually(condition: Callable[[], Any], within: float = 10.0, what: str = "it") -> Any:
-    """Return the first true answer of ``condition``, asked again and again; fail when time is up."""
-    deadline = time.monotonic() + within
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"{what} did not happen within {within} s"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

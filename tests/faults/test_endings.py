@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.faults.conftest import Start
-from tests.faults.program import children_of, eventually
+from tests.faults.program import children_of
+from tests.waiting import eventually
 
 ENDINGS = {
     "the script ends": ("pass", 0),

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.faults.conftest import Start
-from tests.faults.program import children_of, eventually
+from tests.faults.program import children_of
+from tests.waiting import eventually
 
 FORK = """
 def in_child(function):
@@ -61,13 +62,13 @@ held, release = threading.Event(), threading.Event()
 def hold():
     with freak.locked():
         held.set()
-        release.wait()
+        release.wait(60)
 holder = threading.Thread(target=hold)
 holder.start()
-held.wait()
+held.wait(60)
 say(status=in_child(use))
 release.set()
-holder.join()
+holder.join(60)
 hear()
 """
     )

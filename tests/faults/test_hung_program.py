@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from tests.faults.conftest import Start
-from tests.faults.program import eventually
+from tests.waiting import eventually
 
 RATE, BURST = 20, 10
 """Writes a second that the server passes on, and those it passes on at once."""

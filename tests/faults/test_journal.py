@@ -9,7 +9,8 @@ import pytest
 
 from freak_core.journal import Journal, read_journal
 from tests.faults.conftest import Start
-from tests.faults.program import Program, eventually
+from tests.faults.program import Program
+from tests.waiting import eventually
 
 WAITING = "freak = begin()\nhear()\n"
 INTO = 'freak = begin(journal=os.environ["JOURNAL"])\nhear()\n'

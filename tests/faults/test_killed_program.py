@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from tests.faults.conftest import Start
-from tests.faults.program import Program, alive, eventually
+from tests.faults.program import Program, alive
+from tests.waiting import eventually
 
 IDLE = """
 freak = begin()

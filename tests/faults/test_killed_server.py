@@ -10,7 +10,8 @@ import pytest
 
 from freak_core import Client
 from tests.faults.conftest import Start
-from tests.faults.program import Program, alive, children_of, eventually
+from tests.faults.program import Program, alive, children_of
+from tests.waiting import eventually
 
 COUNTING = """
 freak = begin()

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 import httpx
 
 from tests.faults.conftest import Start
-from tests.faults.program import Program, eventually
+from tests.faults.program import Program
+from tests.waiting import eventually
 
 WAITING = "freak = begin()\nhear()\n"
 

@@ -83,7 +83,7 @@ class Training:
         """Kill all ranks at once, and their server with them."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(30)
 
     def close(self) -> None:
         if self.client is not None:

@@ -28,6 +28,7 @@ from freak_core import Client, Write
 from freak_lightning import ControlCallback, Pause, Tunable, remote_control
 from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.tiny import TinyModel, plain_loader, resumable_loader, tiny_trainer
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "lightning.md"
@@ -112,8 +113,7 @@ class Steer(Ask):
             threading.Thread(target=self._resume, daemon=True).start()
 
     def _resume(self) -> None:
-        while not self.pause.state.paused:
-            time.sleep(0.01)
+        eventually(lambda: self.pause.state.paused)
         session = self.control.session
         assert session is not None
         session.store.submit(patch({"pause": {"paused": False}}))
@@ -224,7 +224,7 @@ def _run(strategy: str, out: Path) -> None:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(training.pid, signal.SIGKILL)
-            training.wait()
+            training.wait(30)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def make(folder: Path, which: str) -> None:
             (there / entry.name).symlink_to(entry)
     if which == "lowest":
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([*pip, "--target", str(there), *lowest()], check=True)
+        subprocess.run([*pip, "--target", str(there), *lowest()], check=True, timeout=600)
 
 
 def lowest() -> list[str]:

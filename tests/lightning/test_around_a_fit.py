@@ -16,6 +16,7 @@ from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader, r
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
 
 
+@pytest.mark.served
 def test_another_callback_that_raises_in_on_exception_leaves_nothing_to_the_next_fit(tmp_path: Path) -> None:
     """Lightning then calls no other on_exception: the server and a stop that waited would live on."""
 

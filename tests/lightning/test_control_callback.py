@@ -93,6 +93,7 @@ def test_unused_it_changes_neither_weights_nor_checkpoints(kind: type[ControlCal
     assert control.session is None
 
 
+@pytest.mark.served
 @by_kind
 def test_it_serves_a_second_fit(kind: type[ControlCallback]) -> None:
     control = kind()
@@ -102,6 +103,7 @@ def test_it_serves_a_second_fit(kind: type[ControlCallback]) -> None:
         assert trainer.callbacks == [control]  # type: ignore[attr-defined]
 
 
+@pytest.mark.served
 @by_kind
 def test_it_ends_its_server_when_training_fails(kind: type[ControlCallback]) -> None:
     class Broken(TinyModel):

@@ -11,6 +11,9 @@ from tests.lightning.matrix_table import Cells, Outcome, cells_of, documented, t
 
 pytestmark = [pytest.mark.ranks, pytest.mark.timeout(1000)]
 
+DEADLINE = 900.0
+"""Seconds until the trainings under a strategy must have ended, those that come before them included."""
+
 BY_HAND = "gradient_clip_val=0.5 cannot be: with manual optimization that is up to training_step"
 """What TrainerOverride refuses in manual mode."""
 
@@ -34,7 +37,7 @@ def trainings(
 
 
 def cells(strategy: str, trainings: dict[str, Future[Path]]) -> Cells:
-    out = trainings[strategy].result()
+    out = trainings[strategy].result(DEADLINE)
     assert len(list(out.glob("*/rank-0.json"))) == len(MODES), (out / "log.txt").read_text()[-5000:]
     return cells_of(strategy, out)
 
@@ -51,7 +54,7 @@ def test_every_control_works_in_every_mode_under(strategy: str, trainings: dict[
 
 def test_the_modes_are_what_they_say(trainings: dict[str, Future[Path]]) -> None:
     """Of 14 batches a scaler skips three, and accumulating halves the steps."""
-    out = trainings["ddp"].result()
+    out = trainings["ddp"].result(DEADLINE)
     assert Outcome(out / "automatic").stepped == set(range(14))
     assert Outcome(out / "scaler").stepped == set(range(14)) - {2, 6, 10}
     assert Outcome(out / "accumulating").stepped == set(range(7))

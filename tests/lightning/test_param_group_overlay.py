@@ -95,11 +95,10 @@ def test_the_overlay_reaches_the_optimizer_through_a_trainer_that_was_interrupte
                 raise ValueError("broken batch")
             return super().training_step(batch, batch_idx)
 
-    steering = Steering({0: hold(HOLD)})
-    trainer, model = tiny_trainer([steering], limit_val_batches=0), Failing()
+    trainer, model = tiny_trainer([Steering({0: hold(HOLD)})], limit_val_batches=0), Failing()
     with pytest.raises(ValueError, match="broken batch"):
         trainer.fit(model, plain_loader(), plain_loader())
-    assert steering.overlay._steps[0].optimizer.param_groups[0]["lr"] == 0.05
+    assert trainer.optimizers[0].param_groups[0]["lr"] == 0.05
 
 
 class OutOfMemory(TinyModel):

@@ -19,6 +19,7 @@ from freak_lightning import CheckpointNow, GracefulStop, LROverride, Pause, Vali
 from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.conftest import Training
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
+from tests.waiting import eventually
 
 Start = Callable[..., Training]
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
@@ -45,14 +46,17 @@ class WhilePaused(Callback):
         self.thread.start()
 
     def _submit(self) -> None:
-        while not self.pause._lingering:
-            time.sleep(0.01)
+        eventually(lambda: self.pause.state.paused)
         for write in self.writes:
-            receipt = self.store.submit(write)
-            while not receipt.settled:
-                time.sleep(0.01)
-                receipt = self.store.receipts.get(receipt.id) or receipt
-            self.receipts.append(receipt)
+            self.receipts.append(self._settled(self.store.submit(write).id))
+
+    def _settled(self, receipt_id: str) -> Receipt:
+        def settled() -> Receipt | None:
+            receipt = self.store.receipts.get(receipt_id)
+            return receipt if receipt is not None and receipt.settled else None
+
+        ended: Receipt = eventually(settled)
+        return ended
 
 
 def paused(*writes: Write, folder: Path) -> tuple[Trainer, list[Receipt], Receipt]:

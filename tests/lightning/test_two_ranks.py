@@ -3,14 +3,14 @@
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from freak_core import Client, Failed, Rejected
-from tests.lightning.conftest import DEADLINE, Training
+from tests.lightning.conftest import Training
+from tests.waiting import eventually
 
 Start = Callable[..., Training]
 pytestmark = pytest.mark.ranks
@@ -111,10 +111,3 @@ def gone(client: Client) -> None:
             return probe.connect_ex((host, int(port))) != 0
 
     eventually(refused)
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "too late"
-        time.sleep(0.05)

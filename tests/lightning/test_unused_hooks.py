@@ -9,9 +9,9 @@ from freak_lightning import ControlCallback, GracefulStop, LROverride, remote_co
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.hidden_hooks import EVERY_BATCH
 from freak_lightning.session.driver import SessionDriver
-from tests.faults.program import eventually
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, resumable_loader, tiny_trainer
+from tests.waiting import eventually
 
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
 

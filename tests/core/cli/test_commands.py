@@ -128,6 +128,11 @@ def test_arguments_may_be_called_as_options_are(program: Freak) -> None:
 def test_a_locale_without_arrows_is_served_too(state: Steered) -> None:
     command = [sys.executable, "-m", "freak_core.cli", "set", "head.lr=0.5"]
     done = subprocess.run(
-        command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=True
+        command,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert r"head.lr: 0.1 \u2192 0.5" in done.stdout

@@ -16,6 +16,7 @@ from freak_core.cli.exit_codes import GivenUp, code_of
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.steered import Steered
+from tests.waiting import eventually
 
 
 def test_exit_1_the_program_has_failed(state: Steered) -> None:
@@ -123,14 +124,13 @@ def test_what_is_due_already_is_awaited_as_usual(served: Serve) -> None:
         client.wait_for(step=5)
 
     def take_it() -> None:
-        while not program.store.pending:
-            time.sleep(0.01)
+        eventually(lambda: program.store.pending)
         program.sync(step=6)
 
     thread = threading.Thread(target=take_it)
     thread.start()
     assert freak("set", "epochs=20", "--at-step", "4", "--json").json["status"] == "applied"
-    thread.join()
+    thread.join(60)
 
 
 def test_exit_5_where_the_program_does_not_answer_in_time(program: Freak) -> None:
@@ -150,8 +150,7 @@ def test_a_request_that_ends_badly_while_it_is_awaited_is_told(served: Serve) ->
         raise RuntimeError("on purpose")
 
     def once_it_waits(act: Callable[[], object]) -> None:
-        while not program.store.pending:
-            time.sleep(0.01)
+        eventually(lambda: program.store.pending)
         time.sleep(0.5)  # by now it is awaited
         act()
 
@@ -165,7 +164,7 @@ def test_a_request_that_ends_badly_while_it_is_awaited_is_told(served: Serve) ->
         thread = threading.Thread(target=once_it_waits, args=(act,))
         thread.start()
         assert said in freak(*command, code=code).err
-        thread.join()
+        thread.join(60)
 
 
 def test_exit_6_without_the_right_token(program: Freak, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,8 +187,7 @@ def test_exit_130_on_ctrl_c(served: Serve) -> None:
     program = served(apply="sync")
 
     def interrupt() -> None:
-        while not program.store.pending:
-            time.sleep(0.01)
+        eventually(lambda: program.store.pending)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()

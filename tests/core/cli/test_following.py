@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,13 @@ from freak_core.runs.run_file import list_runs
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.steered import Steered
+from tests.waiting import eventually
 
 
 def test_runs_are_listed_with_state_and_progress(program: Freak) -> None:
     program.phase("training")
     program.publish(step=12, epoch=3)
-    while freak("ls", "--json").json[0].get("step") != 12:
-        time.sleep(0.05)
+    eventually(lambda: freak("ls", "--json").json[0].get("step") == 12)
     header, row = freak("ls").out.splitlines()
     assert header.split()[:5] == ["NAME", "ID", "STATE", "EPOCH", "STEP"]
     assert row.split()[:5] == ["prog", program.id, "training", "3", "12"]

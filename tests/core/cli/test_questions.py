@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ def asked(keyboard: int) -> str:
     """Return what is to be read up to the question."""
     seen = b""
     while b"[y/N]" not in seen:
+        assert select.select([keyboard], [], [], 60)[0], f"no question in: {seen!r}"
         seen += os.read(keyboard, 4096)
     return seen.decode()
 
@@ -44,10 +46,11 @@ def typed(answer: str, keyboard: int, started: "subprocess.Popen[bytes]") -> int
 
     A Ctrl-C right before ``input()`` begins to read is noticed by Python with the next key only.
     """
-    while True:
+    for _ in range(12):
         os.write(keyboard, answer.encode())
         with contextlib.suppress(subprocess.TimeoutExpired):
             return started.wait(5)
+    raise AssertionError(f"{answer!r} is not taken")
 
 
 @pytest.mark.parametrize("answer", ["\x03", "n\n"])

@@ -55,7 +55,7 @@ SAVED = {"stopped_after": "batch", "checkpoint": CHECKPOINT}
 def test_a_stop_is_over_when_the_training_says_what_it_saved(program: Freak) -> None:
     thread = once_asked(program, lambda: program.store.record("stop", Applied(step=4), SAVED))
     said = freak("stop").out
-    thread.join()
+    thread.join(60)
     assert "stop.should_stop: false → true" in said
     assert "#2 stop: applied, at step 4" in said
     told = dict(line.split() for line in said.splitlines() if line.startswith("  checkpoint."))
@@ -69,7 +69,7 @@ def test_a_stop_is_over_when_the_training_says_what_it_saved(program: Freak) -> 
 def test_a_script_gets_the_receipt_of_the_stop(program: Freak) -> None:
     thread = once_asked(program, lambda: program.store.record("stop", Applied(step=4), SAVED))
     assert freak("stop", "--json").json["result"] == SAVED
-    thread.join()
+    thread.join(60)
 
 
 def after_the_end(program: Freak, forget: Callable[[], object] = lambda: None) -> Receipt | None:
@@ -101,7 +101,7 @@ def test_a_checkpoint_that_cannot_be_saved_is_a_failure(program: Freak) -> None:
         program, lambda: program.store.record("stop", Applied(step=4), {"reason": None}, error=failure)
     )
     ran = freak("stop", "--json", code=1)
-    thread.join()
+    thread.join(60)
     assert "training goes on" in ran.err
     assert ran.json["receipt"]["name"] == "stop"
 
@@ -112,13 +112,13 @@ def test_a_program_that_says_no_more_has_stopped_when_it_ends(
 ) -> None:
     thread = once_asked(program, lambda: program.stop(error))
     assert phase in freak("stop", code=code).err
-    thread.join()
+    thread.join(60)
 
 
 def test_a_stop_that_does_not_come_in_time_is_pending(program: Freak) -> None:
     thread = once_asked(program, lambda: None)
     ran = freak("stop", "--after", "epoch", "--wait", "2", code=5)
-    thread.join()
+    thread.join(60)
     assert "not stopped yet" in ran.err
     assert "stop.should_stop=false" in ran.err
     assert "stop.should_stop: false → true" in ran.out
@@ -132,7 +132,7 @@ def test_a_stop_that_is_taken_back_does_not_come(program: Freak) -> None:
 
     thread = once_asked(program, take_back)
     assert "taken back" in freak("stop", code=4).err
-    thread.join()
+    thread.join(60)
 
 
 def test_a_stop_is_not_awaited_without_patience(served: Serve) -> None:

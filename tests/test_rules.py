@@ -1,0 +1,93 @@
+"""What every test keeps to: it waits with a deadline, and it uses public names."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("freak_core", "freak_lightning")
+REACHING_IN = ("benchmarks", "browser")
+"""Folders that still use private names: of parts that they switch off, and of the queue of events."""
+
+WAITS = {"wait", "join", "communicate", "result", "acquire"}
+"""Methods that wait for ever unless they are given a number of seconds."""
+
+WITH_A_DEFAULT = {"program", "training"}
+"""Variables of classes of these tests whose ``wait`` has a deadline by itself."""
+
+PROTOCOLS = {"_repr_html_", "_last_val_time"}
+"""Names that notebooks, and Lightning, give us."""
+
+RUNS = {"run", "check_output", "check_call"}
+
+
+def parsed(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield path.relative_to(ROOT), ast.parse(path.read_text())
+
+
+def waits_for_ever(node: ast.AST) -> bool:
+    """Whether a call waits without a deadline, or a loop asks again and again without a look at the clock."""
+    if isinstance(node, ast.While):
+        inside = ast.unparse(node)
+        polls = "sleep(" in inside or all(isinstance(each, ast.Pass) for each in node.body)
+        return polls and "monotonic" not in inside
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    owner = ast.unparse(node.func.value)
+    if owner == "subprocess" and node.func.attr in RUNS:
+        return all(keyword.arg != "timeout" for keyword in node.keywords)
+    bare = not node.args and not node.keywords
+    return bare and node.func.attr in WAITS and owner not in WITH_A_DEFAULT
+
+
+def test_every_wait_has_a_deadline() -> None:
+    endless = [
+        f"{path}:{node.lineno}: {ast.unparse(node)[:60]}"
+        for path, tree in parsed("tests")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.While | ast.Call) and waits_for_ever(node)
+    ]
+    assert endless == []
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def names(tree: ast.Module) -> Iterator[str]:
+    """Yield the private names that a module defines, at any depth."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+
+
+def reached(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the private names that a module imports, reads of an object, or patches."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(names=imported):
+                yield from ((node.lineno, part) for each in imported for part in each.name.split("."))
+            case ast.Attribute(value=ast.Name(id="self" | "cls")):
+                pass
+            case ast.Attribute(attr=name):
+                yield node.lineno, name
+            case ast.Call(func=ast.Attribute(attr="setattr" | "delattr"), args=[*arguments]):
+                texts = [each.value for each in arguments[:2] if isinstance(each, ast.Constant)]
+                yield from ((node.lineno, str(text).rpartition(".")[2]) for text in texts)
+
+
+def test_no_test_uses_a_private_name_of_ours() -> None:
+    ours = {name for _, tree in parsed(*PACKAGES) for name in names(tree) if private(name)}
+    assert len(ours) > 100
+    ours -= PROTOCOLS
+    used = []
+    for path, tree in parsed("tests"):
+        if path.parts[1] not in REACHING_IN:
+            foreign = set(names(tree))
+            used += [f"{path}:{at}: {name}" for at, name in reached(tree) if name in ours - foreign]
+    assert used == []
