@@ -1,0 +1,81 @@
+"""python -m tests.patch_walk [CHECKOUT]: print the walk of a PATCH through this or another checkout of Freak.
+
+The walk starts when the request is sent, and ends when rank 1 takes an optimizer step with the new learning
+rate. It lists the calls from one of our folders into another in order of time, each pair of calling and called
+function once for each process. "again" marks a call into a folder that the walk has been in before: there a
+reader who follows the request turns back.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from freak_core import Client
+
+WANTED = 0.25
+
+HERE = Path(__file__).parent
+DEADLINE = 120.0
+
+
+def await_files(folder: Path, *names: str) -> None:
+    """Wait until the files are there."""
+    deadline = time.monotonic() + DEADLINE
+    while not all((folder / name).exists() for name in names):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{names} did not appear within {DEADLINE} s")
+        time.sleep(0.02)
+
+
+def recorded(checkout: Path, folder: Path) -> list[tuple[str, str, str]]:
+    """Run the fit and return process, folder and function of each call of the walk."""
+    environment = os.environ | {
+        "FREAK_HOME": str(folder / "home"),
+        "FREAK_WALK_ROOT": str(checkout),
+        "FREAK_WALK_LOG": str(folder / "calls"),
+        "PYTHONPATH": os.pathsep.join([str(HERE), str(checkout)]),
+    }
+    os.environ["FREAK_HOME"] = environment["FREAK_HOME"]
+    fit = subprocess.Popen([sys.executable, str(HERE / "fit.py"), str(folder)], env=environment)
+    try:
+        await_files(folder, "waiting-0", "waiting-1")
+        with Client.find("walk") as run:
+            run.set(
+                {"lr.hold": WANTED / 2}, dry_run=True
+            )  # what is imported and cached once is no part of it
+            began = time.monotonic_ns()
+            run.set({"lr.hold": WANTED}, wait=0)
+            (folder / "go").touch()
+            await_files(folder, "arrived-0", "arrived-1")
+            ended = json.loads((folder / "arrived-1").read_text())
+    finally:
+        fit.wait(DEADLINE)
+    calls = []
+    for log in folder.glob("calls.*"):
+        calls += [json.loads(line) for line in log.read_text().splitlines()]
+    walked = [tuple(call) for at, *call in sorted(calls) if began <= at <= ended]
+    return [(process, where, what) for process, _, where, what in dict.fromkeys(walked)]
+
+
+def main() -> None:
+    """Print the walk, process by process."""
+    checkout = Path(sys.argv[1] if sys.argv[1:] else ".").absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        calls = recorded(checkout, Path(folder))
+    again = 0
+    for process in ("server", "rank 0", "rank 1"):
+        print(f"\n{process}")
+        visited: set[str] = set()
+        for _, where, what in (call for call in calls if call[0] == process):
+            again += where in visited
+            print(f"  {'again' if where in visited else '     '} {where:30} {what}")
+            visited.add(where)
+    print(f"\n{len(calls)} calls into another folder, {again} of them into a folder that was visited before")
+
+
+if __name__ == "__main__":
+    main()
