@@ -1,9 +1,9 @@
 """python -m tests.patch_walk [CHECKOUT]: print the walk of a PATCH through this or another checkout of Freak.
 
-The walk starts when the request is sent. It ends when rank 1 takes an optimizer step with the new rate. It
-lists the calls from one of our folders into another in order of time. Each pair of calling and called function
-counts once for each process. "again" marks a call into a folder that the walk has been in before: there a
-reader who follows the request turns back.
+The walk starts when the request is sent. It ends when rank 1 takes an optimizer step with the new rate.
+It lists the calls from one of our folders into another, in order of time. Each pair of calling and called
+function counts once for each process. "again" marks a call into a folder that the walk has been in before:
+there a reader who follows the request turns back.
 """
 
 import json
