@@ -11,7 +11,7 @@ from freak_core.cli.assignments import nodes_at
 from freak_core.cli.connect import connect
 from freak_core.client.client import Client
 from freak_core.client.requests import keys_of
-from freak_core.runs.run_file import list_runs
+from freak_core.runs.live_runs import list_runs
 
 PATIENCE = 1.0
 """Seconds that a run has to answer: somebody types."""

@@ -13,7 +13,8 @@ from freak_core.cli.finished_runs import newest_ended, obituary
 from freak_core.client.client import Client
 from freak_core.errors import NotFound, Unreachable
 from freak_core.protocol import ENDED
-from freak_core.runs.run_file import Run, chosen, list_runs, named
+from freak_core.runs.live_runs import chosen, list_runs, named
+from freak_core.runs.run_file import Run
 from freak_core.runs.tunnel import tunnel_command
 
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")

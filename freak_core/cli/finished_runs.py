@@ -11,7 +11,7 @@ from freak_core.errors import NotFound
 from freak_core.journal import journal_lines, read_journal
 from freak_core.protocol import ENDED
 from freak_core.receipts import Receipt
-from freak_core.runs.run_file import home
+from freak_core.runs.run_folder import journals
 
 LOST = "lost"
 """The state of a run that ended without a word: it was killed, say."""
@@ -19,9 +19,8 @@ LOST = "lost"
 
 def ended_runs(alive: Collection[str] = ()) -> list[dict[str, Any]]:
     """Return the facts of the runs whose journal is here, newest first; not of those ``alive``, by id."""
-    journals = (path for path in (home() / "runs").glob("*/journal.jsonl") if path.parent.name not in alive)
-    found = [facts for facts in map(facts_in, journals) if facts]
-    return sorted(found, key=lambda facts: str(facts["started_at"]), reverse=True)
+    found = [facts_in(journal) for run_id, journal in journals() if run_id not in alive]
+    return sorted(filter(None, found), key=lambda facts: str(facts["started_at"]), reverse=True)
 
 
 def newest_ended(wanted: str | None, alive: Collection[str] = ()) -> dict[str, Any] | None:

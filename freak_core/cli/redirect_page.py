@@ -1,15 +1,17 @@
-"""The page that a browser is given, which leads to a run."""
+"""The page that sends a browser to a run."""
 
 import html
 from pathlib import Path
 
-from freak_core.runs.run_file import Run, write_secret
+from freak_core.runs.run_file import Run
+from freak_core.runs.run_folder import PAGE, RunFolder
 
 
 def publish_page(run: Run, link: str) -> Path:
-    """Write a page that leads to a link, next to the run's file and as secret as that; return its path.
+    """Write a page that sends a browser to ``link`` into the run's folder; return its path.
 
-    A browser is given this page, since everybody on the machine can read what programs are started with.
+    The browser is started with the path of this page, not with the link: other users can read the command
+    line of a process.
     """
     target = html.escape(link)
     lines = (
@@ -17,4 +19,4 @@ def publish_page(run: Run, link: str) -> Path:
         f'<meta http-equiv="refresh" content="0; url={target}">',
         f'<a href="{target}">{html.escape(run.name)}</a>',
     )
-    return write_secret(f"{run.id}.html", "\n".join(lines))
+    return RunFolder(run.id).write_secret(PAGE, "\n".join(lines))

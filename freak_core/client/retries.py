@@ -15,7 +15,8 @@ from freak_core.client.transport import Connection
 from freak_core.errors import NotFound, RunOver, TooManyRequests, Unreachable
 from freak_core.protocol import ENDED, arrived
 from freak_core.receipts import Receipt
-from freak_core.runs.run_file import Run, find_run
+from freak_core.runs.live_runs import find_run
+from freak_core.runs.run_file import Run
 
 Answer = TypeVar("Answer")
 _BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)

@@ -1,6 +1,7 @@
 """Freak: puts a program's pydantic object under remote control."""
 
 import atexit
+import contextlib
 import functools
 import os
 import secrets
@@ -28,7 +29,8 @@ from freak_core.program.store import Store
 from freak_core.program.write_request import Apply, checked_apply
 from freak_core.receipts import Applied, Receipt, now
 from freak_core.runs.launcher_ids import script_name
-from freak_core.runs.run_file import home, made_folder, new_run
+from freak_core.runs.run_file import new_run
+from freak_core.runs.run_folder import RunFolder
 from freak_core.strict_json import writable
 
 if TYPE_CHECKING:
@@ -137,7 +139,9 @@ class Freak:
             self._serving.mount()
             if serve if serve is not None else self.app is None:
                 self.serve()
-            made_folder()
+            if self._journal_asked_for is None:
+                with contextlib.suppress(OSError):  # opening the journal says it, and the run goes on
+                    RunFolder(self.id).make()
             journal.open({"run": self.id, "name": self.name, "started_at": now()})
             self._feed.start()
         except BaseException:
@@ -287,7 +291,7 @@ class Freak:
     def _name_run(self) -> None:
         """Give the run that is about to begin an id of its own."""
         self.id = secrets.token_hex(6)
-        usual = home() / "runs" / self.id / "journal.jsonl"
+        usual = RunFolder(self.id).journal
         self.journal_path = usual if self._journal_asked_for is None else Path(self._journal_asked_for)
 
     def forget(self) -> None:

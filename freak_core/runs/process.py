@@ -1,17 +1,24 @@
-"""A process: which one it is, and whether it still runs, for whoever only has its number."""
+"""A process: which one it is, and whether it still runs. A later process may get the same number."""
 
 import functools
 import os
 import socket
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import psutil
 
 
 class Process(NamedTuple):
-    """A process, told from another one that got the same number later or in another container.
+    """A process of some machine or container.
 
-    ``space`` names the boot and the PID namespace within which ``pid`` means something; ``started`` is in
-    clock ticks since boot. Both are None where the system does not tell.
+    Attributes:
+        host: the name of its machine.
+        space: the boot and the PID namespace in which ``pid`` is unique; None if the system does not say.
+        pid: its process id.
+        started: when it started, in clock ticks since boot on Linux, in seconds since the epoch elsewhere;
+            None if unknown.
     """
 
     host: str
@@ -19,44 +26,62 @@ class Process(NamedTuple):
     pid: int
     started: float | None
 
-    def runs(self) -> bool | None:
-        """Whether it runs; None where that cannot be seen from here."""
+    def is_running(self) -> bool | None:
+        """Return True if the process runs, False if it has ended or is a zombie.
+
+        None means that it cannot be seen from here: it is on another machine or in another container, or
+        it cannot be told from a later process with the same number.
+        """
+        import psutil  # here: it takes 10 ms, and importing Freak does not need it
+
         if (self.host, self.space) != (socket.gethostname(), pid_space()):
             return None
         try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
+            process = psutil.Process(self.pid)
+            if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+                return False
+            started = _started(process)
+        except psutil.NoSuchProcess:
             return False
-        except PermissionError:
-            pass
-        if self.started is None:
-            return None  # some process has that number
-        return started(self.pid) == self.started
+        except psutil.AccessDenied:
+            return None
+        return None if self.started is None else started == self.started
 
 
 def this_process() -> Process:
     """Return the process that calls."""
-    return Process(socket.gethostname(), pid_space(), os.getpid(), started(os.getpid()))
+    import psutil
+
+    try:
+        started = _started(psutil.Process())
+    except (psutil.Error, OSError, RuntimeError):  # no /proc: runs are told by their heartbeat
+        started = None
+    return Process(socket.gethostname(), pid_space(), os.getpid(), started)
 
 
 def is_here(process: Process) -> bool:
-    """Whether a process is, or was, on this machine; two machines may share a name."""
+    """Return True if a process is, or was, on this machine. Two machines may have the same name."""
     boots = [(space or "").partition("/")[0] for space in (process.space, pid_space())]
     return process.host == socket.gethostname() and boots[0] == boots[1]
 
 
-def started(pid: int) -> float | None:
-    """Return when a process was started, in clock ticks since boot; None for one that is gone or unknown."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else float(fields[19])
-    except (OSError, IndexError, ValueError):
-        return None
+def _started(process: "psutil.Process") -> float:
+    """Return when a process started, the same number however often the system's clock is set."""
+    import psutil
+
+    if not psutil.LINUX:
+        return process.create_time()
+    # Linux counts from boot. psutil adds the time of the boot, which moves when the clock is set.
+    boot = psutil.boot_time()
+    return float(round((process.create_time() - boot) * os.sysconf("SC_CLK_TCK")))
 
 
 @functools.cache
 def pid_space() -> str | None:
-    """Return a name for this boot and PID namespace: two containers may share a host name, and a home."""
+    """Return a name for this boot and PID namespace, or None where the system has no such names.
+
+    Two containers may share a host name and a home. psutil knows neither boots nor namespaces.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"

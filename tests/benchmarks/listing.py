@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from freak_core.runs.run_file import list_runs
+from freak_core.runs.live_runs import list_runs
 from tests.benchmarks import report
 from tests.benchmarks.ratios import Ratios
 from tests.waiting import eventually

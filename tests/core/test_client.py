@@ -30,7 +30,8 @@ from freak_core import (
     Unauthorized,
     Unreachable,
 )
-from freak_core.runs.run_file import list_runs, new_run, publish
+from freak_core.runs.live_runs import list_runs
+from freak_core.runs.run_file import new_run, publish
 from tests.core.conftest import Serve
 from tests.core.twins import Twin
 from tests.waiting import eventually
@@ -291,7 +292,9 @@ def test_files_of_dead_runs_are_removed(home: Path, closing: ExitStack) -> None:
     dead = new_run("dead", "dead", "http://127.0.0.1:1", "t" * 16, None)
     path = publish(dead.model_copy(update={"pid": child.pid}))
     reborn = publish(dead.model_copy(update={"id": "reborn", "pid_started": 1.0}))
-    (home / "runs" / "torn.json").write_text("{")
+    for torn in (home / "runs" / "torn.json", home / "runs" / "torn" / "run.json"):
+        torn.parent.mkdir(exist_ok=True)
+        torn.write_text("{")
     alive = publish(dead.model_copy(update={"id": "alive", "name": "alive"}))
     assert [run.id for run in list_runs()] == ["alive"]
     assert (path.exists(), reborn.exists(), alive.exists()) == (False, False, True)

@@ -55,7 +55,7 @@ def test_a_start_that_fails_leaves_nothing_behind(
         with pytest.raises(RuntimeError, match="not today"):
             freak.control(Steered())
     assert not Path(f"/proc/{started[0]}").exists()
-    assert not list(home.glob("runs/*.json"))
+    assert not list(home.glob("runs/*/run.json"))
     assert not freak.running
     with freak.control(Steered()):
         assert freak.running
@@ -71,7 +71,7 @@ def test_a_later_start_that_fails_can_be_tried_again(home: Path, monkeypatch: py
             with pytest.raises(RuntimeError, match="not today"):
                 freak.serve()
         assert (freak.running, freak.server_pid) == (False, None)
-        assert not list(home.glob("runs/*.json"))
+        assert not list(home.glob("runs/*/run.json"))
         freak.serve()
         assert freak.running
 
@@ -93,4 +93,4 @@ def test_ctrl_c_ends_the_program_and_its_server(home: Path) -> None:
         assert program.wait(30) != 0
     with pytest.raises(ProcessLookupError):
         os.kill(server, 0)
-    assert list((home / "runs").glob("*.json")) == []
+    assert list(home.glob("runs/*/run.json")) == []

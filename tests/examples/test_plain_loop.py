@@ -24,7 +24,7 @@ def test_a_plain_loop_is_steered_saved_and_stopped(tmp_path: Path, monkeypatch: 
         text=True,
     )
     try:
-        eventually(lambda: list((tmp_path / "home" / "runs").glob("*.json")), within=60, what="a run")
+        eventually(lambda: list(tmp_path.glob("home/runs/*/run.json")), within=60, what="a run")
         with Client.find("plain") as run:
             changed = run.set({"lr": 0.01, "dropout": 0.5}, wait=30, note="less noise")
             assert changed.applied is not None

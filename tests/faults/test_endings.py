@@ -188,11 +188,10 @@ def test_starting_and_stopping_again_and_again_leaves_nothing(start: Start) -> N
 def test_no_run_file_is_left_by_a_program_that_stops(start: Start) -> None:
     """The file that clients find a run by is there while it runs, and only then."""
     program = start("freak = begin()\nhear()\n")
-    runs = list((program.home / "runs").glob("*.json"))
-    assert len(runs) == 1
+    (run_file,) = program.home.glob("runs/*/run.json")
     program.say()
     assert program.wait() == 0
-    assert not runs[0].exists()
+    assert not run_file.exists()
 
 
 def test_a_program_without_stdin_is_served(start: Start) -> None:

@@ -45,7 +45,7 @@ def test_a_forked_child_reads_and_does_nothing_else(start: Start) -> None:
     assert program.hear()["status"] == 0
     assert program.servers() == {program.server}
     assert client.set({"lr": 0.5}).status == "applied"
-    assert list((program.home / "runs").glob("*.json"))
+    assert list(program.home.glob("runs/*/run.json"))
 
 
 @pytest.mark.parametrize("apply", ["now", "sync"])
@@ -90,7 +90,7 @@ def test_a_child_that_ends_like_a_script_leaves_the_parents_run_alone(start: Sta
     )
     program.ready()
     program.hear()
-    assert list((program.home / "runs").glob("*.json"))
+    assert list(program.home.glob("runs/*/run.json"))
     assert program.servers() == {program.server}
     assert program.client().set({"left": 1}).status == "applied"
     program.say()

@@ -15,7 +15,7 @@ from freak_core.cli.terminal import compact, measured, progress, say, show, show
 from freak_core.client.retries import Event
 from freak_core.protocol import ENDED
 from freak_core.receipts import Receipt
-from freak_core.runs.run_file import list_runs, named
+from freak_core.runs.live_runs import list_runs, named
 
 USUAL_TYPES = ("receipt", "run", "metrics", "progress")
 

@@ -16,7 +16,9 @@ from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import say, show, show_facts, show_json, show_table
 from freak_core.client.client import Client
 from freak_core.errors import Refused
-from freak_core.runs.run_file import Run, home, list_runs
+from freak_core.runs.live_runs import list_runs
+from freak_core.runs.run_file import Run
+from freak_core.runs.run_folder import home
 
 PATIENCE = 0.7
 """Seconds that each run has to answer; they are asked all at once."""

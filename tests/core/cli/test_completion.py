@@ -10,7 +10,8 @@ from freak_core import Client, Freak
 from freak_core.cli import completion
 from freak_core.cli.app import app
 from freak_core.client.transport import Address, Blocking
-from freak_core.runs.run_file import list_runs, publish
+from freak_core.runs.live_runs import list_runs
+from freak_core.runs.run_file import publish
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.steered import Steered

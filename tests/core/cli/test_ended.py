@@ -9,7 +9,7 @@ import pytest
 from freak_core import Freak
 from freak_core.cli.connect import connect
 from freak_core.cli.exit_codes import NoSuchRun
-from freak_core.runs.run_file import home
+from freak_core.runs.run_folder import home
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 

@@ -15,7 +15,7 @@ import pytest
 from freak_core import Client, Freak, Receipt
 from freak_core.cli.commands.follow import event_line
 from freak_core.client.retries import Event
-from freak_core.runs.run_file import list_runs
+from freak_core.runs.live_runs import list_runs
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.steered import Steered

@@ -1,0 +1,89 @@
+"""The live runs of this home, and which of them somebody means."""
+
+import contextlib
+import json
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from freak_core.errors import NotFound
+from freak_core.runs.run_file import Run
+from freak_core.runs.run_folder import (
+    forget_old_pages,
+    forget_tokens,
+    home,
+    run_files,
+    seconds_since_change,
+)
+
+SILENCE = 120.0
+"""Seconds without a heartbeat after which a run counts as ended, if its process cannot be seen from here."""
+
+
+def list_runs() -> list[Run]:
+    """Return the live runs, of every machine that shares this home, newest first.
+
+    A run has ended if its process has. Where the process cannot be seen from here, the run has ended if its
+    last heartbeat is older than ``SILENCE``. The tokens of ended runs are removed.
+    """
+    runs = []
+    for path in run_files():
+        try:
+            run = Run.model_validate(json.loads(path.read_text()))
+            running = run.process.is_running()
+            alive = seconds_since_change(path) < SILENCE if running is None else running
+        except (OSError, ValueError, ValidationError):
+            continue
+        if alive:
+            runs.append(run)
+        else:
+            with contextlib.suppress(OSError):
+                forget_tokens(path)
+    forget_old_pages(SILENCE)
+    return sorted(runs, key=lambda run: run.started_at, reverse=True)
+
+
+def find_run(wanted: str | None = None) -> Run:
+    """Return the one live run that ``wanted`` names and that this machine can reach.
+
+    Args:
+        wanted: an id, a name, a job id, or the first characters of an id or name; None for the only live run.
+
+    Raises:
+        NotFound: no run fits, or more than one; the message lists the candidates.
+    """
+    runs = list_runs()
+    fitting = named(wanted, runs)  # before ``near``: an exact name elsewhere wins over a prefix here
+    near = [run for run in fitting if run.near]
+    if len(near) == 1:
+        return near[0]
+    raise _none_or_many(wanted, near, near or fitting or runs, "on this machine ")
+
+
+def chosen(wanted: str | None, runs: Sequence[Run]) -> Run:
+    """Return the one of ``runs`` that ``wanted`` names; without ``wanted`` the only one.
+
+    Raises:
+        NotFound: no run fits, or more than one; the message lists the candidates.
+    """
+    fitting = named(wanted, runs)
+    if len(fitting) == 1:
+        return fitting[0]
+    raise _none_or_many(wanted, fitting, fitting or runs)
+
+
+def named(wanted: str | None, runs: Sequence[Run]) -> list[Run]:
+    """Return the runs whose id, name or job is ``wanted``; if there are none, those that begin with it."""
+    if wanted is None:
+        return list(runs)
+    exactly = [run for run in runs if run.answers_to(wanted)]
+    return exactly or [r for r in runs if wanted and (r.id.startswith(wanted) or r.name.startswith(wanted))]
+
+
+def _none_or_many(
+    wanted: str | None, fitting: Sequence[Run], listed: Sequence[Run], where: str = ""
+) -> NotFound:
+    what = f"{'more than one' if fitting else 'no'} live run" + (f" called {wanted!r}" if wanted else "")
+    lines = [f"\n  {r.name} ({r.id}) at {r.url} on {r.host}, since {r.started_at}" for r in listed]
+    there_are = f"; there are:{''.join(lines)}" if lines else ""
+    return NotFound(f"{what} {where}in {home()}{there_are}")
