@@ -1,4 +1,4 @@
-"""The states of the random number generators, which Lightning leaves out of its checkpoints."""
+"""The states of the random number generators, which Lightning does not save in checkpoints."""
 
 import base64
 import json
@@ -7,9 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
-KEY = "freak_rng_states"
-"""Where they are in a checkpoint."""
 
 
 def collect_rng_states() -> str:

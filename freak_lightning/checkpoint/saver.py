@@ -1,38 +1,56 @@
-"""The exact checkpoint: written by all ranks or by none, with what Lightning leaves out."""
+"""The saver: all ranks write a checkpoint or none does, and the report says whether a resume is exact."""
 
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
 from freak_core import Failed, Refused
-from freak_lightning.checkpoint.exact_resume import epoch_done, save_checkpoint, why_not_exact
+from freak_lightning.checkpoint.contents import exact_checkpoint
+from freak_lightning.checkpoint.exact_resume import why_not_exact
 from freak_lightning.checkpoint.files import discard, finish, folder_for, free
-from freak_lightning.checkpoint.rng_states import KEY, collect_rng_states, restore_rng_states
-from freak_lightning.lightning_api.namespace import Callback, Trainer, rank_zero_warn
-from freak_lightning.ranks.collectives import Agreement
+from freak_lightning.checkpoint.rng_states import collect_rng_states
+from freak_lightning.lightning_api.namespace import Callback, Trainer
+from freak_lightning.ranks.collectives import Collectives, agreed_failure
 
 logger = logging.getLogger("freak")
 
-AgreeOn = Callable[[Refused | None], Refused | None]
+Result = TypeVar("Result")
 
 
-class ExactCheckpoint:
-    """Saves checkpoints in which every rank finds its random number generators again.
+class SavedCheckpoint(TypedDict):
+    """What a receipt says of a saved checkpoint."""
 
-    It is one for a fit: its ``on_save_checkpoint`` adds the states to the checkpoint that is being saved.
+    path: str
+    exact: bool
+    why_not_exact: NotRequired[list[str]]
+    replaced: NotRequired[bool]
+    written: NotRequired[Literal["later"]]
+
+
+class _Place(TypedDict):
+    """Rank zero's choice of names in the folder, for all ranks."""
+
+    name: str
+    partial: str
+    replaced: bool
+
+
+class CheckpointSaver:
+    """Saves checkpoints of one fit.
+
+    Args:
+        trainer: a trainer in ``fit``.
+        ours: the callbacks that belong to Freak.
+        collectives: how the ranks agree.
     """
 
-    def __init__(
-        self, trainer: Trainer, ours: list[Callback], agreement: Agreement, agree_on: AgreeOn
-    ) -> None:
+    def __init__(self, trainer: Trainer, ours: Sequence[Callback], collectives: Collectives) -> None:
         self._trainer = trainer
         self._ours = ours
-        self._agreement = agreement
-        self._agree_on = agree_on
-        self._states: list[str] | None = None
+        self._collectives = collectives
 
     def save(
         self,
@@ -41,114 +59,121 @@ class ExactCheckpoint:
         *,
         weights_only: bool = False,
         replace: bool = False,
-    ) -> dict[str, Any]:
-        """Save on all ranks; return the path, and whether resuming is exact, or why not.
+    ) -> SavedCheckpoint:
+        """Save a checkpoint. All ranks must call it.
 
-        The file appears under its name when it is whole. Without ``replace`` the name gets a version
-        (``-v1``) where it is taken, by another run in the same folder maybe.
+        The file gets its name when it is complete. Without ``replace`` it gets a version (``-v1``) if the
+        name is taken; another run may save to the same folder.
 
         Raises:
-            Failed: a rank could not write; all ranks raise, and nothing is left behind.
+            Failed: a rank could not write; all ranks raise, and no file is left behind.
         """
-        trainer = self._trainer
-        path, partial, replaced = self._place(dirpath, name, replace)
-        self._states = None if weights_only else self._everyones_states()
-        reasons = ["weights only"] if weights_only else self._why_not_exact()
-        failure = self._agree_on(_failure_of(lambda: save_checkpoint(trainer, partial, weights_only)))
-        self._states = None
-        if partial != path:
-            path = self._finished(partial, path, failure, replace=replace)
-        elif failure is not None:
-            raise failure
-        saved: dict[str, Any] = {"path": str(path), "exact": not reasons}
-        saved |= {"why_not_exact": reasons} if reasons else {}
-        saved |= {"replaced": True} if replaced else {}
-        return saved | ({"written": "later"} if partial == path else {})
-
-    def _place(
-        self, dirpath: str | os.PathLike[str] | None, name: str, replace: bool
-    ) -> tuple[Path, Path, bool]:
-        """Return where to save, where until it is whole, and whether a file is replaced: rank zero says."""
-        folders: list[Path] = []
-        found: list[Any] = []
-
-        def look() -> None:
-            folders.append(folder_for(self._trainer, dirpath))
-            path = folders[0] / f"{name}.ckpt"
-            there = path.exists()
-            # Of its own: another run may be saving to the same folder, under the same name.
-            part = f".{path.name}.{secrets.token_hex(4)}.part"
-            found.extend([path.name if replace else free(path).name, part, replace and there])
-
-        # A rank may not see the folder: agreed on before all else.
-        failure = self._agree_on(_failure_of(look))
-        if failure is not None:
-            raise failure
-        (wanted, part, replaced), _ = self._agreement.share(found, 0)
-        path = folders[0] / wanted
-        return path, path if _writes_later(self._trainer) else folders[0] / part, replaced
-
-    def _finished(self, partial: Path, path: Path, failure: Refused | None, *, replace: bool) -> Path:
-        """Give the checkpoint its name, on rank zero, and return it; nothing is left of a torn one."""
-        names: list[str] = []
-        if self._trainer.is_global_zero:
-            if failure is None:
-                failure = _failure_of(lambda: names.append(finish(partial, path, replace=replace).name))
-            if failure is not None:
+        folder, place = self._agreed_place(dirpath, name, replace=replace)
+        path = folder / place["name"]
+        writes_later = _writes_later(self._trainer)
+        partial = path if writes_later else folder / place["partial"]
+        try:
+            reasons = self._write(partial, weights_only=weights_only)
+        except Failed:
+            if self._trainer.is_global_zero and not writes_later:
                 discard(partial)
-        failure = self._agree_on(failure)
+            raise
+        if not writes_later:
+            path = self._finished(partial, path, replace=replace)
+        saved = SavedCheckpoint(path=str(path), exact=not reasons)
+        if reasons:
+            saved["why_not_exact"] = reasons
+        if place["replaced"]:
+            saved["replaced"] = True
+        if writes_later:
+            saved["written"] = "later"
+        return saved
+
+    def _agreed_place(
+        self, dirpath: str | os.PathLike[str] | None, name: str, *, replace: bool
+    ) -> tuple[Path, _Place]:
+        """Return the folder, and rank zero's choice of names in it."""
+
+        def choose() -> tuple[Path, _Place]:
+            folder = folder_for(self._trainer, dirpath)
+            path = folder / f"{name}.ckpt"
+            taken = path.exists()
+            # A random part: another run may be saving to the same folder, under the same name.
+            partial = f".{path.name}.{secrets.token_hex(4)}.part"
+            chosen = path.name if replace else free(path).name
+            return folder, {"name": chosen, "partial": partial, "replaced": replace and taken}
+
+        # A rank may not see the folder: agreed on before any other collective.
+        folder, place = self._on_all_ranks(choose)
+        place, _ = self._collectives.broadcast(place, 0)
+        return folder, place
+
+    def _write(self, partial: Path, *, weights_only: bool) -> list[str]:
+        """Write the checkpoint; return why a resume from it is not exact."""
+        trainer = self._trainer
+        rng_states = None if weights_only else self._rng_states_of_all_ranks()
+        if weights_only:
+            reasons = ["weights_only leaves out optimizers, schedulers and loops; resume needs all of them"]
+        else:
+            reasons = self._why_not_exact(rng_saved=rng_states is not None)
+        # Agreed on before writing: a callback may fail on one rank here, and under sharded strategies writing
+        # is a collective, in which the other ranks would wait for it.
+        checkpoint = self._on_all_ranks(
+            lambda: exact_checkpoint(trainer, weights_only=weights_only, rng_states=rng_states)
+        )
+        self._on_all_ranks(lambda: trainer.strategy.save_checkpoint(checkpoint, partial))
+        return reasons
+
+    def _finished(self, partial: Path, path: Path, *, replace: bool) -> Path:
+        """Give the checkpoint its name, on rank zero; return the path with that name."""
+
+        def rename() -> str:
+            if not self._trainer.is_global_zero:
+                return ""
+            try:
+                return finish(partial, path, replace=replace).name
+            except Exception:
+                discard(partial)
+                raise
+
+        name, _ = self._collectives.broadcast(self._on_all_ranks(rename), 0)
+        return path.with_name(name)
+
+    def _on_all_ranks(self, act: Callable[[], Result]) -> Result:
+        """Return what ``act`` returns on this rank, if it failed on no rank.
+
+        Raises:
+            Failed: it failed on some rank; all ranks raise.
+        """
+        results: list[Result] = []
+        failure = agreed_failure(self._collectives, _failure_of(lambda: results.append(act())))
         if failure is not None:
             raise failure
-        final, _ = self._agreement.share(names, 0)
-        return path.with_name(final[0])
+        return results[0]
 
-    def _everyones_states(self) -> list[str] | None:
+    def _rng_states_of_all_ranks(self) -> list[str] | None:
         try:
             mine = collect_rng_states()
-        except Exception:  # a rank that cannot tell must still take part
-            logger.exception("the random number generators' states cannot be read")
+        except Exception:  # the other ranks wait in the collective below
+            logger.exception("the states of the random number generators cannot be read")
             mine = ""
-        states = self._agreement.everyones(mine)
+        states = self._collectives.all_gather(mine)
         return states if states and all(states) else None
 
-    def _why_not_exact(self) -> list[str]:
+    def _why_not_exact(self, *, rng_saved: bool) -> list[str]:
         try:
-            return why_not_exact(self._trainer, self._ours, rng_saved=self._states is not None)
-        except Exception as error:  # noqa: BLE001 - Lightning's inside may differ; the checkpoint is what counts
-            return [f"not known: {type(error).__name__}: {error}"]
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the generators' states to a checkpoint of ours; others stay as they are."""
-        if self._states is not None:
-            trainer = self._trainer
-            next_is_epoch = epoch_done(trainer) and not trainer.validating
-            checkpoint[KEY] = {"ranks": self._states, "next_is_epoch": next_is_epoch}
-
-
-def restore_from(saved: dict[str, Any] | None, trainer: Trainer) -> None:
-    """Put this rank's generators where they were when the checkpoint was saved.
-
-    Call it in ``on_train_start``. Where the next thing that happened was a new epoch, its loader's iterator
-    is made anew: Lightning has made it before this, and with it has drawn the workers' seed from a generator
-    that was somewhere else.
-    """
-    if saved is None:
-        return
-    if len(saved["ranks"]) != trainer.world_size:
-        ranks = f"{len(saved['ranks'])} ranks, and there are {trainer.world_size} now"
-        rank_zero_warn(f"this resume is not exact: the checkpoint has the random numbers of {ranks}")
-        return
-    restore_rng_states(saved["ranks"][trainer.global_rank])
-    if saved["next_is_epoch"] and trainer.fit_loop._data_fetcher is not None:
-        iter(trainer.fit_loop._data_fetcher)
+            return why_not_exact(self._trainer, self._ours, rng_saved=rng_saved)
+        except Exception as error:  # noqa: BLE001 - another Lightning may differ inside; the checkpoint counts
+            told = f"{type(error).__name__}: {error}"
+            return [f"Freak cannot judge whether a resume is exact ({told}); compare a resumed run yourself"]
 
 
 def _writes_later(trainer: Trainer) -> bool:
-    """Whether checkpoints are written by a thread, which gives no moment to rename them."""
+    """Return whether a thread writes the checkpoints, so that nobody knows when to rename them."""
     return any(kind.__name__ == "AsyncCheckpointIO" for kind in type(trainer.strategy.checkpoint_io).__mro__)
 
 
-def _failure_of(act: Callable[[], None]) -> Refused | None:
+def _failure_of(act: Callable[[], Any]) -> Refused | None:
     try:
         act()
     except Failed as failed:
@@ -157,14 +182,14 @@ def _failure_of(act: Callable[[], None]) -> Refused | None:
         sharded = type(error).__name__ == "CheckpointException"  # torch's, which is no Exception
         if not sharded and not isinstance(error, Exception):
             raise
-        return Failed(f"the checkpoint could not be saved: {_told(error)}")
+        return Failed(f"the checkpoint could not be saved: {_in_one_line(error)}")
     return None
 
 
-def _told(error: BaseException) -> str:
-    """Return an error in a line; a sharded checkpoint's has those of the ranks, each with its traceback."""
+def _in_one_line(error: BaseException) -> str:
+    """Return the error's text; that of a sharded checkpoint names each rank's error, without tracebacks."""
     failures = getattr(error, "failures", None)
     if not isinstance(failures, dict):
         return f"{type(error).__name__}: {error}"
-    told = ((rank, failure[0]) for rank, failure in failures.items())
-    return "; ".join(f"rank {rank}: {type(failed).__name__}: {failed}" for rank, failed in told)
+    by_rank = ((rank, failure[0]) for rank, failure in failures.items())
+    return "; ".join(f"rank {rank}: {type(failed).__name__}: {failed}" for rank, failed in by_rank)

@@ -1,11 +1,12 @@
 """CheckpointNow: save a checkpoint at the next step, from which training resumes exactly."""
 
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from freak_core import Freak
+from freak_lightning.checkpoint.saver import SavedCheckpoint
 from freak_lightning.control import ControlCallback, action
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.ranks.cadence import Sync
@@ -41,7 +42,7 @@ class CheckpointNow(ControlCallback):
         name: Name | None = None,
         weights_only: bool = False,
         overwrite: bool = False,
-    ) -> dict[str, Any]:
+    ) -> SavedCheckpoint:
         """Save a checkpoint now.
 
         Args:

@@ -6,10 +6,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from freak_core import Failed, Freak, Refused, Rejected
-from freak_lightning.checkpoint.exact_resume import epoch_done
 from freak_lightning.checkpoint.files import folder_for
 from freak_lightning.control import ControlCallback, Section
 from freak_lightning.control_point import Point
+from freak_lightning.lightning_api.loops import epoch_done
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_info
 from freak_lightning.ranks.cadence import Sync
 

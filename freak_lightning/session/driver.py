@@ -19,22 +19,15 @@ all must come to the same point.
 from functools import partial
 from typing import Any
 
-from freak_lightning.checkpoint.exact_resume import (
-    is_optimizer_boundary,
-    restore_loader_position,
-    validation_due,
-)
-from freak_lightning.checkpoint.rng_states import KEY
-from freak_lightning.checkpoint.saver import restore_from
+from freak_lightning.checkpoint.contents import AddedContents
 from freak_lightning.control import ControlCallback
 from freak_lightning.lightning_api.hidden_hooks import hide_hook, hide_unused_hooks, show_hook, show_hooks
+from freak_lightning.lightning_api.loaders import restore_loader_position
+from freak_lightning.lightning_api.loops import is_optimizer_boundary, validation_due
 from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer
 from freak_lightning.lightning_api.progress import horizon, progress
 from freak_lightning.session.backstage import Backstage
 from freak_lightning.session.session import ControlSession
-
-APPLIED = "freak_applied"
-"""Where the keys of applied requests are in a checkpoint."""
 
 
 class SessionDriver(Callback):
@@ -42,8 +35,7 @@ class SessionDriver(Callback):
 
     def __init__(self) -> None:
         self._backstage = Backstage()
-        self._rng_states: dict[str, Any] | None = None
-        self._applied: dict[str, list[str]] = {}
+        self._contents = AddedContents()
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -99,37 +91,34 @@ class SessionDriver(Callback):
             self._sleeps = self._session.requests.wake_with(self._wake)
             self._session.start()
             self._tell_horizon(trainer)
-        states, self._rng_states = self._rng_states, None
-        restore_from(states, trainer)
+        self._contents.restore_rng_states(trainer)
         if self._session is not None:
             self._backstage.enter(trainer, self._session.controls)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add what Lightning leaves out: those backstage, and to a checkpoint of ours the random numbers."""
+        """Add what Freak wants in every checkpoint."""
         self._backstage.save(checkpoint)
         if self._session is not None:
-            self._session.checkpoints.on_save_checkpoint(checkpoint)
             self._note_applied(self._session)
-        checkpoint |= {APPLIED: self._applied} if self._applied else {}
+        self._contents.add_to(checkpoint)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Keep what was added until training starts."""
-        self._rng_states = checkpoint.get(KEY)
-        self._applied = checkpoint.get(APPLIED, {})
+        self._contents.take_from(checkpoint)
         self._recall()
 
     def _note_applied(self, session: ControlSession) -> None:
         with session.store.locked():
-            self._applied = session.store.keys.applied(session.store.receipts)
+            self._contents.applied_requests = session.store.keys.applied(session.store.receipts)
 
     def _recall(self) -> None:
         """Let nothing be applied again that was before the checkpoint; some strategies load it late."""
         if self._session is not None:
-            self._session.store.keys.recall(self._applied)
+            self._session.store.keys.recall(self._contents.applied_requests)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the first batch: how the epoch goes may have changed."""

@@ -10,7 +10,7 @@ from freak_core import Entry, Store, Write
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import Trainer
 from freak_lightning.ranks.cadence import Cadence, Sync
-from freak_lightning.ranks.collectives import Agreement
+from freak_lightning.ranks.collectives import Collectives
 
 
 class LiveRequests:
@@ -22,10 +22,10 @@ class LiveRequests:
     live = True
     """Whether more may come while training stands still."""
 
-    def __init__(self, trainer: Trainer, store: Store, agreement: Agreement, sync: Sync) -> None:
+    def __init__(self, trainer: Trainer, store: Store, collectives: Collectives, sync: Sync) -> None:
         self._trainer = trainer
         self._store = store
-        self._agreement = agreement
+        self._collectives = collectives
         self._cadence = Cadence(sync)
 
     def wake_with(self, wake: Callable[[], None]) -> bool:
@@ -53,7 +53,7 @@ class LiveRequests:
         """Return what to do at this point."""
         offer = self._offer()
         started = time.perf_counter()
-        shared, next_in = self._agreement.share(offer, self._next_in(point))
+        shared, next_in = self._collectives.broadcast(offer, self._next_in(point))
         took = time.perf_counter() - started
         self._cadence.agreed(next_in, None if shared else took)
         return _entries(shared)
@@ -69,7 +69,7 @@ class LiveRequests:
 
     def at_beat(self) -> list[Entry]:
         """Return what to do while training stands still; the next step looks again."""
-        shared, _ = self._agreement.share(self._offer(), 1)
+        shared, _ = self._collectives.broadcast(self._offer(), 1)
         self._cadence.agreed(1)
         return _entries(shared)
 

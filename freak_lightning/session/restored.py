@@ -5,14 +5,13 @@ from collections.abc import Mapping
 
 from freak_core import Failed, Refused
 from freak_lightning.control import ControlCallback
-from freak_lightning.ranks.agreed_failure import on_any
-from freak_lightning.ranks.collectives import Agreement
+from freak_lightning.ranks.collectives import Collectives, on_any
 
 logger = logging.getLogger("freak")
 
 
 def restored_sections(
-    sections: Mapping[str, ControlCallback], agreement: Agreement
+    sections: Mapping[str, ControlCallback], collectives: Collectives
 ) -> dict[str, Refused | None]:
     """Return the sections that differ from their start on any rank, with what goes wrong here in telling.
 
@@ -26,6 +25,6 @@ def restored_sections(
         except Exception as error:
             logger.exception("%s cannot tell what it holds", type(control).__name__)
             changed, failure = True, Failed(f"{type(error).__name__}: {error}")
-        if on_any(agreement, changed):
+        if on_any(collectives, changed):
             found[name] = failure
     return found

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from freak_core import Action, ConfigurationError, Entry, Failed, Freak, Refused, Store
-from freak_lightning.checkpoint.saver import ExactCheckpoint
+from freak_lightning.checkpoint.saver import CheckpointSaver, SavedCheckpoint
 from freak_lightning.control import ControlCallback
 from freak_lightning.control_point import Point
 from freak_lightning.controls.graceful_stop import GracefulStop
@@ -22,9 +22,10 @@ from freak_lightning.lightning_api.namespace import (
     rank_zero_info,
     rank_zero_warn,
 )
-from freak_lightning.ranks.agreed_failure import agreed_failure, on_any
+from freak_lightning.lightning_api.signals import sigterm_flag
+from freak_lightning.lightning_api.strategies import collective_timeout
 from freak_lightning.ranks.cadence import Sync
-from freak_lightning.ranks.collectives import agreement_for
+from freak_lightning.ranks.collectives import agreed_failure, collectives_for, on_any
 from freak_lightning.ranks.heartbeat import Heartbeat
 from freak_lightning.session.execution import Attempt, attempted
 from freak_lightning.session.live_requests import LiveRequests
@@ -35,7 +36,7 @@ logger = logging.getLogger("freak")
 
 
 class ControlSession:
-    """What all controls of one fit share: the store, the server on rank zero, and the agreement.
+    """What all controls of one fit share: the store, the server on rank zero, and the ranks' collectives.
 
     Rank zero takes the requests; at a control point the ranks agree on them, apply them to their replica of
     the state one by one, tell each other how that went, and rank zero writes the receipt. A request that
@@ -60,13 +61,13 @@ class ControlSession:
         actions = actions_of(self.controls, trainer, pl_module)
         sync = only_one("sync", [control.sync for control in self.controls])
         freak = only_one("freak", [control.freak for control in self.controls])
-        self._agreement = agreement_for(trainer)
+        self._collectives = collectives_for(trainer.world_size, trainer.strategy, collective_timeout(trainer))
         self._deferred: list[Entry] = []
         self._done: dict[str, Attempt] = {}  # requests that other ranks have not yet done
         self._due = self._waits_in_vain = False
         self.beats = 0
         self.point = self._point()
-        self.checkpoints = ExactCheckpoint(trainer, [*controls, driver], self._agreement, self.agree_on)
+        self.checkpoints = CheckpointSaver(trainer, [*controls, driver], self._collectives)
         self.freak: Freak | None = None
         root = root_of(self._sections)
         error = self._serve(freak, root, actions) if trainer.is_global_zero else None
@@ -104,7 +105,7 @@ class ControlSession:
     def _requests_from(self, sync: Sync) -> LiveRequests | ReplayedRequests:
         replay = only_one("replay", [c for c in self.controls if isinstance(c, Replay)])
         if replay is None:
-            return LiveRequests(self.trainer, self.store, self._agreement, sync)
+            return LiveRequests(self.trainer, self.store, self._collectives, sync)
         try:
             return ReplayedRequests(self.trainer, self.store, replay.read(self.trainer))
         except ConfigurationError:
@@ -114,7 +115,7 @@ class ControlSession:
 
     def start(self) -> None:
         """Apply what a checkpoint brought along, then whatever waits."""
-        for name, failure in restored_sections(self._sections, self._agreement).items():
+        for name, failure in restored_sections(self._sections, self._collectives).items():
             self._restore(name, self._sections[name], failure)
         if self.freak is not None:
             self.freak.phase("training")
@@ -189,7 +190,8 @@ class ControlSession:
         if not self.requests.live:
             return "replay"
         beat = functools.partial(self._beat, point)
-        return Heartbeat(self.trainer, self._agreement, beat, before_sigterm).until(reason_to_go)
+        flag = sigterm_flag(self.trainer)
+        return Heartbeat(flag, self._collectives, beat, before_sigterm).until(reason_to_go)
 
     def _beat(self, point: Point) -> None:
         self.beats += 1
@@ -220,7 +222,7 @@ class ControlSession:
             entry.write, self.store, self._sections, self.trainer, self.pl_module
         )
         failure = self.agree_on(attempt.failure)
-        if failure is None and entry.write.kind == "action" and on_any(self._agreement, attempt.not_yet):
+        if failure is None and entry.write.kind == "action" and on_any(self._collectives, attempt.not_yet):
             if not attempt.not_yet:
                 self._done[entry.receipt_id] = attempt
             self._deferred.append(entry)
@@ -241,7 +243,7 @@ class ControlSession:
 
         Every rank must call it.
         """
-        return agreed_failure(self._agreement, failure)
+        return agreed_failure(self._collectives, failure)
 
     def save(
         self,
@@ -250,8 +252,8 @@ class ControlSession:
         *,
         weights_only: bool = False,
         replace: bool = False,
-    ) -> dict[str, Any]:
-        """Save a checkpoint on all ranks (``ExactCheckpoint.save``). Every rank must call it."""
+    ) -> SavedCheckpoint:
+        """Save a checkpoint on all ranks (``CheckpointSaver.save``). Every rank must call it."""
         return self.checkpoints.save(dirpath, name, weights_only=weights_only, replace=replace)
 
     def record(self, name: str, point: Point, result: Any, failure: Refused | None = None) -> None:
@@ -301,5 +303,5 @@ class ControlSession:
         self.close_group()
 
     def close_group(self) -> None:
-        """Let go of the agreement."""
-        self._agreement.close()
+        """Free the ranks' process group."""
+        self._collectives.close()

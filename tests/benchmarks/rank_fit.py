@@ -86,8 +86,8 @@ class Modes(Callback):
 
     def _time_agreement(self) -> None:
         """Note how long every agreement takes on this rank, and in which of its batches "auto" has one."""
-        agreement = self._switch.session._agreement
-        inner = agreement.share
+        collectives = self._switch.session._collectives
+        inner = collectives.broadcast
 
         def timed(*args: Any) -> Any:
             started = time.perf_counter()
@@ -97,7 +97,7 @@ class Modes(Callback):
                 self.auto_at.append(self._auto_batches)
             return shared
 
-        agreement.share = timed
+        collectives.broadcast = timed
 
 
 def main() -> None:

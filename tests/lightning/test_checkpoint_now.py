@@ -69,14 +69,15 @@ def test_a_checkpoint_resumes_without_our_callbacks_too(tmp_path: Path) -> None:
 def test_a_loader_that_cannot_say_where_it_is_is_not_called_exact(tmp_path: Path) -> None:
     receipt = ask_at(tmp_path, 3, loader=plain_loader)
     assert receipt.result["exact"] is False
-    assert any("replays its first batches" in reason for reason in receipt.result["why_not_exact"])
+    assert any("repeats the epoch's first batches" in reason for reason in receipt.result["why_not_exact"])
 
 
 def test_names_and_weights_only_are_as_asked_for(tmp_path: Path) -> None:
     ask, callbacks = asking(tmp_path, (0, 1, checkpoint(name="best", weights_only=True)))
     fit(callbacks)
     result = ask.receipt().result
-    assert result == {"path": str(tmp_path / "best.ckpt"), "exact": False, "why_not_exact": ["weights only"]}
+    reasons = ["weights_only leaves out optimizers, schedulers and loops; resume needs all of them"]
+    assert result == {"path": str(tmp_path / "best.ckpt"), "exact": False, "why_not_exact": reasons}
     assert "optimizer_states" not in torch.load(tmp_path / "best.ckpt", weights_only=True)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from freak_core import Failed
-from freak_lightning.checkpoint import saver as exact_checkpoint
+from freak_lightning.checkpoint import saver
 from freak_lightning.checkpoint.files import finish, folder_for
 from tests.lightning.asking import asking, checkpoint
 from tests.lightning.tiny import KNOWN_WARNINGS, fit
@@ -54,7 +54,7 @@ def test_a_checkpoint_that_cannot_get_its_name_leaves_nothing(
     def full(*_: Any, **__: Any) -> Path:
         raise OSError("no room")
 
-    monkeypatch.setattr(exact_checkpoint, "finish", full)
+    monkeypatch.setattr(saver, "finish", full)
     ask, callbacks = asking(tmp_path / "saved", (0, 2, checkpoint()))
     assert fit(callbacks).global_step == 24
     assert "no room" in (ask.receipt().error or {})["detail"]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from freak_core import Receipt, Rejected, Write
 from freak_core.journal import read_journal
 from freak_lightning import CheckpointNow, ControlCallback, Section, Tunable
-from freak_lightning.checkpoint.rng_states import KEY
+from freak_lightning.checkpoint.contents import RNG_STATES
 from tests.lightning.asking import Ask, asking, checkpoint, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit
 
@@ -113,10 +113,10 @@ def test_random_numbers_of_another_number_of_ranks_are_left_out_with_a_warning(t
     _, callbacks = asking(tmp_path, (0, 4, checkpoint(name="one")))
     fit(callbacks)
     saved = torch.load(tmp_path / "one.ckpt", weights_only=True)
-    saved[KEY]["ranks"] *= 2
+    saved[RNG_STATES]["ranks"] *= 2
     torch.save(saved, tmp_path / "two.ckpt")
     _, ours = asking(tmp_path)
-    with pytest.warns(UserWarning, match="random numbers of 2 ranks, and there are 1 now"):
+    with pytest.warns(UserWarning, match="generators of 2 ranks, and this training has 1"):
         fit(ours, resume=tmp_path / "two.ckpt")
 
 

@@ -9,13 +9,12 @@ from pydantic import BaseModel
 
 from freak_core import Failed
 from freak_lightning import GracefulStop, LROverride, Tunable
-from freak_lightning.checkpoint.saver import ExactCheckpoint
-from freak_lightning.ranks.agreed_failure import agreed_failure
-from freak_lightning.ranks.collectives import Alone
+from freak_lightning.checkpoint.saver import CheckpointSaver
+from freak_lightning.ranks.collectives import SingleProcess
 from freak_lightning.session.restored import restored_sections
 
 
-class Noting(Alone):
+class Noting(SingleProcess):
     """Notes the collectives that this rank takes part in; another rank answers ``other``."""
 
     def __init__(self, other: str | None = None) -> None:
@@ -26,8 +25,8 @@ class Noting(Alone):
         self.calls.append("gather")
         return [outcome, self.other]
 
-    def everyones(self, text: str) -> list[str] | None:
-        self.calls.append("everyones")
+    def all_gather(self, text: str) -> list[str] | None:
+        self.calls.append("all_gather")
         return None
 
 
@@ -37,12 +36,12 @@ def test_a_folder_that_one_rank_cannot_see_fails_before_any_other_collective(
     def blind(_: Path) -> bool:
         raise PermissionError(13, "Permission denied")
 
-    agreement, trainer = Noting(), SimpleNamespace(default_root_dir=str(tmp_path))
-    checkpoint = ExactCheckpoint(trainer, [], agreement, lambda failure: agreed_failure(agreement, failure))  # type: ignore[arg-type]
+    collectives, trainer = Noting(), SimpleNamespace(default_root_dir=str(tmp_path))
+    saver = CheckpointSaver(trainer, [], collectives)  # type: ignore[arg-type]
     monkeypatch.setattr(Path, "exists", blind)
     with pytest.raises(Failed, match=r"Permission denied.*on rank 0 of 2"):
-        checkpoint.save(None, "one")
-    assert agreement.calls == ["gather"]
+        saver.save(None, "one")
+    assert collectives.calls == ["gather"]
 
 
 class Shard(BaseModel):

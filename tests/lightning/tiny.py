@@ -12,12 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 from torchdata.stateful_dataloader.sampler import StatefulDistributedSampler
 
-from freak_lightning.checkpoint.exact_resume import (
-    is_optimizer_boundary,
-    save_checkpoint,
-    validation_due,
-    why_not_exact,
-)
+from freak_lightning.checkpoint.contents import exact_checkpoint
+from freak_lightning.checkpoint.exact_resume import why_not_exact
+from freak_lightning.lightning_api.loops import is_optimizer_boundary, validation_due
 
 torch.set_num_threads(1)
 
@@ -175,6 +172,6 @@ class SaveAt(Callback):
             return
         self.saved_in = hook
         self.reasons = why_not_exact(trainer, [self], rng_saved=True)
-        save_checkpoint(trainer, self.path)
+        trainer.strategy.save_checkpoint(exact_checkpoint(trainer), self.path)
         if self.stop:
             trainer.should_stop = True

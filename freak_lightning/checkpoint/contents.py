@@ -1,0 +1,76 @@
+"""What Freak adds to a checkpoint, and takes from it on a resume.
+
+    in every checkpoint of the fit    freak_applied       idempotency keys of the applied requests
+    in a checkpoint saved by Freak    freak_rng_states    every rank's states of the random number generators
+                                      loops.fit_loop      after the last batch: the loaders are finished
+
+The sections of the controls are where Lightning puts the states of all callbacks.
+"""
+
+from typing import Any
+
+from freak_lightning.checkpoint.rng_states import restore_rng_states
+from freak_lightning.lightning_api.checkpoints import collect_checkpoint
+from freak_lightning.lightning_api.loaders import restart_loaders, store_loaders_as_finished
+from freak_lightning.lightning_api.loops import epoch_done
+from freak_lightning.lightning_api.namespace import Trainer, rank_zero_warn
+
+APPLIED_REQUESTS = "freak_applied"
+RNG_STATES = "freak_rng_states"
+
+
+def exact_checkpoint(
+    trainer: Trainer, *, weights_only: bool = False, rng_states: list[str] | None = None
+) -> dict[str, Any]:
+    """Return a checkpoint from which a resume goes on at this very point. All ranks must call it.
+
+    Args:
+        trainer: a trainer in ``fit``.
+        weights_only: leave out optimizers, schedulers and callbacks; such a checkpoint cannot be resumed.
+        rng_states: the result of ``collect_rng_states`` on every rank, in rank order.
+    """
+    checkpoint = collect_checkpoint(trainer, weights_only=weights_only)
+    if weights_only:
+        return checkpoint
+    store_loaders_as_finished(trainer, checkpoint)
+    if rng_states is not None:
+        next_is_epoch = epoch_done(trainer) and not trainer.validating
+        checkpoint[RNG_STATES] = {"ranks": rng_states, "next_is_epoch": next_is_epoch}
+    return checkpoint
+
+
+class AddedContents:
+    """What Freak adds to every checkpoint of one fit, and what it found in the one that the fit resumes."""
+
+    def __init__(self) -> None:
+        self.applied_requests: dict[str, list[str]] = {}
+        self._rng_states: dict[str, Any] | None = None
+
+    def add_to(self, checkpoint: dict[str, Any]) -> None:
+        """Add the applied requests, if there are any."""
+        if self.applied_requests:
+            checkpoint[APPLIED_REQUESTS] = self.applied_requests
+
+    def take_from(self, checkpoint: dict[str, Any]) -> None:
+        """Take the applied requests, and the generators' states for ``restore_rng_states``."""
+        self.applied_requests = checkpoint.get(APPLIED_REQUESTS, {})
+        self._rng_states = checkpoint.get(RNG_STATES)
+
+    def restore_rng_states(self, trainer: Trainer) -> None:
+        """Put this rank's generators where the checkpoint says, once; call it in ``on_train_start``.
+
+        If the checkpoint was saved between two epochs, the loaders' iterators are made anew: Lightning has
+        made them before ``on_train_start``, and drew their workers' seed from a generator not yet restored.
+        """
+        saved, self._rng_states = self._rng_states, None
+        if saved is None:
+            return
+        if len(saved["ranks"]) != trainer.world_size:
+            rank_zero_warn(
+                f"this resume is not exact: the checkpoint has random number generators of "
+                f"{len(saved['ranks'])} ranks, and this training has {trainer.world_size}"
+            )
+            return
+        restore_rng_states(saved["ranks"][trainer.global_rank])
+        if saved["next_is_epoch"]:
+            restart_loaders(trainer)

@@ -1,0 +1,14 @@
+"""A checkpoint as Lightning collects it."""
+
+from typing import Any
+
+from freak_lightning.lightning_api.namespace import Trainer
+
+
+def collect_checkpoint(trainer: Trainer, *, weights_only: bool) -> dict[str, Any]:
+    """Return what ``trainer.save_checkpoint`` would write. All ranks must call it.
+
+    Private, since ``trainer.save_checkpoint`` ends in a barrier: a rank that cannot write never gets there,
+    and the other ranks wait for it.
+    """
+    return trainer._checkpoint_connector.dump_checkpoint(weights_only)
