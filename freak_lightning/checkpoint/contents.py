@@ -10,7 +10,7 @@ The sections of the controls are where Lightning puts the states of all callback
 from typing import Any
 
 from freak_lightning.checkpoint.rng_states import restore_rng_states
-from freak_lightning.lightning_api.checkpoints import collect_checkpoint
+from freak_lightning.lightning_api.checkpoints import Checkpoint, collect_checkpoint
 from freak_lightning.lightning_api.loaders import restart_loaders, store_loaders_as_finished
 from freak_lightning.lightning_api.loops import epoch_done
 from freak_lightning.lightning_api.namespace import Trainer, rank_zero_warn
@@ -21,7 +21,7 @@ RNG_STATES = "freak_rng_states"
 
 def exact_checkpoint(
     trainer: Trainer, *, weights_only: bool = False, rng_states: list[str] | None = None
-) -> dict[str, Any]:
+) -> Checkpoint:
     """Return a checkpoint from which a resume goes on at this very point. All ranks must call it.
 
     Args:
@@ -46,12 +46,12 @@ class AddedContents:
         self.applied_requests: dict[str, list[str]] = {}
         self._rng_states: dict[str, Any] | None = None
 
-    def add_to(self, checkpoint: dict[str, Any]) -> None:
+    def add_to(self, checkpoint: Checkpoint) -> None:
         """Add the applied requests, if there are any."""
         if self.applied_requests:
             checkpoint[APPLIED_REQUESTS] = self.applied_requests
 
-    def take_from(self, checkpoint: dict[str, Any]) -> None:
+    def take_from(self, checkpoint: Checkpoint) -> None:
         """Take the applied requests, and the generators' states for ``restore_rng_states``."""
         self.applied_requests = checkpoint.get(APPLIED_REQUESTS, {})
         self._rng_states = checkpoint.get(RNG_STATES)

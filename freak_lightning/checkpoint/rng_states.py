@@ -10,7 +10,7 @@ import torch
 
 
 def collect_rng_states() -> str:
-    """Return the states of this process's generators (Python, NumPy, torch, CUDA), as text."""
+    """Return the states of this process's generators (Python, NumPy, torch, CUDA), as JSON."""
     state: Any = np.random.get_state()
     name, keys, *rest = state
     return json.dumps(
@@ -18,7 +18,7 @@ def collect_rng_states() -> str:
             "python": random.getstate(),
             "numpy": [name, _packed(torch.from_numpy(keys.view(np.uint8))), *rest],
             "torch": _packed(torch.get_rng_state()),
-            # Only the device in use: asking for all would make a context on each.
+            # Only the current device: reading all of them would create a context on each.
             "cuda": _packed(torch.cuda.get_rng_state()) if torch.cuda.is_initialized() else None,  # type: ignore[no-untyped-call]
         }
     )
@@ -28,7 +28,7 @@ def restore_rng_states(text: str) -> None:
     """Put this process's generators where they were.
 
     Raises:
-        ValueError: the text does not come from ``collect_rng_states``.
+        ValueError: the text was not returned by ``collect_rng_states``.
     """
     states = json.loads(text)
     version, internal, gauss = states["python"]
@@ -44,5 +44,5 @@ def _packed(state: torch.Tensor) -> str:
     return base64.b64encode(state.cpu().numpy().tobytes()).decode()
 
 
-def _unpacked(text: str) -> Any:
+def _unpacked(text: str) -> torch.Tensor:
     return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)

@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NotRequired, TypedDict, TypeVar
+from typing import Literal, NotRequired, TypedDict, TypeVar
 
 from freak_core import Failed, Refused
 from freak_lightning.checkpoint.contents import exact_checkpoint
@@ -173,7 +173,7 @@ def _writes_later(trainer: Trainer) -> bool:
     return any(kind.__name__ == "AsyncCheckpointIO" for kind in type(trainer.strategy.checkpoint_io).__mro__)
 
 
-def _failure_of(act: Callable[[], Any]) -> Refused | None:
+def _failure_of(act: Callable[[], object]) -> Refused | None:
     try:
         act()
     except Failed as failed:

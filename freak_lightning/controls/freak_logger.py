@@ -4,10 +4,9 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import Tensor
-
 from freak_core import Freak
 from freak_lightning.lightning_api.namespace import Logger
+from freak_lightning.optimizers.lr_recorder import is_at_hand
 
 
 class NoExperiment:
@@ -95,8 +94,3 @@ class MetricTap(Logger):
 
 def _nothing(*_: Any, **__: Any) -> None:
     """Do nothing, whatever is given."""
-
-
-def is_at_hand(value: Any) -> bool:
-    """Whether a value can be read without waiting for a device."""
-    return not isinstance(value, Tensor) or value.device.type == "cpu"

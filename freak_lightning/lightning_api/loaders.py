@@ -1,8 +1,8 @@
 """The loaders of training batches: where they are, and how a checkpoint stores their positions."""
 
 from collections.abc import Iterable
-from typing import Any
 
+from freak_lightning.lightning_api.checkpoints import Checkpoint
 from freak_lightning.lightning_api.loops import epoch_done, running_hook
 from freak_lightning.lightning_api.namespace import Trainer
 
@@ -71,14 +71,14 @@ def restore_loader_position(trainer: Trainer) -> bool:
     return True
 
 
-def store_loaders_as_finished(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+def store_loaders_as_finished(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """Correct the loaders' stored states after the last batch of an epoch; else change nothing.
 
     A loader that has given its last batch is exhausted but does not know it yet. Stored like that, the
     resumed run gets no batch out of it and skips a whole epoch. The states lie where Lightning's fit loop
     puts them in a checkpoint; the key of torchdata's finished iterator is private.
     """
-    fit_loop: dict[str, Any] = checkpoint.get("loops", {}).get("fit_loop", {})
+    fit_loop = checkpoint.get("loops", {}).get("fit_loop", {})
     states = fit_loop.get("state_dict", {}).get("combined_loader")
     if not states or not epoch_done(trainer):
         return

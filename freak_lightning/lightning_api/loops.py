@@ -9,6 +9,7 @@ reason. Tests fit and resume at every batch, so a Lightning with other loops fai
 
 from typing import Literal
 
+from freak_lightning.lightning_api.limits import may_stop
 from freak_lightning.lightning_api.namespace import Trainer
 
 Hook = Literal["on_train_start", "on_train_batch_end", "on_validation_end", "on_train_epoch_end"]
@@ -57,14 +58,6 @@ def validates_by_clock(trainer: Trainer) -> bool:
     return getattr(trainer, "_val_check_time_interval", None) is not None
 
 
-def may_stop(trainer: Trainer) -> bool:
-    """Return whether ``min_epochs`` and ``min_steps`` are reached, so that ``should_stop`` takes effect.
-
-    Private, since Lightning alone knows which of the two counts at which moment.
-    """
-    return bool(trainer.fit_loop._can_stop_early)
-
-
 def running_hook(trainer: Trainer) -> Hook:
     """Return which of the hooks in which Freak saves is running.
 
@@ -91,3 +84,11 @@ def in_mid_epoch(trainer: Trainer) -> bool:
 def trained_batches(trainer: Trainer) -> int:
     """Return how many batches have been trained, in all epochs and in the runs that this one resumed."""
     return trainer.fit_loop.epoch_loop.total_batch_idx + 1
+
+
+def logged_step(trainer: Trainer) -> int:
+    """Return the step with which Lightning logs metrics: the number of batches that stepped an optimizer.
+
+    Private, since ``trainer.global_step`` counts the steps of all optimizers.
+    """
+    return trainer.fit_loop.epoch_loop._batches_that_stepped

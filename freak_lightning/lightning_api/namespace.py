@@ -1,17 +1,16 @@
-"""The namespace: Lightning as ``lightning.pytorch``, as ``pytorch_lightning``, or as both.
+"""Lightning's classes and functions, from ``lightning.pytorch`` or ``pytorch_lightning``, whichever is used.
 
-The two are distributions of the same code with different classes, and the ``Trainer`` of either may be the
-one that fits. From 2.6 on it takes callbacks of the other kind; before, only its own, so ours derive from
-every kind that may be asked for. No more than needed is imported: the second one takes over the first one's
-log.
+The two distributions have the same code but different classes, and the ``Trainer`` of either may fit. From
+2.6 on a trainer takes callbacks of both. Before 2.6 it takes only its own, so Freak's callbacks derive from
+both. Only the distributions that are needed are imported: the second import takes over the first one's log.
 """
 
 import sys
 from importlib import import_module, metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 _NAMESPACES = {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}
-"""Where the callbacks are, by distribution."""
+"""The package with the callbacks, by distribution."""
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, LightningModule, Trainer
@@ -42,14 +41,14 @@ else:
 __all__ = ["Callback", "LightningModule", "Logger", "Trainer", "rank_zero_info", "rank_zero_warn"]
 
 
-def is_a(value: Any, name: str) -> bool:
-    """Whether a value is of Lightning's class of this name, from whichever namespace."""
+def is_a(value: object, name: str) -> bool:
+    """Return whether the value is of Lightning's class of this name, from either distribution."""
     kinds = type(value).__mro__
     return any(kind.__name__ == name and _top(kind) in _NAMESPACES for kind in kinds)
 
 
 def version_of(trainer: Trainer) -> str:
-    """Return the version of the Lightning that this trainer comes from."""
+    """Return the version of the distribution that the trainer comes from."""
     return metadata.version(next(_top(kind) for kind in type(trainer).__mro__ if _top(kind) in _NAMESPACES))
 
 

@@ -1,25 +1,25 @@
-"""The horizon: how far a fit is, and how far it means to go, as far as anyone can know."""
+"""How far a fit is, and how far it will go if nothing ends it sooner."""
 
 from math import ceil
-from typing import Any
 
+from freak_lightning.lightning_api.loops import trained_batches
 from freak_lightning.lightning_api.namespace import Trainer
 
 
-def horizon(trainer: Trainer) -> dict[str, Any]:
-    """Return ``total_steps`` (optimizer steps, earlier runs included) and ``max_epochs``; None for no limit.
+def horizon(trainer: Trainer) -> dict[str, int | None]:
+    """Return ``total_steps`` (optimizer steps, earlier runs included) and ``max_epochs``; None is no limit.
 
-    Call it while training. A stop, ``EarlyStopping`` or ``max_time`` may end a fit sooner. With manual
-    optimization the steps to come are estimated from those done.
+    Call it while training. A stop, ``EarlyStopping`` or ``max_time`` may end the fit sooner. With manual
+    optimization the steps to come are estimated from the steps done.
     """
     max_epochs = trainer.max_epochs if trainer.max_epochs not in (None, -1) else None
     return {"total_steps": total_steps(trainer), "max_epochs": max_epochs}
 
 
-def progress(trainer: Trainer, beats: int) -> tuple[Any, dict[str, int]]:
-    """Return something that changes with every batch and beat of a pause, and how far training is.
+def progress(trainer: Trainer, beats: int) -> tuple[tuple[int, int, int], dict[str, int]]:
+    """Return a mark that changes with every batch and every heartbeat of a pause, and the step and epoch.
 
-    Any thread may ask: it reads a few integers and runs no collective.
+    Any thread may call it: it reads a few integers and runs no collective.
     """
     loop = trainer.fit_loop.epoch_loop
     mark = (loop.batch_progress.total.ready, loop.val_loop.batch_progress.total.ready, beats)
@@ -32,9 +32,9 @@ def total_steps(
     max_epochs: int | None = None,
     max_steps: int | None = None,
     accumulate_grad_batches: int | None = None,
-    **_: Any,
+    **_: object,
 ) -> int | None:
-    """Return how many steps the fit means to do, with other settings than the trainer's where given."""
+    """Return the optimizer steps of the whole fit, or None for no limit; arguments replace the trainer's."""
     epochs = trainer.max_epochs if max_epochs is None else max_epochs
     steps = trainer.max_steps if max_steps is None else max_steps
     limits = [] if steps == -1 else [steps]
@@ -43,16 +43,16 @@ def total_steps(
 
 
 def _steps_in(epochs: int, trainer: Trainer, accumulate_later: int | None) -> int | None:
-    """Return the optimizer steps until the end of so many epochs, or None where an epoch has no end.
+    """Return the optimizer steps until the end of so many epochs, or None if an epoch has no end.
 
-    ``accumulate_later`` is how many batches the epochs after this one accumulate, if that is about to change.
+    ``accumulate_later`` is the number of batches that later epochs accumulate, if it is about to change.
     """
     batches = trainer.num_training_batches
     if batches == float("inf"):
         return None
     loop = trainer.fit_loop.epoch_loop
     done = loop.batch_progress.current.ready
-    ended = done >= batches  # the epoch is counted when its hooks are through
+    ended = done >= batches  # Lightning counts the epoch only after its hooks
     here = 0 if ended else int(batches) - done
     later = max(0, epochs - trainer.current_epoch - 1)
     if trainer.lightning_module.automatic_optimization:
@@ -60,7 +60,7 @@ def _steps_in(epochs: int, trainer: Trainer, accumulate_later: int | None) -> in
         begun = 0 if ended else done // every
         steps_here = 0 if ended else ceil(batches / every) - begun
         return trainer.global_step + steps_here + later * ceil(batches / (accumulate_later or every))
-    trained = loop.total_batch_idx + 1
+    trained = trained_batches(trainer)
     if trained <= 0 or not trainer.global_step:
         return None
     return trainer.global_step + round((here + later * int(batches)) * trainer.global_step / trained)

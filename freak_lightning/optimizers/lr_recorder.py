@@ -1,39 +1,43 @@
-"""The rate recorder: the learning rates that optimizers have stepped with, after schedules and overrides."""
+"""The learning rates that optimizers have stepped with, after schedules and overrides."""
 
 import contextlib
 from functools import partial
-from typing import Any
+from numbers import Real
 
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from freak_lightning.controls.freak_logger import is_at_hand
+from freak_lightning.lightning_api.loops import logged_step
 from freak_lightning.lightning_api.namespace import Trainer
 from freak_lightning.optimizers.param_group_overlay import unwrapped
 
+Rates = list[list[float | None]]
+"""A list per optimizer with a rate per param group."""
+
 
 class RateRecorder:
-    """Notes the rates of every optimizer as it steps; reading them later would find the next step's.
+    """Records the rates of every optimizer as it steps; reading them later would give the next step's rates.
 
-    An optimizer that has no step hooks is left out.
+    An optimizer without step hooks is left out.
     """
 
     def __init__(self, trainer: Trainer) -> None:
-        self._loop = trainer.fit_loop.epoch_loop
-        self._rates: list[list[Any]] = [[] for _ in trainer.optimizers]
+        self._trainer = trainer
+        self._rates: Rates = [[] for _ in trainer.optimizers]
         self._step: int | None = None
         self._handles: list[RemovableHandle] = []
         for index, optimizer in enumerate(trainer.optimizers):
-            with contextlib.suppress(TypeError, AttributeError):  # a wrapper may be an Optimizer in name only
-                # After the step, since a closure may change its rate; what overrides it is still in place.
-                hook = unwrapped(optimizer).register_step_post_hook(partial(self._note, index))
+            with contextlib.suppress(TypeError, AttributeError):  # a wrapper may lack an optimizer's hooks
+                # After the step: a closure may change its rate, and an override is still in place.
+                hook = unwrapped(optimizer).register_step_post_hook(partial(self._record, index))
                 self._handles.append(hook)
 
-    def take(self, step: int) -> list[list[Any]] | None:
-        """Return the rates of ``step``, if that was the last one, by optimizer and group; once.
+    def take(self, step: int) -> Rates | None:
+        """Return the rates of ``step``, once, if that was the last step; else None.
 
-        A rate is None where there is none, or where it is a tensor on a device to be waited for.
+        A rate is None if the group has none, or if it is a tensor on a device: reading that would wait for
+        the device.
         """
         if step != self._step:
             return None
@@ -41,18 +45,23 @@ class RateRecorder:
         return self._rates
 
     def detach(self) -> None:
-        """Let go of the optimizers; twice is fine."""
+        """Remove the hooks from the optimizers; a second call does nothing."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
 
-    def _note(self, index: int, optimizer: Optimizer, *_: Any) -> None:
+    def _record(self, index: int, optimizer: Optimizer, *_: object) -> None:
         self._rates[index] = [_readable(group.get("lr")) for group in optimizer.param_groups]
-        self._step = self._loop._batches_that_stepped
+        self._step = logged_step(self._trainer)
 
 
-def _readable(rate: Any) -> Any:
-    """Return a rate that stays as it is: schedulers fill tensors in place."""
-    if not isinstance(rate, Tensor):
-        return rate
-    return float(rate) if is_at_hand(rate) else None
+def is_at_hand(value: object) -> bool:
+    """Return whether a value can be read without waiting for a device."""
+    return not isinstance(value, Tensor) or value.device.type == "cpu"
+
+
+def _readable(rate: object) -> float | None:
+    """Return the rate as a float, since schedulers fill tensors in place; None if it cannot be read now."""
+    if isinstance(rate, Tensor | Real) and is_at_hand(rate):
+        return float(rate)
+    return None

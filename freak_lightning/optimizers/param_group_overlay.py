@@ -1,20 +1,20 @@
-"""Other values for an optimizer's param groups, in place only while the optimizer steps.
+"""Overrides of an optimizer's param group values, in place only while the optimizer steps.
 
-Writing ``group["lr"]`` between steps is either overwritten by the scheduler or bends it for ever: most
-schedulers compute the next rate from the present one. So the overlay writes just before
+A value written into ``group["lr"]`` between two steps is overwritten by the scheduler, or bends the schedule
+for good: most schedulers compute the next rate from the present one. So the overlay writes just before
 ``optimizer.step()`` and puts the scheduled values back just after. The scheduler never sees the override, a
-checkpoint stores the schedule, and letting go of an override is doing nothing.
+checkpoint stores the schedule, and a released override leaves nothing to undo.
 
     optimizer.step(closure)
       before      remember the scheduled values, write the override
-      closure     scheduled values again: training_step and backward run in here; they may raise, step a
-                  scheduler or write a rate of their own; the override is written anew from what they leave
+      closure     scheduled values: training_step and backward run in here; they may raise, step a scheduler
+                  or write a rate; the override is then written again, from the values they leave
       update      the override, for the optimizer's step hooks too
-      after       scheduled values again, also where the update raises (out of memory, say)
+      after       scheduled values, even if the update raised (out of memory, say)
 
-``optimizer.step`` itself is wrapped, since PyTorch leaves its post hooks out where the update raises: a
-program that catches that would go on with the override for ever, and its scheduler from it. ``GradScaler``
-skips a step by not calling it, so nothing was written that would have to be put back.
+The overlay wraps ``optimizer.step``, since PyTorch skips its post hooks if the update raises: a program that
+catches the error would keep the override for good, and its scheduler would go on from it. ``GradScaler``
+skips a step by not calling it: then nothing was written.
 """
 
 import functools
@@ -26,24 +26,27 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-Rule = Callable[[int, int, dict[str, Any], Any], Any]
-"""``rule(optimizer_index, group_index, group, scheduled)`` → the value to step with, or None to leave it."""
+Value = Any
+"""What a param group has under a key: a number, a tensor, a tuple of them such as ``betas``, or None."""
 
-_Values = dict[tuple[str, int], Any]
+Rule = Callable[[int, int, dict[str, Value], Value], Value | None]
+"""``rule(optimizer_index, group_index, group, scheduled)`` → the value to step with, None for no override."""
+
+_Values = dict[tuple[str, int], Value]
+"""Values by key and group index."""
 
 
 class ParamGroupOverlay:
-    """Hold values of param groups (``lr``, ``weight_decay``, ``betas``, …) while their optimizers step.
+    """Overrides values of param groups (``lr``, ``weight_decay``, ``betas``, …) while their optimizers step.
 
     Groups are looked up by index at every step: ``load_state_dict`` replaces the dicts, and a callback that
-    unfreezes layers adds groups. Without a rule the optimizers are as they were, and a step costs nothing.
+    unfreezes layers adds groups. Without a rule the optimizers are unchanged, and a step costs nothing.
 
     Args:
-        optimizers: ``trainer.optimizers``, or the same wrapped by Lightning: then the inner ones are watched,
-            since ``LightningOptimizer`` steps those and does not promise to mirror their state.
+        optimizers: ``trainer.optimizers``. Of a ``LightningOptimizer`` the inner optimizer is wrapped.
 
     Raises:
-        TypeError: one of them is no ``torch.optim.Optimizer``.
+        TypeError: one of them is not a ``torch.optim.Optimizer``.
 
     Example::
 
@@ -58,21 +61,21 @@ class ParamGroupOverlay:
         self._attached = False
 
     def attach(self) -> None:
-        """Follow the rules from the next step on; a second call does nothing."""
+        """Apply the rules from the next step on; a second call does nothing."""
         self._attached = True
-        self._watch()
+        self._wrap_steps()
 
     def detach(self) -> None:
-        """Stop; a second call does nothing."""
+        """Apply the rules no longer; a second call does nothing."""
         self._attached = False
-        self._watch()
+        self._wrap_steps()
 
     @property
     def _active(self) -> bool:
         return self._attached and bool(self._rules)
 
-    def _watch(self) -> None:
-        """Wrap the optimizers' steps as long as there is something to do in them."""
+    def _wrap_steps(self) -> None:
+        """Wrap the optimizers' steps if there is a rule to apply in them, else unwrap them."""
         for index, step in enumerate(self._steps):
             if self._active:
                 step.wrap(functools.partial(self._step, index))
@@ -80,20 +83,20 @@ class ParamGroupOverlay:
                 step.unwrap()
 
     def set_rule(self, key: str, rule: Rule | None) -> None:
-        """Use ``rule`` for the groups' ``key`` from the next step on; None lets go.
+        """Use ``rule`` for the groups' ``key`` from the next step on; None releases the key.
 
-        Groups without the key are left alone. A rule must return values of the key's own type (a float, or
-        a tuple of floats for ``betas``), or, where the group holds a tensor, that or a tensor of its shape.
-        It runs in every step: ``float()`` of a tensor on a GPU would make each step wait for the device.
+        Groups without the key are skipped. A rule must return values of the key's own type (a float, or a
+        tuple of floats for ``betas``); if the group holds a tensor, a number or a tensor of its shape. The
+        rule runs in every step: ``float()`` of a tensor on a GPU would make each step wait for the device.
         """
         if rule is None:
             self._rules.pop(key, None)
         else:
             self._rules[key] = rule
-        self._watch()
+        self._wrap_steps()
 
-    def scheduled(self, key: str) -> list[list[Any]]:
-        """Return the schedule's own values: a list per optimizer, a value per group, None without the key.
+    def scheduled(self, key: str) -> list[list[Value]]:
+        """Return the scheduled values: a list per optimizer, a value per group, None without the key.
 
         Tensors are copies, on their device.
         """
@@ -102,8 +105,8 @@ class ParamGroupOverlay:
             for step in self._steps
         ]
 
-    def effective(self, key: str) -> list[list[Any]]:
-        """Return what the next step would use, in the same shape as :meth:`scheduled`."""
+    def effective(self, key: str) -> list[list[Value]]:
+        """Return the values that the next step would use, in the same shape as :meth:`scheduled`."""
         values = [self._wanted(index) for index in range(len(self._steps))]
         return [
             [
@@ -116,7 +119,7 @@ class ParamGroupOverlay:
         ]
 
     def _wanted(self, index: int) -> _Values:
-        """What the rules want for one optimizer; nothing is written, so a rule that raises breaks nothing."""
+        """Return the rules' values for one optimizer; nothing is written yet, so a rule may raise."""
         step = self._steps[index]
         values: _Values = {}
         for key, rule in self._rules.items():
@@ -128,63 +131,66 @@ class ParamGroupOverlay:
                     values[key, group_index] = value
         return values
 
-    def _step(self, index: int, go: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Step with the override in place; ``go`` is the optimizer's own step."""
+    def _step(self, index: int, own_step: Callable[..., object], *args: object, **kwargs: object) -> object:
+        """Call the optimizer's own step with the override in place."""
         step = self._steps[index]
-        if not self._active or step.held:  # a step that calls itself is held already
-            return go(*args, **kwargs)
-        if callable(kwargs.get("closure")):
-            kwargs["closure"] = self._shielded(index, kwargs["closure"])
+        if not self._active or step.held:  # a step that calls itself has the override already
+            return own_step(*args, **kwargs)
+        closure = kwargs.get("closure")
+        if callable(closure):
+            kwargs["closure"] = self._on_scheduled_values(index, closure)
         elif args and callable(args[0]):
-            args = (self._shielded(index, args[0]), *args[1:])
+            args = (self._on_scheduled_values(index, args[0]), *args[1:])
         step.write(self._wanted(index))
         try:
-            return go(*args, **kwargs)
+            return own_step(*args, **kwargs)
         finally:
             step.put_back()
 
-    def _shielded(self, index: int, closure: Callable[[], Any]) -> Callable[[], Any]:
-        """Return the closure, run on scheduled values. Where it raises, nothing is left to put back."""
+    def _on_scheduled_values(self, index: int, closure: Callable[[], object]) -> Callable[[], object]:
+        """Return a closure that runs on scheduled values; if it raises, they are in place already."""
         step = self._steps[index]
 
-        def shielded() -> Any:
+        def wrapped() -> object:
             step.put_back()
             result = closure()
-            if self._active:  # not detached meanwhile
+            if self._active:  # the closure may have detached the overlay
                 step.write(self._wanted(index))
             return result
 
-        return shielded
+        return wrapped
 
 
 class _Step:
-    """One optimizer, and the scheduled values to give back to it when its step is over."""
+    """One optimizer, and the scheduled values to put back after its step."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self.held: dict[tuple[str, int], tuple[Any, Tensor | None]] = {}
-        self._wrapper: Any = None
+        self.held: dict[tuple[str, int], tuple[Value, Tensor | None]] = {}
+        """By key and group index: the scheduled object, and a copy if it is a tensor."""
+        self._wrapper: MethodType | None = None
         self._own: Any = None
+        """The step that somebody else has set on the instance, if any."""
 
-    def wrap(self, around: Callable[..., Any]) -> None:
+    def wrap(self, around: Callable[..., object]) -> None:
         """Have ``around(step, ...)`` called in place of the optimizer's step; a second call does nothing.
 
-        As a method, and with the attributes of the step: schedulers look for both.
+        The wrapper is a method with the attributes of the step, since schedulers look for both.
         """
         if self._wrapper is not None:
             return
-        go: Any = self.optimizer.step
+        own_step: Callable[..., object] = self.optimizer.step
 
-        @functools.wraps(getattr(go, "__func__", go))
-        def step(_: Optimizer, *args: Any, **kwargs: Any) -> Any:
-            return around(go, *args, **kwargs)
+        @functools.wraps(getattr(own_step, "__func__", own_step))
+        def step(_: Optimizer, *args: object, **kwargs: object) -> object:
+            return around(own_step, *args, **kwargs)
 
         self._own = vars(self.optimizer).get("step")
         self._wrapper = MethodType(step, self.optimizer)
         self.optimizer.step = self._wrapper  # type: ignore[method-assign]
 
     def unwrap(self) -> None:
-        """Give the optimizer its own step back, unless somebody has wrapped ours meanwhile."""
+        """Give the optimizer its own step back, unless somebody has wrapped the wrapper."""
         if self._wrapper is None or vars(self.optimizer).get("step") is not self._wrapper:
             return
         if self._own is None:
@@ -193,8 +199,8 @@ class _Step:
             self.optimizer.step = self._own  # type: ignore[method-assign]
         self._wrapper = self._own = None
 
-    def scheduled(self, key: str, group_index: int) -> Any:
-        """The schedule's value, in the middle of a step too; a tensor as a copy, which later writes spare."""
+    def scheduled(self, key: str, group_index: int) -> Value | None:
+        """Return the scheduled value, in the middle of a step too; a tensor as a copy."""
         held = self.held.get((key, group_index))
         if held is not None:
             original, copy = held
@@ -204,7 +210,7 @@ class _Step:
 
     @torch.no_grad()
     def write(self, values: _Values) -> None:
-        """Write the values. Tensors are filled in place: a captured step knows them by their address."""
+        """Write the values. Tensors are filled in place: a captured step reads them at their address."""
         groups = self.optimizer.param_groups
         # Read all before writing any: groups may share one tensor.
         for key, group_index in values:
@@ -213,14 +219,14 @@ class _Step:
             self.held[key, group_index] = (original, copy)
         for (key, group_index), value in values.items():
             original = groups[group_index][key]
-            if isinstance(original, Tensor) and self._alone(key, original, values):
+            if isinstance(original, Tensor) and self._same_for_all(key, original, values):
                 original.copy_(_like(value, original))
             else:
                 groups[group_index][key] = _like(value, original)
 
     @torch.no_grad()
     def put_back(self) -> None:
-        """Give every group its scheduled value again, the same object with the same bits."""
+        """Give every group its scheduled value back: the same object with the same bits."""
         for (key, group_index), (original, copy) in self.held.items():
             if group_index < len(self.optimizer.param_groups):
                 self.optimizer.param_groups[group_index][key] = original
@@ -228,8 +234,8 @@ class _Step:
                 original.copy_(copy)
         self.held.clear()
 
-    def _alone(self, key: str, tensor: Tensor, values: _Values) -> bool:
-        """Whether all groups that hold this very tensor want the same value.
+    def _same_for_all(self, key: str, tensor: Tensor, values: _Values) -> bool:
+        """Return whether all groups that share this tensor get the same value.
 
         If not, each gets a tensor of its own for this step. Tensor values count as different: comparing
         them would wait for the device.
@@ -240,7 +246,7 @@ class _Step:
             value is not None and not isinstance(value, Tensor) and value == wanted[0] for value in wanted
         )
 
-    def _originals(self, key: str) -> list[Any]:
+    def _originals(self, key: str) -> list[Value | None]:
         held = self.held
         return [
             held[key, i][0] if (key, i) in held else group.get(key)
@@ -249,8 +255,8 @@ class _Step:
 
 
 @torch.no_grad()
-def _like(value: Any, original: Any) -> Any:
-    """Return the value in the kind of the original: a tensor where that is one, inside tuples too."""
+def _like(value: Value, original: Value) -> Value:
+    """Return the value as the original is: a tensor if that is one, inside tuples too."""
     if isinstance(original, Tensor):
         new = torch.empty_like(original)
         return new.copy_(value) if isinstance(value, Tensor) else new.fill_(value)
@@ -260,14 +266,17 @@ def _like(value: Any, original: Any) -> Any:
 
 
 def unwrapped(optimizer: Optimizer) -> Optimizer:
-    """Return the optimizer itself, out of Lightning's wrapper.
+    """Return the optimizer inside Lightning's wrapper, or the optimizer itself.
 
     Raises:
-        TypeError: it is no ``torch.optim.Optimizer``, so it has no step hooks.
+        TypeError: it is not a ``torch.optim.Optimizer``.
     """
     inner = getattr(optimizer, "optimizer", None)
     if isinstance(inner, Optimizer):
         return inner
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{type(optimizer).__name__} is no torch.optim.Optimizer, whose step can be watched")
+        kind = type(optimizer).__name__
+        raise TypeError(
+            f"{kind} is not a torch.optim.Optimizer: values of its param groups cannot be overridden"
+        )
     return optimizer
