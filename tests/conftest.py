@@ -1,8 +1,12 @@
-"""For all tests: Ctrl-C works in the programs they start, and hypothesis measures no time."""
+"""For all tests: Ctrl-C works in the programs they start, no example is too slow, skips are on a list."""
 
 import signal
+from collections.abc import Generator
 
+import pytest
 from hypothesis import settings
+
+from tests.allowed_skips import allowed, environments
 
 # A shell that starts a command in the background has it ignore SIGINT, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -10,3 +14,27 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine makes any example slow.
 settings.register_profile("no_deadline", deadline=None)
 settings.load_profile("no_deadline")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that is skipped and not on the list of ``skips.txt`` for this environment."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and not allowed(item.nodeid):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and not in tests/skips.txt for {environments()}: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a module that is skipped as a whole."""
+    report = yield
+    if report.skipped and not allowed(collector.nodeid):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and not in tests/skips.txt for {environments()}: {report.longrepr}"
+    return report

@@ -1,8 +1,14 @@
-"""What every test keeps to: it waits with a deadline, and it uses public names."""
+"""What every test keeps to: it waits with a deadline, uses public names, and is skipped only as listed."""
 
 import ast
+import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.allowed_skips import listed
+from tests.pairs import diagonal, pairs_of, pairwise
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("freak_core", "freak_lightning")
@@ -91,3 +97,30 @@ def test_no_test_uses_a_private_name_of_ours() -> None:
             foreign = set(names(tree))
             used += [f"{path}:{at}: {name}" for at, name in reached(tree) if name in ours - foreign]
     assert used == []
+
+
+def test_each_skip_on_the_list_is_of_a_test_and_has_a_reason() -> None:
+    for environment, test, reason in listed():
+        path, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / path).read_text(), test
+        assert environment
+        assert reason
+
+
+def test_a_skip_that_is_not_on_the_list_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("import pytest\ndef test_it():\n    pytest.skip('why not')\n")
+    (tmp_path / "test_module.py").write_text("import pytest\npytest.skip('all', allow_module_level=True)\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", str(tmp_path)]
+    command.append("--continue-on-collection-errors")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0, done.stdout
+    assert done.stdout.count("not in tests/skips.txt") >= 2, done.stdout
+
+
+def test_any_two_values_meet_in_few_rows() -> None:
+    factors = ("abcdefghij", (1, 2), (3, 4), (5, 6))
+    rows = pairwise(*factors)
+    assert rows == pairwise(*factors)
+    assert set().union(*map(pairs_of, rows)) == set().union(*map(pairs_of, itertools.product(*factors)))
+    assert len(rows) <= 22
+    assert {value for row in diagonal("abc", "xy") for value in row} == set("abcxy")

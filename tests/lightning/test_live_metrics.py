@@ -18,7 +18,7 @@ from freak_core import Client, Freak
 from freak_lightning import LROverride, TrainerOverride
 from freak_lightning.controls.live_metrics import LiveMetrics
 from tests.lightning.asking import Ask, asking, patch
-from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
+from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, reference, same, weights
 
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.every_lightning, pytest.mark.usefixtures("home")]
 
@@ -56,7 +56,7 @@ def test_every_logged_metric_is_in_the_series() -> None:
     assert told_at[0] == told_at[1]  # one event, so one line for who watches
     assert look.run["epoch"] == trainer.current_epoch == 3
     assert trainer.loggers == []
-    assert same(weights(trainer), weights(fit()))
+    assert same(weights(trainer), reference().weights)
 
 
 def test_checkpoints_and_other_loggers_stay_where_they_were(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from freak_lightning import LROverride
 from tests.lightning.asking import Ask, patch
 from tests.lightning.rates import rounded, watch_rates
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, plain_loader
+from tests.pairs import grid
 
 pytestmark = [
     *KNOWN_WARNINGS,
@@ -91,10 +92,10 @@ def configured(name: str, tensor: bool, interval: str) -> Callable[[Sequence[Par
     return configure
 
 
-@pytest.mark.parametrize("accumulate", [1, 2], ids=["each-batch", "accumulate-2"])
-@pytest.mark.parametrize("interval", ["step", "epoch"])
-@pytest.mark.parametrize("tensor", [False, True], ids=["float", "tensor"])
-@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize(
+    ("name", "tensor", "interval", "accumulate"),
+    grid(list(SCHEDULERS), [False, True], ["step", "epoch"], [1, 2]),
+)
 def test_held_scaled_and_released_it_deviates_by_nothing(
     used: list[float], name: str, tensor: bool, interval: str, accumulate: int
 ) -> None:

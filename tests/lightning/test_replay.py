@@ -14,7 +14,7 @@ from freak_core import ConfigurationError, Freak, RunOver, Write
 from freak_lightning import ControlCallback, GracefulStop, LROverride, Replay, Tunable, action, remote_control
 from freak_lightning.controls.replay import read_last_run
 from tests.lightning.asking import Ask, patch
-from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
+from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, reference, same, weights
 
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home"), pytest.mark.served]
 
@@ -44,7 +44,7 @@ def test_the_weights_are_the_same_to_the_bit(tmp_path: Path) -> None:
     again = replayed(journal, default_root_dir=tmp_path)
     assert first.global_step == again.global_step == 23
     assert same(weights(first), weights(again))
-    assert not same(weights(first), weights(fit(model=MODEL)))
+    assert not same(weights(first), reference(model=MODEL).weights)
 
 
 def test_a_replay_takes_no_live_requests(tmp_path: Path) -> None:

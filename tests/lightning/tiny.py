@@ -1,8 +1,9 @@
 """A model that learns in milliseconds, loaders that can resume, and the trainer the tests fit them with."""
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -126,6 +127,24 @@ def fit(
     trainer = tiny_trainer(callbacks, **settings)
     trainer.fit(model(), train_dataloaders=loader(), val_dataloaders=plain_loader(2), ckpt_path=resume)
     return trainer
+
+
+class Reference(NamedTuple):
+    """What a fit that nobody steered ended with."""
+
+    global_step: int
+    weights: dict[str, Tensor]
+
+
+@functools.cache
+def reference(
+    model: Callable[[], LightningModule] = TinyModel,
+    loader: Callable[[], Iterable[Any]] = resumable_loader,
+    **settings: Any,
+) -> Reference:
+    """Fit without any callback; the same configuration is fitted once only."""
+    trainer = fit(model=model, loader=loader, **settings)
+    return Reference(trainer.global_step, weights(trainer))
 
 
 def weights(trainer: Trainer) -> dict[str, Tensor]:

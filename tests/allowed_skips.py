@@ -1,0 +1,37 @@
+"""The skips that ``skips.txt`` allows, by environment."""
+
+import importlib.util
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+LIST = Path(__file__).with_name("skips.txt")
+
+
+def listed() -> Iterator[tuple[str, str, str]]:
+    """Yield (environment, test, reason) of each skip on the list."""
+    environment = ""
+    for line in LIST.read_text().splitlines():
+        if line.startswith("["):
+            environment = line.strip("[]")
+        elif line and not line.startswith("#"):
+            test, _, reason = line.partition("  ")
+            yield environment, test, reason
+
+
+def environments() -> set[str]:
+    """Return which environments of the list this is."""
+    found = set()
+    if importlib.util.find_spec("torch") is None:
+        found.add("no torch")
+    elif metadata.version("pytorch-lightning") < "2.6":
+        found.add("lowest Lightning")
+    elif importlib.util.find_spec("lightning") is None:
+        found.add("pytorch_lightning alone")
+    return found if Path("/proc/self").exists() else {*found, "no /proc"}
+
+
+def allowed(test: str) -> bool:
+    """Whether a test, by its pytest id, may be skipped here."""
+    here = environments()
+    return any(test.partition("[")[0] == each for environment, each, _ in listed() if environment in here)
