@@ -9,7 +9,7 @@ End-of-file means that the other side is gone.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, BinaryIO, Literal
 
 from freak_core.strict_json import dumps
@@ -17,16 +17,6 @@ from freak_core.strict_json import dumps
 Message = dict[str, Any]
 EventType = Literal["state", "receipt", "run", "progress", "metrics"]
 EVENT_TYPES: tuple[EventType, ...] = ("state", "receipt", "run", "progress", "metrics")
-
-
-ENDED = ("finished", "failed", "interrupted")
-"""Phases after which nothing more comes from a run."""
-
-
-def arrived(run: Mapping[str, Any], step: int | None, epoch: int | None, phase: str | None) -> bool:
-    """Whether the facts of a run say that it is in this phase, and at this step and epoch or past them."""
-    far = all(n is None or (run.get(name) or 0) >= n for name, n in (("step", step), ("epoch", epoch)))
-    return far and phase in (None, run.get("phase"))
 
 
 def encode(message: Message) -> bytes:

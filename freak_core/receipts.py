@@ -1,25 +1,20 @@
 """Receipts: what became of a request."""
 
 import secrets
-from collections import OrderedDict
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 
+from freak_core.errors import Refused, RunOver, refusal
 from freak_core.paths import from_pointer, to_dots
 from freak_core.strict_json import dumps, writable
+from freak_core.timestamps import now
 
 Kind = Literal["patch", "put", "reset", "action"]
 Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "valid"]
 """``valid`` is the answer to a dry run, which has no receipt in the history."""
 SETTLED: frozenset[Status] = frozenset({"applied", "failed", "rejected", "cancelled", "valid"})
-
-
-def now() -> str:
-    """Return the time as RFC 3339 in UTC, with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def plain(result: Any) -> Any:
@@ -93,6 +88,15 @@ class Receipt(BaseModel):
         wanted = (("step", self.at_step), ("epoch", self.at_epoch))
         return " and ".join(f"{name} {at}" for name, at in wanted if at is not None)
 
+    def refused(self) -> Refused | None:
+        """Return the error of a request that failed, was rejected or was cancelled; None for any other."""
+        told = self.model_dump(mode="json")
+        if self.status in ("failed", "rejected") and self.error is not None:
+            return refusal({**self.error, "receipt": told})
+        if self.status == "cancelled":
+            return RunOver("the request was cancelled before it was applied", receipt=told)
+        return None
+
     def __str__(self) -> str:
         return self.line()
 
@@ -127,35 +131,3 @@ class Receipt(BaseModel):
 
 def _dotted(pointer: str) -> str:
     return to_dots(from_pointer(pointer))
-
-
-class ReceiptHistory:
-    """The newest receipts of a run, by id; the journal has them all.
-
-    Args:
-        keep: how many to remember; pending ones are never forgotten.
-    """
-
-    def __init__(self, keep: int = 1000) -> None:
-        self._keep = keep
-        self.written = 0
-        """How often a receipt was put: whether there is news, at no cost."""
-        self._by_id: OrderedDict[str, Receipt] = OrderedDict()
-
-    def put(self, receipt: Receipt) -> None:
-        """Remember a receipt, in place of an older version of it."""
-        self.written += 1
-        self._by_id[receipt.id] = receipt
-        if len(self._by_id) > self._keep:
-            oldest = next((key for key, kept in self._by_id.items() if kept.settled), None)
-            if oldest is not None:
-                del self._by_id[oldest]
-
-    def get(self, receipt_id: str) -> Receipt | None:
-        """Return the receipt with this id, if it is still remembered."""
-        return self._by_id.get(receipt_id)
-
-    def since(self, seq: int, limit: int = 1000) -> list[Receipt]:
-        """Return the receipts numbered above ``seq``, oldest first, at most ``limit``."""
-        newer = sorted((r for r in list(self._by_id.values()) if r.seq > seq), key=lambda r: r.seq)
-        return newer[:limit]

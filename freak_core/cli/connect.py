@@ -12,7 +12,7 @@ from freak_core.cli.exit_codes import NoSuchRun
 from freak_core.cli.finished_runs import newest_ended, obituary
 from freak_core.client.client import Client
 from freak_core.errors import NotFound, Unreachable
-from freak_core.protocol import ENDED
+from freak_core.phases import ENDED
 from freak_core.runs.live_runs import chosen, list_runs, named
 from freak_core.runs.run_file import Run
 from freak_core.runs.tunnel import tunnel_command

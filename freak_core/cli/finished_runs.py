@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from freak_core.cli.durations import age, short
 from freak_core.errors import NotFound
-from freak_core.journal import journal_lines, read_journal
-from freak_core.protocol import ENDED
+from freak_core.phases import ENDED
 from freak_core.receipts import Receipt
+from freak_core.runs.journal import journal_lines, read_journal
 from freak_core.runs.run_folder import journals
 
 LOST = "lost"

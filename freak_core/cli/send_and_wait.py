@@ -15,8 +15,8 @@ from freak_core.cli.exit_codes import PENDING, GivenUp, Unanswered, exits
 from freak_core.cli.options import JsonOption, RunOption
 from freak_core.cli.terminal import compact, dotted, progress, say, show, show_facts, show_json
 from freak_core.client.client import Client
-from freak_core.errors import NotFound, RunOver, Unreachable, refusal
-from freak_core.protocol import arrived
+from freak_core.errors import NotFound, Unreachable
+from freak_core.phases import arrived
 from freak_core.receipts import Receipt
 
 USUAL_WAIT = 30.0
@@ -99,11 +99,9 @@ def unless_failed(receipt: Receipt) -> Receipt:
     Raises:
         Refused: what the receipt tells, where it has failed or was cancelled.
     """
-    told = receipt.model_dump(mode="json")
-    if receipt.status == "failed" and receipt.error:
-        raise refusal({**receipt.error, "receipt": told})
-    if receipt.status == "cancelled":
-        raise RunOver("the request was cancelled before it was applied", receipt=told)
+    refused = receipt.refused()
+    if refused is not None:
+        raise refused
     return receipt
 
 

@@ -10,7 +10,7 @@ from freak_core.cli.send_and_wait import unless_failed
 from freak_core.cli.terminal import progress, say
 from freak_core.client.client import Client
 from freak_core.errors import Failed, RunOver, Unreachable
-from freak_core.protocol import ENDED
+from freak_core.phases import ENDED
 from freak_core.receipts import Receipt
 
 GLANCE = 0.5

@@ -13,7 +13,7 @@ from freak_core.client import calls
 from freak_core.client.requests import Call
 from freak_core.client.transport import Connection
 from freak_core.errors import NotFound, RunOver, TooManyRequests, Unreachable
-from freak_core.protocol import ENDED, arrived
+from freak_core.phases import ENDED, arrived
 from freak_core.receipts import Receipt
 from freak_core.runs.live_runs import find_run
 from freak_core.runs.run_file import Run

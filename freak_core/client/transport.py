@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import httpx
 from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
 
+from freak_core.addresses import link
 from freak_core.client.requests import Call, refusal_of
 from freak_core.errors import ConfigurationError
 
@@ -57,7 +58,7 @@ class Address:
     @property
     def link(self) -> str:
         """The link with the token."""
-        return f"{self.url}{'' if self.socket else '/'}#token={self.token}"
+        return link(self.url, self.token)
 
     def options(self, timeout: float) -> dict[str, Any]:
         """Return what an HTTP client of httpx is made with."""

@@ -1,10 +1,23 @@
-"""The bearer token: whoever has it may steer the run."""
+"""The arguments of ``Freak``, checked: a function returns the value to use, or says what is wrong with it."""
 
+import os
+import re
 import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
 
+from freak_core.addresses import is_loopback
 from freak_core.errors import ConfigurationError
 
 SHORTEST = 16
+"""The least number of characters of a token."""
+
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
+"""What uvicorn takes for ``log_level``."""
+
+Apply = Literal["now", "sync"]
+"""When writes are applied: as they arrive, or when the program takes them."""
 
 
 def new_token() -> str:
@@ -26,3 +39,97 @@ def checked_token(token: str | None) -> str:
             "no spaces"
         )
     return token
+
+
+def checked_apply(apply: str) -> Apply:
+    """Return when to apply requests.
+
+    Raises:
+        ConfigurationError: it is neither ``"now"`` nor ``"sync"``.
+    """
+    if apply not in ("now", "sync"):
+        raise ConfigurationError(f"apply={apply!r} is neither 'now' nor 'sync'")
+    return "now" if apply == "now" else "sync"
+
+
+def checked_prefix(prefix: str | None) -> str:
+    """Return a path prefix without a slash at its end.
+
+    Raises:
+        ConfigurationError: it does not begin with a slash.
+    """
+    prefix = (prefix or "").rstrip("/")
+    if prefix and not prefix.startswith("/"):
+        raise ConfigurationError(f"prefix {prefix!r} must begin with a slash")
+    return prefix
+
+
+def checked_port(port: int | str | None) -> int | None:
+    """Return a port as a number.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if port is None or str(port) == "":
+        return None
+    if not re.fullmatch("[0-9]{1,5}", str(port)) or int(port) > 65535:
+        raise ConfigurationError(f"port {port!r} is not a number from 0 to 65535")
+    return int(port)
+
+
+def checked_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
+    """Return the names under which a server may be reached.
+
+    Raises:
+        ConfigurationError: it is one text instead of a list.
+    """
+    if isinstance(hosts, str):
+        raise ConfigurationError(f"allowed_hosts={hosts!r} is no list; write allowed_hosts=[{hosts!r}]")
+    return tuple(hosts)
+
+
+def checked_socket(path: str | os.PathLike[str] | None) -> Path | None:
+    """Return the absolute path of a socket.
+
+    Raises:
+        ConfigurationError: it has a colon, which a URL of it could not hold.
+    """
+    if path is None or not str(path):
+        return None
+    if ":" in str(path) or "#" in str(path):
+        raise ConfigurationError(f"the Unix socket {str(path)!r} must have no ':' and no '#' in its path")
+    return Path(path).expanduser().absolute()
+
+
+def check_reach(host: str, allowed_hosts: Sequence[str]) -> None:
+    """Refuse to be reachable from other machines under names that nobody has told.
+
+    Raises:
+        ConfigurationError: ``host`` is such an address, and there are no ``allowed_hosts``.
+    """
+    if not is_loopback(host) and not allowed_hosts:
+        reach = f"host {host!r} can be reached from other machines"
+        raise ConfigurationError(f"{reach}; say under which names in allowed_hosts=[...]")
+
+
+def checked_docs_url(docs_url: str | None) -> str:
+    """Return where the documentation of the routes is served; nowhere without it.
+
+    Raises:
+        ConfigurationError: it is no path of letters, digits, ``-``, ``_`` and ``.``.
+    """
+    docs_url = (docs_url or "").rstrip("/")
+    if docs_url and not re.fullmatch(r"(/[\w.-]+)+", docs_url, re.ASCII):
+        raise ConfigurationError(f"docs_url {docs_url!r} is no path such as '/docs'")
+    return docs_url
+
+
+def checked_log_level(level: str) -> str:
+    """Return a log level that uvicorn knows.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if level not in LOG_LEVELS:
+        raise ConfigurationError(f"uvicorn_log_level {level!r} is none of {', '.join(LOG_LEVELS)}")
+    return level

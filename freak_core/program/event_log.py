@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from freak_core.event_buffer import Recent
-from freak_core.journal import Journal
 from freak_core.program.metric_sample import History
 from freak_core.protocol import EventType, Message
-from freak_core.receipts import Receipt, now
+from freak_core.receipts import Receipt
+from freak_core.runs.journal import Journal
 from freak_core.strict_json import JSON, writable
+from freak_core.timestamps import now
 
 logger = logging.getLogger("freak")
 

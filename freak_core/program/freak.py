@@ -13,25 +13,37 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from pydantic import BaseModel
 
-from freak_core import addresses
+from freak_core.addresses import link, served_at
 from freak_core.errors import ConfigurationError
-from freak_core.journal import Journal
 from freak_core.phases import ending
 from freak_core.program.action_worker import ActionThread
 from freak_core.program.actions import Action
-from freak_core.program.arguments import checked_token, new_token
+from freak_core.program.arguments import (
+    Apply,
+    check_reach,
+    checked_apply,
+    checked_docs_url,
+    checked_hosts,
+    checked_log_level,
+    checked_port,
+    checked_prefix,
+    checked_socket,
+    checked_token,
+    new_token,
+)
 from freak_core.program.event_log import Feed, Gauge
 from freak_core.program.fork import forget_in_children, keep_in_children
-from freak_core.program.listener import bind_socket, checked_socket
+from freak_core.program.listener import bind, bind_socket
 from freak_core.program.request_handler import Responder
-from freak_core.program.serving import Serving, check_reach, checked_docs_url, checked_log_level, served_at
+from freak_core.program.serving import Serving
 from freak_core.program.store import Store
-from freak_core.program.write_request import Apply, checked_apply
-from freak_core.receipts import Applied, Receipt, now
+from freak_core.receipts import Applied, Receipt
+from freak_core.runs.journal import Journal
 from freak_core.runs.launcher_ids import script_name
 from freak_core.runs.run_file import new_run
 from freak_core.runs.run_folder import RunFolder
 from freak_core.strict_json import writable
+from freak_core.timestamps import now
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -83,15 +95,15 @@ class Freak:
         uds: str | os.PathLike[str] | None = None,
     ) -> None:
         self.app = app
-        self.prefix = addresses.checked_prefix(prefix)
+        self.prefix = checked_prefix(prefix)
         self.host = os.environ.get("FREAK_HOST") or host
-        self.port = self._port_asked_for = addresses.checked_port(os.environ.get("FREAK_PORT") or port)
+        self.port = self._port_asked_for = checked_port(os.environ.get("FREAK_PORT") or port)
         self.docs_url = checked_docs_url(docs_url)
         self.uvicorn_log_level = checked_log_level(uvicorn_log_level)
         self.name = writable(name or script_name())
         self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
         self.read_token = new_token()
-        self.allowed_hosts = addresses.checked_hosts(allowed_hosts)
+        self.allowed_hosts = checked_hosts(allowed_hosts)
         self.disabled = os.environ.get("FREAK_DISABLED", "0") not in ("", "0")
         self.uds = checked_socket(os.environ.get("FREAK_UDS") or uds)
         if app is None and self.uds is None:
@@ -159,7 +171,7 @@ class Freak:
         """
         if self._serving is None or self._serving.started:
             return
-        listener = bind_socket(self.uds) if self.uds else addresses.bind(self.host, self._port_asked_for)
+        listener = bind_socket(self.uds) if self.uds else bind(self.host, self._port_asked_for)
         self.port = None if self.uds else listener.getsockname()[1]
         run = new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
         self._serving.start(listener, self.uvicorn_log_level, run)
@@ -198,12 +210,14 @@ class Freak:
 
         Of an app that you serve, only the prefix, unless you say at which ``host`` and ``port`` you do.
         """
-        return served_at(self)
+        if self.app is not None and self.port is None and self.uds is None:
+            return self.prefix
+        return served_at(self.host, self.port, self.prefix, allowed_hosts=self.allowed_hosts, uds=self.uds)
 
     @property
     def link(self) -> str:
         """The link to open in a browser. It holds the token; give it only to people you trust."""
-        return f"{self.url}{'/' if self.uds is None else ''}#token={self.token}"
+        return link(self.url, self.token)
 
     @property
     def server_pid(self) -> int | None:
@@ -302,3 +316,45 @@ class Freak:
             self._serving.forget()
         self._feed = self._serving = None
         atexit.unregister(self.stop)
+
+
+def control(
+    state: BaseModel,
+    app: "FastAPI | None" = None,
+    serve: bool | None = None,
+    prefix: str | None = None,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    docs_url: str | None = "/docs",
+    uvicorn_log_level: str = "error",
+    *,
+    name: str | None = None,
+    token: str | None = None,
+    apply: Apply = "now",
+    journal: str | os.PathLike[str] | None = None,
+    allowed_hosts: Sequence[str] = (),
+    uds: str | os.PathLike[str] | None = None,
+) -> Freak:
+    """Put ``state`` under remote control, in one line; see ``Freak`` for the arguments.
+
+    >>> from pydantic import BaseModel
+    >>> class State(BaseModel):
+    ...     lr: float = 1e-3
+    >>> freak = control(State())
+    >>> freak.stop()
+    """
+    freak = Freak(
+        app,
+        prefix,
+        host,
+        port,
+        docs_url,
+        uvicorn_log_level,
+        name=name,
+        token=token,
+        apply=apply,
+        journal=journal,
+        allowed_hosts=allowed_hosts,
+        uds=uds,
+    )
+    return freak.control(state, serve=serve)

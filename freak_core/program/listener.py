@@ -1,24 +1,57 @@
-"""A Unix socket to serve at, which only this user can reach, instead of a port."""
+"""The socket that a server listens on: bound in the program, so that a taken port is known at once."""
 
+import contextlib
+import errno
 import os
 import socket
 import stat
 from pathlib import Path
 
+from freak_core.addresses import DEFAULT_PORT
 from freak_core.errors import ConfigurationError, PortTaken
 
 
-def checked_socket(path: str | os.PathLike[str] | None) -> Path | None:
-    """Return the absolute path of a socket.
+def bind(host: str, port: int | None) -> socket.socket:
+    """Return a listening socket on ``host``; without a ``port`` on 4444 or the next free one.
 
     Raises:
-        ConfigurationError: it has a colon, which a URL of it could not hold.
+        PortTaken: the port asked for is in use.
+        ConfigurationError: the host is not an address of this machine.
     """
-    if path is None or not str(path):
-        return None
-    if ":" in str(path) or "#" in str(path):
-        raise ConfigurationError(f"the Unix socket {str(path)!r} must have no ':' and no '#' in its path")
-    return Path(path).expanduser().absolute()
+    address = "127.0.0.1" if host == "localhost" else host
+    if port is not None:
+        try:
+            return _listen(address, port)
+        except OSError as error:
+            raise _explained(host, port, error) from error
+    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + 100):
+        with contextlib.suppress(OSError):
+            return _listen(address, candidate)
+    try:
+        return _listen(address, 0)
+    except OSError as error:
+        raise _explained(host, 0, error) from error
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    family, kind, protocol, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(128)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _explained(host: str, port: int, error: OSError) -> ConfigurationError:
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(
+            f"port {port} on {host} is in use; choose another, or none to take the next free one"
+        )
+    return ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror or error}")
 
 
 def bind_socket(path: Path) -> socket.socket:
@@ -50,11 +83,6 @@ def bind_socket(path: Path) -> socket.socket:
     except OSError as error:
         raise ConfigurationError(f"cannot listen at {path}: {error.strerror or error}") from error
     return listener
-
-
-def socket_url(path: Path, prefix: str) -> str:
-    """Return the URL by which a client reaches the socket."""
-    return f"unix://{path}" + (f":{prefix}" if prefix else "")
 
 
 def _answers(path: Path) -> bool:

@@ -8,14 +8,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
-from freak_core.errors import Failed, Refused, refusal
+from freak_core.errors import Failed, Refused
 from freak_core.program.event_log import Feed
 from freak_core.program.store import Store
 from freak_core.program.write_request import Write
 from freak_core.protocol import Message
-from freak_core.receipts import now
 from freak_core.state.json_schema import json_schema
 from freak_core.strict_json import JSON
+from freak_core.timestamps import now
 
 logger = logging.getLogger("freak")
 
@@ -119,8 +119,8 @@ class Responder:
             **request["options"],
         )
         receipt = self._store.submit(write)
-        if receipt.status == "rejected" and receipt.error is not None:
-            raise refusal({**receipt.error, "receipt": receipt.model_dump(mode="json")})
+        if receipt.status == "rejected" and (refused := receipt.refused()) is not None:
+            raise refused  # a repeated request, whose first one was rejected
         return {"receipt": receipt.model_dump(mode="json")}
 
     def _actions(self) -> dict[str, Any]:

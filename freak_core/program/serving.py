@@ -1,17 +1,12 @@
 """Serving: how a state under control is reached, by a server process or through the user's own app."""
 
 import contextlib
-import re
 import socket
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from freak_core.addresses import DEFAULT_PORT, is_loopback, reachable
-from freak_core.errors import ConfigurationError
 from freak_core.program.action_worker import ActionThread
 from freak_core.program.event_log import Feed
-from freak_core.program.listener import socket_url
 from freak_core.program.request_handler import Responder
 from freak_core.program.server_process import Link
 from freak_core.runs.run_file import Run, RunFile
@@ -22,9 +17,6 @@ if TYPE_CHECKING:
 
     from freak_core.server.embedded import EmbeddedMirror
     from freak_core.server.http import HttpServer
-
-LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
-"""What uvicorn takes for ``log_level``."""
 
 
 class Serving:
@@ -126,58 +118,3 @@ class Serving:
         if self._link is not None:
             self._link.forget()
         self._link = self._http = self._socket_file = self._run_file = None
-
-
-class Reached(Protocol):
-    """What tells where a program is served."""
-
-    app: "FastAPI | None"
-    uds: Path | None
-    host: str
-    port: int | None
-    prefix: str
-    allowed_hosts: tuple[str, ...]
-
-
-def served_at(reached: Reached) -> str:
-    """Return the URL of a program; only the prefix where the user serves it nobody knows where."""
-    if reached.uds is not None:
-        return socket_url(reached.uds, reached.prefix)
-    if reached.app is not None and reached.port is None:
-        return reached.prefix
-    host = reachable(reached.host, reached.allowed_hosts)
-    return f"http://{host}:{reached.port or DEFAULT_PORT}{reached.prefix}"
-
-
-def check_reach(host: str, allowed_hosts: Sequence[str]) -> None:
-    """Refuse to be reachable from other machines under names that nobody has told.
-
-    Raises:
-        ConfigurationError: ``host`` is such an address, and there are no ``allowed_hosts``.
-    """
-    if not is_loopback(host) and not allowed_hosts:
-        reach = f"host {host!r} can be reached from other machines"
-        raise ConfigurationError(f"{reach}; say under which names in allowed_hosts=[...]")
-
-
-def checked_docs_url(docs_url: str | None) -> str:
-    """Return where the documentation of the routes is served; nowhere without it.
-
-    Raises:
-        ConfigurationError: it is no path of letters, digits, ``-``, ``_`` and ``.``.
-    """
-    docs_url = (docs_url or "").rstrip("/")
-    if docs_url and not re.fullmatch(r"(/[\w.-]+)+", docs_url, re.ASCII):
-        raise ConfigurationError(f"docs_url {docs_url!r} is no path such as '/docs'")
-    return docs_url
-
-
-def checked_log_level(level: str) -> str:
-    """Return a log level that uvicorn knows.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    if level not in LOG_LEVELS:
-        raise ConfigurationError(f"uvicorn_log_level {level!r} is none of {', '.join(LOG_LEVELS)}")
-    return level

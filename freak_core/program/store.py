@@ -8,9 +8,12 @@ from typing import Any
 
 from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver, TooManyRequests
 from freak_core.program.actions import Action
+from freak_core.program.arguments import Apply
 from freak_core.program.controlled_state import State
-from freak_core.program.write_request import MOST_PENDING, Apply, Entry, KeysSeen, Write
-from freak_core.receipts import Applied, Receipt, ReceiptHistory, plain
+from freak_core.program.idempotency import KeysSeen
+from freak_core.program.write_request import MOST_PENDING, Entry, Write
+from freak_core.receipt_history import ReceiptHistory
+from freak_core.receipts import Applied, Receipt, plain
 from freak_core.state import transaction
 from freak_core.state.type_hints import MASK
 from freak_core.strict_json import JSON, dumps

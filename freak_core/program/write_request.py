@@ -3,31 +3,16 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
-from freak_core.errors import ConfigurationError, Rejected
 from freak_core.paths import Path, from_pointer, to_pointer
-from freak_core.receipts import Kind, Receipt, ReceiptHistory
+from freak_core.receipts import Kind, Receipt
 from freak_core.state.transaction import Operation
 from freak_core.strict_json import JSON
 from freak_core.write_options import CHANGES_NOTHING, WriteOptions
 
-Apply = Literal["now", "sync"]
-"""When writes are applied: as they arrive, or when the program takes them."""
-
 MOST_PENDING = 200
 """Requests that may wait at once: each new one is validated on top of all of them."""
-
-
-def checked_apply(apply: str) -> Apply:
-    """Return when to apply requests.
-
-    Raises:
-        ConfigurationError: it is neither ``"now"`` nor ``"sync"``.
-    """
-    if apply not in ("now", "sync"):
-        raise ConfigurationError(f"apply={apply!r} is neither 'now' nor 'sync'")
-    return "now" if apply == "now" else "sync"
 
 
 @dataclass(slots=True, init=False)
@@ -143,47 +128,3 @@ class Entry:
 
     receipt_id: str
     write: Write
-
-
-class KeysSeen:
-    """Remembers which receipt an Idempotency-Key led to, so that a retry gets the same one.
-
-    Args:
-        keep: how many keys to remember.
-    """
-
-    def __init__(self, keep: int = 10_000) -> None:
-        self._keep = keep
-        self._seen: dict[str, tuple[str, str]] = {}
-
-    def receipt_id(self, write: Write) -> str | None:
-        """Return the receipt of an earlier write with the same key, if there was one.
-
-        Raises:
-            Rejected: the key was used for a different request.
-        """
-        if write.key is None or write.key not in self._seen:
-            return None
-        receipt_id, fingerprint = self._seen[write.key]
-        if fingerprint != write.fingerprint():
-            raise Rejected(f"Idempotency-Key {write.key!r} was used for another request; take a new one")
-        return receipt_id
-
-    def applied(self, receipts: ReceiptHistory) -> dict[str, list[str]]:
-        """Return receipt and fingerprint of what was applied, by key, for a later run that goes on from here.
-
-        A receipt that is no longer remembered has ended. Call it under the store's lock.
-        """
-        found = [(key, seen, receipts.get(seen[0])) for key, seen in self._seen.items()]
-        return {key: list(seen) for key, seen, its in found if its is None or its.status == "applied"}
-
-    def recall(self, applied: dict[str, list[str]]) -> None:
-        """Let nothing be applied again that an earlier run has applied: a retry is rejected."""
-        self._seen |= {key: (receipt_id, fingerprint) for key, (receipt_id, fingerprint) in applied.items()}
-
-    def remember(self, write: Write, receipt_id: str) -> None:
-        """Note the receipt of a write, if it has a key."""
-        if write.key is not None:
-            self._seen[write.key] = (receipt_id, write.fingerprint())
-            if len(self._seen) > self._keep:
-                del self._seen[next(iter(self._seen))]

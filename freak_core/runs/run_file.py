@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from freak_core.addresses import is_loopback
-from freak_core.receipts import now
+from freak_core.addresses import is_loopback, link
 from freak_core.runs.launcher_ids import launcher_ids
 from freak_core.runs.process import Process, is_here, this_process
 from freak_core.runs.run_folder import RUN_FILE, RunFolder, forget_tokens
 from freak_core.strict_json import writable
+from freak_core.timestamps import now
 
 BEAT = 15.0
 """Seconds between two heartbeats. A heartbeat sets the time of the run file's last change."""
@@ -51,7 +51,7 @@ class Run(BaseModel):
     @property
     def link(self) -> str:
         """The link to open in a browser, token included."""
-        return f"{self.url}{'' if self.url.startswith('unix:') else '/'}#token={self.token}"
+        return link(self.url, self.token)
 
     def answers_to(self, wanted: str) -> bool:
         """Return True if ``wanted`` is the run's id or name, SLURM job, torchrun run or Kubernetes pod."""

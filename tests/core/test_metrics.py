@@ -12,10 +12,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from freak_core import Freak
+from freak_core.receipt_history import ReceiptHistory
+from freak_core.receipts import Receipt, Status
 from freak_core.server.api.prometheus import exposition
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.mirror.progress_rate import Pace
-from freak_core.server.mirror.receipt_cache import Ledger
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
 from tests.waiting import eventually
@@ -225,17 +226,17 @@ def test_a_run_stalls_but_not_once_it_has_ended(clock: Clock) -> None:
 
 
 def test_what_waits_is_never_forgotten() -> None:
-    def receipt(number: int, status: str) -> dict[str, Any]:
-        return {"id": str(number), "seq": number, "status": status}
+    def receipt(number: int, status: Status) -> Receipt:
+        return Receipt(id=str(number), seq=number, kind="patch", status=status)
 
-    ledger = Ledger([receipt(1, "accepted")], keep=3)
+    history = ReceiptHistory([receipt(1, "accepted")], keep=3)
     for number in range(2, 10):
-        ledger.note(receipt(number, "applied"))
-    assert [r["seq"] for r in ledger.since(0)] == [1, 8, 9]
-    assert (ledger.pending, ledger.ended["applied"]) == (1, 8)
-    ledger.note(receipt(1, "failed"))
-    ledger.note(receipt(1, "failed"))
-    assert (ledger.pending, ledger.ended["failed"]) == (0, 1)
+        history.put(receipt(number, "applied"))
+    assert [r.seq for r in history.since(0)] == [1, 8, 9]
+    assert (history.pending, history.ended["applied"]) == (1, 8)
+    history.put(receipt(1, "failed"))
+    history.put(receipt(1, "failed"))
+    assert (history.pending, history.ended["failed"]) == (0, 1)
 
 
 def test_a_new_server_counts_what_the_old_one_did(freak: Freak, http: httpx.Client) -> None:

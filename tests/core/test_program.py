@@ -13,7 +13,7 @@ import pytest
 
 import freak_core
 from freak_core import ConfigurationError, Freak, Receipt
-from freak_core.journal import read_journal
+from freak_core.runs.journal import read_journal
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
 from tests.waiting import eventually

@@ -14,8 +14,8 @@ from typer.main import get_command
 
 from freak_core import AsyncClient, Client, Freak, Receipt
 from freak_core.cli.app import app
-from freak_core.receipts import now
 from freak_core.server.api.prometheus import GAUGES, exposition
+from freak_core.timestamps import now
 from tests.core.steered import Steered
 from tests.lightning.conftest import Training
 from tests.waiting import eventually

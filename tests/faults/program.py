@@ -18,7 +18,7 @@ from typing import Any, Self
 import httpx
 
 from freak_core import Client
-from freak_core.journal import read_journal
+from freak_core.runs.journal import read_journal
 from tests.waiting import eventually
 
 SERVER = b"freak_core.server"

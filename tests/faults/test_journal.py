@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from freak_core.journal import Journal, read_journal
+from freak_core.runs.journal import Journal, read_journal
 from tests.faults.conftest import Start
 from tests.faults.program import Program
 from tests.waiting import eventually

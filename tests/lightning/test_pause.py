@@ -14,7 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
 
 from freak_core import Receipt, Write
-from freak_core.journal import read_journal
+from freak_core.runs.journal import read_journal
 from freak_lightning import CheckpointNow, GracefulStop, LROverride, Pause, ValidateNow
 from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.conftest import Training

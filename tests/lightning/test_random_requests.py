@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from freak_core import Client
-from freak_core.journal import read_journal
+from freak_core.runs.journal import read_journal
 from tests.lightning.conftest import Training
 from tests.lightning.hashed import read_steps
 from tests.lightning.random_requests import Requests

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, Trainer
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from freak_core import Receipt, Rejected, Write
-from freak_core.journal import read_journal
+from freak_core.runs.journal import read_journal
 from freak_lightning import CheckpointNow, ControlCallback, Section, Tunable
 from freak_lightning.checkpoint.contents import RNG_STATES
 from tests.lightning.asking import Ask, asking, checkpoint, patch

@@ -13,7 +13,7 @@ from freak_core.cli.finished_runs import journalled, newest_ended, obituary
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, measured, progress, say, show, show_json
 from freak_core.client.retries import Event
-from freak_core.protocol import ENDED
+from freak_core.phases import ENDED
 from freak_core.receipts import Receipt
 from freak_core.runs.live_runs import list_runs, named
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from freak_core import paths
-from freak_core.errors import Malformed, RunOver, refusal
+from freak_core.errors import Malformed
+from freak_core.receipts import Receipt
 from freak_core.server.api.event_stream import EventStream, Names, stream, wanted_types
 from freak_core.server.api.json_response import JSONResponse
 from freak_core.server.api.openapi import describe
@@ -104,14 +105,14 @@ class Routes:
         last: Annotated[int | None, Query(ge=1, le=1000)] = None,
     ) -> JSONResponse:
         """Return receipts numbered above ``since``, oldest first; with ``last``, the newest ones."""
-        if last is not None:
-            return JSONResponse(self.mirror.receipts_since(since, 1000)[-last:])
-        return JSONResponse(self.mirror.receipts_since(since, limit))
+        found = self.mirror.receipts_since(since, limit if last is None else 1000)
+        return JSONResponse([receipt.model_dump(mode="json") for receipt in found[-last if last else 0 :]])
 
     async def get_receipt(self, receipt_id: str, wait: Wait = 0.0) -> JSONResponse:
         """Return one receipt; with ``wait``, once its request has ended."""
         receipt = self.mirror.receipt(receipt_id)
-        return JSONResponse(await self.mirror.settled(receipt, wait) if wait else receipt)
+        latest = await self.mirror.settled(receipt, wait) if wait else receipt
+        return JSONResponse(latest.model_dump(mode="json"))
 
     async def get_run(
         self,
@@ -209,12 +210,14 @@ class Routes:
         options = self.options(request, wait=wait, known=known)
         receipt = await self.hand_over(request, kind, paths.from_pointer(path), body, options, target=target)
         if options.get("dry_run"):
-            return JSONResponse({**receipt, "dry_run": True})
+            return JSONResponse({**receipt.model_dump(mode="json"), "dry_run": True})
         headers = {"ETag": etag(self.mirror.boot, self.mirror.revision)}
-        if receipt["status"] == "accepted":
+        if receipt.status == "accepted":
             inside = request.scope["raw_path"].decode("latin-1").removeprefix(self.mirror.prefix)
-            headers["Location"] = f"{'../' * (inside.count('/') - 1)}receipts/{receipt['id']}"
-        return JSONResponse(receipt, 202 if receipt["status"] == "accepted" else 200, headers)
+            headers["Location"] = f"{'../' * (inside.count('/') - 1)}receipts/{receipt.id}"
+        return JSONResponse(
+            receipt.model_dump(mode="json"), 202 if receipt.status == "accepted" else 200, headers
+        )
 
     def options(self, request: Request, *, wait: float = 0.0, known: Sequence[str] = QUERY) -> WriteOptions:
         """Return the options of a write; see ``write_options``."""
@@ -229,7 +232,7 @@ class Routes:
         options: WriteOptions,
         *,
         target: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Receipt:
         """Hand a write to the program and return its receipt, waiting until it ends where asked to.
 
         Raises:
@@ -248,10 +251,9 @@ class Routes:
         wait = options.get("wait", 0.0)
         if kind == "action" and self.mirror.run.get("apply") == "now":
             wait = max(wait, AT_ONCE_WITHIN)
-        if wait and receipt["status"] == "accepted" and not options.get("dry_run"):
+        if wait and receipt.status == "accepted" and not options.get("dry_run"):
             receipt = await self.mirror.settled(receipt, wait)
-        if receipt["status"] == "failed":
-            raise refusal({**receipt["error"], "receipt": receipt})
-        if receipt["status"] == "cancelled" and kind != "cancel":
-            raise RunOver("the request was cancelled before it was applied", receipt=receipt)
+        refused = receipt.refused()
+        if refused is not None and kind != "cancel":
+            raise refused
         return receipt

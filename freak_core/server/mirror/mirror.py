@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from freak_core.errors import Unreachable, refusal
+from freak_core.errors import NotFound, Unreachable, refusal
 from freak_core.event_buffer import Recent
-from freak_core.protocol import Message, arrived
+from freak_core.phases import arrived
+from freak_core.protocol import Message
+from freak_core.receipt_history import ReceiptHistory
+from freak_core.receipts import Receipt
 from freak_core.server.mirror.metric_history import History, Series
 from freak_core.server.mirror.progress_rate import Pace
-from freak_core.server.mirror.receipt_cache import PENDING, Ledger
 
 ANSWER_WITHIN = 10.0
 """Seconds the program has to answer a write before the client is told that it does not."""
@@ -38,7 +40,7 @@ class Mirror:
         self.revision = 0
         self.value: Any = None
         self.run: dict[str, Any] = {}
-        self.receipts = Ledger()
+        self.receipts = ReceiptHistory()
         self.recent = Recent()
         self.ended = False
         self.series = Series()
@@ -69,7 +71,7 @@ class Mirror:
     def _hello(self, message: Message) -> None:
         self.boot, self.prefix = message["boot"], message["prefix"]
         self.schema, self.actions, self.run = message["schema"], message["actions"], message["run"]
-        self.receipts = Ledger(message["receipts"])
+        self.receipts = ReceiptHistory(map(Receipt.model_validate, message["receipts"]))
         self.revision, self.value = message["revision"], message["value"]
         self.recent = Recent(message["events"], message["floor"])
         self.ended = False
@@ -90,7 +92,7 @@ class Mirror:
             case "state":
                 self.revision, self.value = data["revision"], data["value"]
             case "receipt":
-                self.receipts.note(data)
+                self.receipts.put(Receipt.model_validate(data))
             case "run":
                 self.run = {**self.run, **data}
                 self._pace.enter(data.get("phase"))
@@ -149,19 +151,22 @@ class Mirror:
                 return self.series.copy()
             return self.series.copy([names]) or self.series.copy(names.split(","))
 
-    def receipt(self, receipt_id: str) -> dict[str, Any]:
+    def receipt(self, receipt_id: str) -> Receipt:
         """Return a receipt.
 
         Raises:
             NotFound: no such receipt, or too old to be remembered.
         """
         with self._lock:
-            return self.receipts.get(receipt_id)
+            found = self.receipts.get(receipt_id)
+        if found is None:
+            raise NotFound(f"there is no receipt {receipt_id!r} among the newest; the journal has them all")
+        return found
 
-    def receipts_since(self, seq: int, limit: int) -> list[dict[str, Any]]:
+    def receipts_since(self, seq: int, limit: int) -> list[Receipt]:
         """Return the receipts numbered above ``seq``, oldest first."""
         with self._lock:
-            return self.receipts.since(seq)[:limit]
+            return self.receipts.since(seq, limit)
 
     def events_since(self, seq: int) -> list[Message] | None:
         """Return the events after ``seq``, or None where some of them are forgotten."""
@@ -185,7 +190,7 @@ class Mirror:
             with self._lock:
                 self._waiters.discard(waiter)
 
-    async def request(self, message: dict[str, Any]) -> dict[str, Any]:
+    async def request(self, message: dict[str, Any]) -> Receipt:
         """Hand a write to the program and return the receipt it answers with.
 
         Raises:
@@ -214,17 +219,16 @@ class Mirror:
             )
         if "problem" in reply:
             raise refusal(reply["problem"])
-        receipt: dict[str, Any] = reply["receipt"]
-        return receipt
+        return Receipt.model_validate(reply["receipt"])
 
-    async def settled(self, receipt: dict[str, Any], within: float) -> dict[str, Any]:
+    async def settled(self, receipt: Receipt, within: float) -> Receipt:
         """Return the receipt once the request has ended, or as it is after ``within`` seconds."""
 
-        def latest() -> dict[str, Any]:
-            return self.receipts.find(receipt["id"]) or receipt
+        def latest() -> Receipt:
+            return self.receipts.get(receipt.id) or receipt
 
         with self.news() as news:
-            await self._until(news, lambda: latest()["status"] != PENDING, within)
+            await self._until(news, lambda: latest().settled, within)
         return latest()
 
     async def _until(self, news: asyncio.Event, condition: Callable[[], bool], within: float) -> None:

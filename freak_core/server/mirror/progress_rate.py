@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from freak_core.protocol import ENDED
+from freak_core.phases import ENDED
 
 WINDOW = 60.0
 """Seconds of going on that the pace is measured over, or the last steps of a slower program."""

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 import freak_core
 from freak_core import Freak, Refused
-from freak_core.receipts import now
 from freak_core.server.api.prometheus import GAUGES, exposition
 from freak_core.server.api.write_options import WRITE_PARAMETERS
+from freak_core.timestamps import now
 from tests.docs.reference.controls import kinds
 from tests.docs.reference.docstrings import cell, inline, markdown, parsed, table
 
