@@ -9,6 +9,7 @@ from freak_core import Failed, Freak, Refused, Rejected
 from freak_lightning.checkpoint.files import folder_for
 from freak_lightning.control import ControlCallback, Section
 from freak_lightning.control_point import Point
+from freak_lightning.lightning_api.limits import may_stop, minimum, set_minimum
 from freak_lightning.lightning_api.loops import epoch_done
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_info
 from freak_lightning.ranks.cadence import Sync
@@ -82,7 +83,7 @@ class GracefulStop(ControlCallback):
             return
         if self.state.force:
             self._lift_minimum(trainer)
-        elif not trainer.fit_loop._can_stop_early:
+        elif not may_stop(trainer):
             return
         self._stopped = True
         told: dict[str, Any] = {"stopped_after": self.state.after, "reason": self.state.reason}
@@ -126,14 +127,13 @@ class GracefulStop(ControlCallback):
 
     def _put_minimum_back(self, trainer: Trainer) -> None:
         if self._least is not None:
-            trainer.fit_loop.min_epochs, trainer.fit_loop.epoch_loop.min_steps = self._least
+            set_minimum(trainer, self._least)
             self._least = None
 
     def _lift_minimum(self, trainer: Trainer) -> None:
-        loop = trainer.fit_loop
         if self._least is None:
-            self._least = (loop.min_epochs, loop.epoch_loop.min_steps)
-        loop.min_epochs, loop.epoch_loop.min_steps = 0, None
+            self._least = minimum(trainer)
+        set_minimum(trainer, (0, None))
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing: a stop is never revived by a resume."""
@@ -164,9 +164,9 @@ def _said(point: Point, told: dict[str, Any], failure: Refused | None) -> str:
 
 
 def _held_back(trainer: Trainer) -> str | None:
-    loop = trainer.fit_loop
-    if loop.min_epochs and trainer.current_epoch < loop.min_epochs:
-        return f"min_epochs={loop.min_epochs}"
-    if loop.epoch_loop.min_steps and trainer.global_step < loop.epoch_loop.min_steps:
-        return f"min_steps={loop.epoch_loop.min_steps}"
+    min_epochs, min_steps = minimum(trainer)
+    if min_epochs and trainer.current_epoch < min_epochs:
+        return f"min_epochs={min_epochs}"
+    if min_steps and trainer.global_step < min_steps:
+        return f"min_steps={min_steps}"
     return None

@@ -9,7 +9,9 @@ from freak_core import Freak, Receipt
 from freak_lightning.control import ControlCallback
 from freak_lightning.control_point import Point
 from freak_lightning.controls.freak_logger import MetricTap
+from freak_lightning.lightning_api.callbacks import callbacks_of
 from freak_lightning.lightning_api.hidden_hooks import hide_hook, show_hook
+from freak_lightning.lightning_api.loops import logged_step
 from freak_lightning.lightning_api.namespace import LightningModule, Logger, Trainer, is_a
 from freak_lightning.optimizers.lr_names import rate_names
 from freak_lightning.optimizers.lr_recorder import RateRecorder
@@ -55,8 +57,7 @@ class LiveMetrics(ControlCallback):
             self._recorder = RateRecorder(trainer)
         tap = MetricTap(freak, trainer.default_root_dir, partial(self._rates_of, trainer))
         trainer.loggers = [*trainer.loggers, tap]
-        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
-        monitored = any(is_a(callback, "LearningRateMonitor") for callback in callbacks)
+        monitored = any(is_a(each, "LearningRateMonitor") for each in callbacks_of(trainer))
         self._suffix = "-effective" if monitored else ""
 
     def waits(self) -> bool:
@@ -73,11 +74,11 @@ class LiveMetrics(ControlCallback):
     ) -> None:
         """Log what was asked for since the last time."""
         hide_hook(self, "on_train_batch_start", LiveMetrics)
-        self._log_receipts(trainer, trainer.fit_loop.epoch_loop._batches_that_stepped)
+        self._log_receipts(trainer, logged_step(trainer))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the last rates of an epoch in which none were."""
-        step = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
+        step = logged_step(trainer) - 1
         rates = self._take_rates(trainer, step)
         if not self._rates_in_epoch:
             self._log([*self._own_loggers(trainer), *filter(_is_ours, trainer.loggers)], rates, step)
@@ -85,7 +86,7 @@ class LiveMetrics(ControlCallback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log what was asked for last, such as the stop."""
-        self._log_receipts(trainer, trainer.fit_loop.epoch_loop._batches_that_stepped)
+        self._log_receipts(trainer, logged_step(trainer))
 
     def _rates_of(self, trainer: Trainer, step: int) -> dict[str, float]:
         """Log the rates of a step whose metrics Lightning is logging; return them, to be told with those."""

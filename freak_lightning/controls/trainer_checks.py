@@ -4,7 +4,9 @@ from typing import Any
 
 from torch.optim.lr_scheduler import OneCycleLR
 
+from freak_lightning.lightning_api.callbacks import callbacks_of
 from freak_lightning.lightning_api.namespace import Trainer, is_a
+from freak_lightning.lightning_api.precision import unscales_gradients_itself
 from freak_lightning.lightning_api.progress import total_steps
 
 
@@ -49,7 +51,7 @@ def _why_no_clipping(trainer: Trainer) -> str | None:
     """Lightning checks this within a step, which ends the fit, or leaves the value out without a word."""
     precision: Any = trainer.precision_plugin
     for optimizer in trainer.optimizers:
-        if is_a(precision, "MixedPrecision") and getattr(optimizer, "_step_supports_amp_scaling", False):
+        if is_a(precision, "MixedPrecision") and unscales_gradients_itself(optimizer):
             return f"{type(optimizer).__name__} is fused and unscales gradients itself: none can be clipped"
     if is_a(precision, "FSDPPrecision") and trainer.gradient_clip_algorithm != "value":
         return "Lightning cannot clip by norm under FSDP"
@@ -61,8 +63,7 @@ def _why_no_clipping(trainer: Trainer) -> str | None:
 def _why_no_accumulation(trainer: Trainer) -> str | None:
     if trainer.strategy.handles_gradient_accumulation:
         return f"{type(trainer.strategy).__name__} accumulates by itself"
-    callbacks = trainer.callbacks  # type: ignore[attr-defined]
-    if any(is_a(callback, "GradientAccumulationScheduler") for callback in callbacks):
+    if any(is_a(each, "GradientAccumulationScheduler") for each in callbacks_of(trainer)):
         return "GradientAccumulationScheduler decides it"
     return None
 

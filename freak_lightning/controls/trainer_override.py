@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, create_model
 from freak_core import Rejected
 from freak_lightning.control import ControlCallback, Section
 from freak_lightning.controls.trainer_checks import why_not, why_not_so_long
+from freak_lightning.lightning_api.limits import set_max_epochs, set_max_steps
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 
 
@@ -148,9 +149,9 @@ def _write(trainer: Trainer, values: dict[str, Any]) -> None:
     for name, value in values.items():
         match name:
             case "max_epochs":
-                trainer.fit_loop.max_epochs = value
+                set_max_epochs(trainer, value)
             case "max_steps":
-                trainer.fit_loop.epoch_loop.max_steps = value
+                set_max_steps(trainer, value)
             case _:
                 setattr(trainer, name, value)
 

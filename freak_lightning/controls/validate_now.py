@@ -6,7 +6,13 @@ from freak_core import Failed, Rejected
 from freak_lightning.checkpoint.rng_states import collect_rng_states, restore_rng_states
 from freak_lightning.control import ControlCallback, action
 from freak_lightning.lightning_api.hidden_hooks import hide_hook, show_hook
+from freak_lightning.lightning_api.loops import validates_by_clock
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
+from freak_lightning.lightning_api.validation import (
+    last_validation_time,
+    set_last_validation_time,
+    validation_metrics,
+)
 from freak_lightning.not_yet import NotYet
 
 
@@ -44,7 +50,7 @@ class ValidateNow(ControlCallback):
         if self.session is None:
             raise RuntimeError("training has not started")
         if self.session.point.after_validation:
-            return {"step": trainer.global_step, "extra": self._extra, "metrics": _metrics(trainer)}
+            return {"step": trainer.global_step, "extra": self._extra, "metrics": validation_metrics(trainer)}
         if self._left_out:
             self._left_out = False
             raise Failed("Lightning left the validation out: the validation loader is empty")
@@ -65,9 +71,9 @@ class ValidateNow(ControlCallback):
         trainer.val_check_batch = 1
         if trainer.check_val_every_n_epoch is not None:
             trainer.check_val_every_n_epoch = 1
-        if _by_clock(trainer):
-            self._clock = trainer._last_val_time  # type: ignore[attr-defined]
-            trainer._last_val_time = -float("inf")  # type: ignore[attr-defined]
+        if validates_by_clock(trainer):
+            self._clock = last_validation_time(trainer)
+            set_last_validation_time(trainer, -float("inf"))
         show_hook(self, "on_train_batch_start")
         # A loader draws a seed for its workers from the global generator, with or without workers.
         self._rng_states = collect_rng_states()
@@ -87,7 +93,7 @@ class ValidateNow(ControlCallback):
     ) -> None:
         """Put the clock back, which Lightning has set after the last hook of a validation."""
         if self._clock is not None:
-            trainer._last_val_time = self._clock  # type: ignore[attr-defined]
+            set_last_validation_time(trainer, self._clock)
             self._clock = None
         self._left_out = self._restore(trainer) or self._left_out
         hide_hook(self, "on_train_batch_start", ValidateNow)
@@ -109,25 +115,9 @@ class ValidateNow(ControlCallback):
         self._extra = self._left_out = False
 
 
-def _by_clock(trainer: Trainer) -> bool:
-    return getattr(trainer, "_val_check_time_interval", None) is not None
-
-
 def _why_not(trainer: Trainer) -> str | None:
     if trainer.limit_val_batches == 0:
         return "limit_val_batches is 0: validation is switched off"
     if not trainer.enable_validation:
         return "there is no validation_step or no validation loader"
     return None
-
-
-def _metrics(trainer: Trainer) -> dict[str, float]:
-    """Return what the validation that has just ended logged. May run a collective: all ranks call it."""
-    results: Any = trainer._results
-    metrics: dict[str, float] = {}
-    for loader in (None, *range(trainer.fit_loop.epoch_loop.val_loop.num_dataloaders)):
-        results.dataloader_idx = loader  # of several, each has its own
-        told = results.metrics(on_step=False)["callback"]
-        metrics |= {name: float(value) for name, value in told.items()}
-    results.dataloader_idx = None
-    return metrics

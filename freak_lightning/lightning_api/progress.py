@@ -21,8 +21,9 @@ def progress(trainer: Trainer, beats: int) -> tuple[tuple[int, int, int], dict[s
 
     Any thread may call it: it reads a few integers and runs no collective.
     """
-    loop = trainer.fit_loop.epoch_loop
-    mark = (loop.batch_progress.total.ready, loop.val_loop.batch_progress.total.ready, beats)
+    trained = trainer.fit_loop.epoch_loop.batch_progress.total.ready
+    validated = trainer.fit_loop.epoch_loop.val_loop.batch_progress.total.ready
+    mark = (trained, validated, beats)
     return mark, {"step": trainer.global_step, "epoch": trainer.current_epoch}
 
 
@@ -50,8 +51,7 @@ def _steps_in(epochs: int, trainer: Trainer, accumulate_later: int | None) -> in
     batches = trainer.num_training_batches
     if batches == float("inf"):
         return None
-    loop = trainer.fit_loop.epoch_loop
-    done = loop.batch_progress.current.ready
+    done = trainer.fit_loop.epoch_loop.batch_progress.current.ready
     ended = done >= batches  # Lightning counts the epoch only after its hooks
     here = 0 if ended else int(batches) - done
     later = max(0, epochs - trainer.current_epoch - 1)

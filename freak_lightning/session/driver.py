@@ -26,6 +26,11 @@ from freak_lightning.lightning_api.loaders import restore_loader_position
 from freak_lightning.lightning_api.loops import is_optimizer_boundary, validation_due
 from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer
 from freak_lightning.lightning_api.progress import horizon, progress
+from freak_lightning.lightning_api.validation import (
+    has_validation_loaders,
+    make_validation_loaders,
+    skips_validation,
+)
 from freak_lightning.session.backstage import Backstage
 from freak_lightning.session.session import ControlSession
 
@@ -85,8 +90,7 @@ class SessionDriver(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """First control point, on what a resume has left to do."""
         restore_loader_position(trainer)
-        loaded = trainer.fit_loop.epoch_loop.val_loop._combined_loader is not None
-        self._validates = _validates_everywhere(trainer) if loaded else None
+        self._validates = _validates_everywhere(trainer) if has_validation_loaders(trainer) else None
         if self._session is not None:
             self._sleeps = self._session.requests.wake_with(self._wake)
             self._session.start()
@@ -171,9 +175,7 @@ class SessionDriver(Callback):
     def _validation_comes(self, trainer: Trainer) -> bool:
         """Return whether the validation that is due comes on all ranks; every rank must call it."""
         if self._validates is None:  # without a sanity check Lightning makes the loader only now, after us
-            trainer.validating = True
-            trainer.fit_loop.epoch_loop.val_loop.setup_data()
-            trainer.training = True
+            make_validation_loaders(trainer)
             self._validates = _validates_everywhere(trainer)
         return self._validates
 
@@ -267,5 +269,4 @@ def _validates_everywhere(trainer: Trainer) -> bool:
 
     A rank whose validation loader is empty gets no on_validation_end: then no rank may wait for it.
     """
-    here = not trainer.fit_loop.epoch_loop.val_loop.skip
-    return trainer.strategy.reduce_boolean_decision(here, all=True)
+    return trainer.strategy.reduce_boolean_decision(not skips_validation(trainer), all=True)

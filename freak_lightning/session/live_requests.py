@@ -8,6 +8,7 @@ from typing import Any
 
 from freak_core import Entry, Store, Write
 from freak_lightning.control_point import Point
+from freak_lightning.lightning_api.loops import trained_batches
 from freak_lightning.lightning_api.namespace import Trainer
 from freak_lightning.ranks.cadence import Cadence, Sync
 from freak_lightning.ranks.collectives import Collectives
@@ -84,7 +85,7 @@ class LiveRequests:
         if scheduled is None:
             return usual
         # Several optimizers, or manual optimization, count several steps a batch.
-        batches = max(1, self._trainer.fit_loop.epoch_loop.total_batch_idx + 1)
+        batches = max(1, trained_batches(self._trainer))
         a_batch = max(1, ceil(point.step / batches))
         return max(1, min(usual, scheduled // a_batch))
 

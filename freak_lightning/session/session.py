@@ -15,6 +15,7 @@ from freak_lightning.control import ControlCallback
 from freak_lightning.control_point import Point
 from freak_lightning.controls.graceful_stop import GracefulStop
 from freak_lightning.controls.replay import Replay, ReplayedRequests, facts_of
+from freak_lightning.lightning_api.loops import trained_batches
 from freak_lightning.lightning_api.namespace import (
     Callback,
     LightningModule,
@@ -283,7 +284,7 @@ class ControlSession:
     def _point(self, **facts: bool) -> Point:
         trainer, batch = self.trainer, None
         if not self.pl_module.automatic_optimization:
-            batch = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+            batch = trained_batches(trainer)
         return Point(step=trainer.global_step, epoch=trainer.current_epoch, batch=batch, **facts)
 
     def close(self, error: BaseException | None = None) -> None:

@@ -3,15 +3,16 @@
 import ast
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import lightning
 import pytest
+import torch
+from lightning import pytorch
 from lightning.pytorch import Callback, Trainer
 
 import freak_lightning
+from freak_lightning.lightning_api.precision import unscales_gradients_itself
 from tests.lightning.tiny import KNOWN_WARNINGS, fit
 
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.every_lightning]
@@ -20,8 +21,8 @@ PACKAGE = Path(freak_lightning.__file__).parent
 LOOPS = {"fit_loop", "epoch_loop", "val_loop"}
 """Public names of a trainer whose inside is not."""
 
-OPTIONAL = {"_step_supports_amp_scaling": "2.5", "_timeout": "2.5", "_val_check_time_interval": "2.6"}
-"""Names that are read with a default, and the first Lightning that has them."""
+SINCE = {"_last_val_time": "2.6", "_timeout": "2.5", "_val_check_time_interval": "2.6"}
+"""Names that not every trainer has, and the first Lightning in whose source they are."""
 
 
 def sources(*, of_lightning_api: bool) -> Iterator[tuple[Path, ast.Module]]:
@@ -115,6 +116,8 @@ def test_a_trainer_of_this_lightning_has_every_private_name() -> None:
             for chain in chains():
                 found: Any = trainer
                 for name in chain.split(".")[1:]:
+                    if name in SINCE:
+                        break
                     if not hasattr(found, name):
                         missing.add(chain)
                         break
@@ -124,15 +127,21 @@ def test_a_trainer_of_this_lightning_has_every_private_name() -> None:
     assert missing == set()
 
 
-def test_the_source_of_this_lightning_has_every_optional_name() -> None:
-    read = {name for _, tree in sources(of_lightning_api=True) for name in optional_names(tree)}
-    assert read == set(OPTIONAL)
-    spec = find_spec("lightning.pytorch")
-    assert spec is not None
-    assert spec.origin is not None
-    source = "\n".join(path.read_text() for path in Path(spec.origin).parent.rglob("*.py"))
-    there = {name for name in read if re.search(rf"\b{name}\b", source)}
-    installed = tuple(map(int, lightning.__version__.split(".")[:2]))
-    assert there == {
-        name for name, first in OPTIONAL.items() if tuple(map(int, first.split("."))) <= installed
-    }
+def test_the_source_of_this_lightning_has_the_names_that_not_every_trainer_has() -> None:
+    optional = {name for _, tree in sources(of_lightning_api=True) for name in optional_names(tree)}
+    optional -= {"_step_supports_amp_scaling"}  # torch's
+    assert optional <= set(SINCE)
+    assert set(SINCE) - optional <= {chain.rpartition(".")[2] for chain in chains()}
+    source = "\n".join(path.read_text() for path in Path(str(pytorch.__file__)).parent.rglob("*.py"))
+    there = {name for name in SINCE if re.search(rf"\b{name}\b", source)}
+    assert there == {name for name, first in SINCE.items() if release(first) <= release(pytorch.__version__)}
+
+
+def test_torch_marks_optimizers_that_unscale_gradients() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    assert unscales_gradients_itself(torch.optim.Adam([weight], fused=True))
+    assert not unscales_gradients_itself(torch.optim.Adam([weight]))
+
+
+def release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
