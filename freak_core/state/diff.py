@@ -39,7 +39,7 @@ def hides(model: BaseModel, made: Sequence[Change] = ()) -> bool:
     return secret or has_hidden(type(model)) or bool(_hidden(model))
 
 
-def _hidden(value: Any) -> dict[Path, JSON]:
+def _hidden(value: object) -> dict[Path, JSON]:
     """Return secrets and excluded fields by path. Those inside a list are under the list's path."""
     if isinstance(value, SECRETS):
         return {(): repr(value.get_secret_value())}

@@ -4,11 +4,13 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
 from freak_core.paths import ABSENT, Path
+
+_Dict: TypeAlias = dict[Any, object]  # the keys of a program's dict may be of any type
 
 
 def planned(model: BaseModel, baseline: BaseModel | None, new: BaseModel, paths: tuple[Path, ...]) -> "Plan":
@@ -21,9 +23,8 @@ def planned(model: BaseModel, baseline: BaseModel | None, new: BaseModel, paths:
         paths: the paths of the operations.
     """
     plan = Plan(paths)
-    base = ABSENT if baseline is None else baseline
-    if not _same(base, new):
-        plan.model(model, base, new, ())
+    if not _same(baseline, new):
+        plan.model(model, baseline, new, ())
     return plan
 
 
@@ -43,24 +44,26 @@ class Plan:
         self.writes: list[Callable[[], None]] = []
         self.frozen: list[Path] = []
 
-    def settle(self, live: Any, base: Any, new: Any, path: Path) -> Any:
+    def settle(self, live: object, base: object, new: object, path: Path) -> object:
         """Plan the writes for the value at ``path``."""
         if _same(base, new) or _same(live, new):
             return live
         if isinstance(new, BaseModel):
-            return self.model(live, base, new, path) if _adopts(live, base, new) else new
+            before = base if isinstance(base, BaseModel) else None
+            if isinstance(live, BaseModel) and _adopts(live, before, new):
+                return self.model(live, before, new, path)
+            return new
         if type(live) is dict and type(new) is dict:
-            before = base if isinstance(base, dict) else {}
-            return self._dict(live, before, new, path)
+            return self._dict(live, base if isinstance(base, dict) else {}, new, path)
         if type(live) is list and type(new) is list:
             return self._list(live, base if isinstance(base, list) else [], new, path)
         return new
 
-    def model(self, live: BaseModel, base: Any, new: BaseModel, path: Path) -> BaseModel:
+    def model(self, live: BaseModel, base: BaseModel | None, new: BaseModel, path: Path) -> BaseModel:
         """Plan the writes for a model that keeps its identity."""
         values = {}
         by_default = set(type(new).model_fields) - new.model_fields_set
-        by_default -= base.model_fields_set if base is not ABSENT else set(type(new).model_fields)
+        by_default -= base.model_fields_set if base is not None else set(type(new).model_fields)
         for name, field in type(new).model_fields.items():
             old, before = live.__dict__.get(name, ABSENT), _attribute(base, name)
             value = new.__dict__.get(name, ABSENT)
@@ -74,15 +77,15 @@ class Plan:
         self.writes.append(functools.partial(_write, live, values, _private(live, base, new)))
         return live
 
-    def _extra(self, live: BaseModel, base: Any, new: BaseModel, path: Path) -> None:
+    def _extra(self, live: BaseModel, base: BaseModel | None, new: BaseModel, path: Path) -> None:
         if new.model_extra is not None:
             held = live.model_extra
             if held is None:
                 held = {}
                 self.writes.append(functools.partial(object.__setattr__, live, "__pydantic_extra__", held))
-            self._dict(held, (base.model_extra or {}) if base is not ABSENT else {}, new.model_extra, path)
+            self._dict(held, (base.model_extra or {}) if base is not None else {}, new.model_extra, path)
 
-    def _dict(self, live: dict[Any, Any], base: Any, new: dict[Any, Any], path: Path) -> dict[Any, Any]:
+    def _dict(self, live: _Dict, base: _Dict, new: _Dict, path: Path) -> _Dict:
         settled = {
             key: self.settle(live.get(key, ABSENT), base.get(key, ABSENT), value, (*path, str(key)))
             for key, value in new.items()
@@ -90,7 +93,7 @@ class Plan:
         self.writes.append(functools.partial(_refill, live, settled))
         return live
 
-    def _list(self, live: list[Any], base: list[Any], new: list[Any], path: Path) -> list[Any]:
+    def _list(self, live: list[object], base: list[object], new: list[object], path: Path) -> list[object]:
         settled = []
         for i, value in enumerate(new):
             inside = (*path, str(i))
@@ -107,23 +110,23 @@ class Plan:
         return live
 
 
-def _adopts(live: Any, base: Any, new: BaseModel) -> bool:
+def _adopts(live: BaseModel, base: BaseModel | None, new: BaseModel) -> bool:
     """Whether ``live`` keeps its identity and takes the values of ``new``. A frozen model is replaced."""
     if new.model_config.get("frozen"):
         return False
-    if isinstance(base, BaseModel):
+    if base is not None:
         return type(base) is type(new) and isinstance(live, type(new))
     return type(live) is type(new)
 
 
-def _attribute(model: Any, name: str) -> Any:
-    return ABSENT if model is ABSENT else model.__dict__.get(name, ABSENT)
+def _attribute(model: BaseModel | None, name: str) -> object:
+    return ABSENT if model is None else model.__dict__.get(name, ABSENT)
 
 
-def _private(live: BaseModel, base: Any, new: BaseModel) -> dict[str, Any]:
+def _private(live: BaseModel, base: BaseModel | None, new: BaseModel) -> dict[str, object]:
     """Return the private attributes that a validator changed. What the program stored there stays."""
     held = live.__pydantic_private__ or {}
-    old = {} if base is ABSENT else base.__pydantic_private__ or {}
+    old = {} if base is None else base.__pydantic_private__ or {}
     fresh = (new.__pydantic_private__ or {}).items()
     return {
         name: value
@@ -132,7 +135,7 @@ def _private(live: BaseModel, base: Any, new: BaseModel) -> dict[str, Any]:
     }
 
 
-def _write(live: BaseModel, values: dict[str, Any], private: dict[str, Any]) -> None:
+def _write(live: BaseModel, values: dict[str, object], private: dict[str, object]) -> None:
     live.__dict__.update(values)
     for name in [name for name in live.__dict__ if name not in type(live).model_fields]:
         del live.__dict__[name]  # a cached property, computed from the old values
@@ -141,25 +144,25 @@ def _write(live: BaseModel, values: dict[str, Any], private: dict[str, Any]) -> 
         live.__pydantic_private__.update(private)
 
 
-def _refill(live: dict[Any, Any], settled: dict[Any, Any]) -> None:
+def _refill(live: _Dict, settled: _Dict) -> None:
     live.update(settled)
     for key in [key for key in live if key not in settled]:
         del live[key]
 
 
-def _same(one: Any, other: Any) -> bool:  # noqa: PLR0911  one return per kind of value
+def _same(one: object, other: object) -> bool:  # noqa: PLR0911  one return per kind of value
     """Whether two values have the same type and are equal, NaN included. Never raises."""
     if one is other:
         return True
     if type(one) is not type(other):
         return False
-    if isinstance(one, BaseModel):
+    if isinstance(one, BaseModel) and isinstance(other, BaseModel):
         fields = type(one).model_fields
         both = ({name: each.__dict__.get(name) for name in fields} for each in (one, other))
         return _same(*both) and _same(one.model_extra, other.model_extra)
-    if type(one) is dict:
+    if type(one) is dict and type(other) is dict:
         return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
-    if type(one) in (list, tuple):
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple) and type(one) in (list, tuple):
         return len(one) == len(other) and all(map(_same, one, other))
     if dataclasses.is_dataclass(one):
         return all(
@@ -167,7 +170,7 @@ def _same(one: Any, other: Any) -> bool:  # noqa: PLR0911  one return per kind o
             for each in dataclasses.fields(one)
         )
     try:
-        nan = isinstance(one, float) and math.isnan(one) and math.isnan(other)
+        nan = isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other)
         return nan or bool(one == other)
     except Exception:  # noqa: BLE001  __eq__ is user code
         return False
