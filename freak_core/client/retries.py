@@ -1,4 +1,4 @@
-"""A client's patience, written once: when to send again, how to wait, how to follow events."""
+"""Retries: when a request is sent again, how a client waits, and how events go on after a break."""
 
 import json
 import time
@@ -10,6 +10,7 @@ import httpx
 from httpx_sse import ServerSentEvent, SSEError
 
 from freak_core.client import calls
+from freak_core.client.documents import RunFacts
 from freak_core.client.requests import Call
 from freak_core.client.transport import Connection
 from freak_core.errors import NotFound, RunOver, TooManyRequests, Unreachable
@@ -20,11 +21,18 @@ from freak_core.runs.run_file import Run
 
 Answer = TypeVar("Answer")
 _BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
-"""Sent, or partly: reads are harmless, and writes carry a key."""
+"""After these the server may have received the request. It is sent again all the same: a write has a key."""
 
 
 class Event(NamedTuple):
-    """One thing that happened: ``type`` is state, receipt, run, progress, metrics or reset."""
+    """An event of a run.
+
+    Attributes:
+        id: to be passed as ``last_id``.
+        type: ``state``, ``receipt``, ``run``, ``progress`` or ``metrics``; or ``reset``: events are missing
+            before this one, and its data is the revision, the state and the facts of the run.
+        data: JSON whose form depends on the type.
+    """
 
     id: str
     type: str
@@ -32,11 +40,11 @@ class Event(NamedTuple):
 
 
 class Conversation:
-    """Asks a server over a connection.
+    """Sends calls to a server over a connection.
 
     Args:
-        connection: how to reach it.
-        timeout: seconds to wait for an answer, on top of what a call says it waits.
+        connection: the connection.
+        timeout: seconds to wait for a response, added to the ``wait`` of a call.
     """
 
     def __init__(self, connection: Connection, timeout: float) -> None:
@@ -44,10 +52,10 @@ class Conversation:
         self._timeout = timeout
 
     async def ask(self, call: Call[Answer]) -> Answer:
-        """Return the answer to a call; ask again where the server is too busy, for as long as it may take.
+        """Return the answer to a call; while the server is busy, retry until the timeout is over.
 
         Raises:
-            Refused: the server refuses, or does not answer.
+            Refused: the server refuses the request or does not answer.
         """
         deadline = time.monotonic() + self._timeout + call.wait
         while True:
@@ -61,15 +69,15 @@ class Conversation:
                 lost.key = call.headers.get("Idempotency-Key")
                 raise
 
-    async def _send(self, call: Call[Any]) -> httpx.Response:
-        """Send a call, again where the connection broke."""
+    async def _send(self, call: Call[object]) -> httpx.Response:
+        """Return the response to a call; send it up to four times if the connection breaks."""
         url, timeout = self._connection.address.url, self._timeout + call.wait
         for pause in (0.1, 0.5, 2.0, None):
             try:
                 return await self._connection.send(call, timeout)
             except _BROKEN as error:
                 if pause is None:
-                    raise Unreachable(f"{url} breaks off the connection: {error}") from error
+                    raise Unreachable(f"{url} closed the connection: {error}") from error
                 await self._connection.pause(pause)
             except httpx.TimeoutException as error:
                 raise Unreachable(f"no answer from {url} within {timeout:g} s") from error
@@ -78,11 +86,7 @@ class Conversation:
         raise AssertionError("unreachable")
 
     async def wait(self, receipt: Receipt | str, timeout: float) -> Receipt:
-        """Return a receipt once its request has ended.
-
-        Raises:
-            TimeoutError: it has not ended within ``timeout`` seconds.
-        """
+        """See ``AsyncClient.wait``."""
         if isinstance(receipt, Receipt) and receipt.settled:
             return receipt
         receipt_id = receipt if isinstance(receipt, str) else receipt.id
@@ -97,13 +101,10 @@ class Conversation:
 
     async def wait_for(
         self, step: int | None, epoch: int | None, phase: str | None, timeout: float
-    ) -> dict[str, Any]:
-        """Return the facts of the run once it has come that far.
-
-        Raises:
-            RunOver: it ended before.
-            TimeoutError: it has not come that far within ``timeout`` seconds.
-        """
+    ) -> RunFacts:
+        """See ``AsyncClient.wait_for``."""
+        goals = {"step": step, "epoch": epoch, "phase": phase}
+        wanted = ", ".join(f"{name} {goal!r}" for name, goal in goals.items() if goal is not None)
         deadline = time.monotonic() + timeout
         while True:
             left = max(0.0, deadline - time.monotonic())
@@ -112,19 +113,14 @@ class Conversation:
                 return run
             where = f"phase {run.get('phase')!r}, epoch {run.get('epoch')}, step {run.get('step')}"
             if run.get("phase") in ENDED:
-                raise RunOver(f"the run has ended: {where}")
+                raise RunOver(f"the run ended before it reached {wanted}: {where}")
             if not left:
-                raise TimeoutError(f"the run is not there after {timeout:g} s: {where}")
+                raise TimeoutError(f"the run has not reached {wanted} within {timeout:g} s: {where}")
 
     async def events(
         self, types: Sequence[str], last_id: str | None, reconnect: float
     ) -> AsyncGenerator[Event, None]:
-        """Yield events until the run ends, from where the last connection broke off.
-
-        Raises:
-            Unreachable: there is no server, or none any more for ``reconnect`` seconds.
-            Refused: the server refuses.
-        """
+        """See ``AsyncClient.events``."""
         params = {"types": ",".join({*types, "run"})} if types else {}
         heard, give_up = False, None
         while True:
@@ -134,16 +130,16 @@ class Conversation:
                     async for sse in incoming:
                         heard, give_up, last_id = True, None, sse.id or last_id
                         event = _event(sse)
-                        if event is None:  # only says where we are
+                        if event is None:  # it only carries an id
                             continue
                         if not types or event.type in (*types, "reset"):
                             yield event
                         if _over(event):
                             return
                 if (await self.ask(calls.run())).get("phase") in ENDED:
-                    return  # the server has told everything there was
+                    return  # the server has sent every event
             except (httpx.HTTPError, SSEError, Unreachable) as error:
-                if give_up is None:  # from the break on: for long before it, nothing may have happened
+                if give_up is None:  # counted from the break: the last event may be much older
                     patient = heard or isinstance(error, _BROKEN)
                     give_up = time.monotonic() + (reconnect if patient else 0.0)
                 if time.monotonic() >= give_up:
@@ -153,7 +149,7 @@ class Conversation:
 
 
 async def found(run: str | None, wait: float, pause: Callable[[float], Awaitable[None]]) -> Run:
-    """Return the live run of this machine that is meant; see ``Client.find``."""
+    """Return the live run of this machine that ``run`` names; see ``AsyncClient.find``."""
     deadline = time.monotonic() + wait
     while True:
         try:

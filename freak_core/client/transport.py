@@ -1,15 +1,15 @@
-"""How a client reaches a server: over TCP or a Unix socket, by waiting or by awaiting.
+"""How a client reaches a server: over TCP or a Unix socket, blocking or with asyncio.
 
-Both speak ``async``. The one that waits never gives control away, so ``completed`` runs it to its end without
-an event loop: it works in plain code as well as where a loop is already running, as in a notebook.
+Both connections have ``async`` methods. Those of the blocking one never await anything, so that ``completed``
+can run them to the end without an event loop, even where one is already running, as in a notebook.
 """
 
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import httpx
 from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
@@ -20,12 +20,12 @@ from freak_core.errors import ConfigurationError
 
 Result = TypeVar("Result")
 EVENTS_TIMEOUT = httpx.Timeout(15.0, read=60.0)
-"""A stream where nothing happens has a comment every 15 seconds."""
+"""The server sends a comment every 15 seconds while nothing happens."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server is, and the token that it wants."""
+    """The address of a server, and the token for it."""
 
     url: str
     token: str
@@ -36,10 +36,10 @@ class Address:
     def parse(cls, url: str, token: str | None) -> "Address":
         """Read ``http://host:port/prefix#token=…``, ``host:port`` or ``unix:///path/to/socket``.
 
-        A prefix comes after a colon, in the case of a socket: ``unix:///path/to/socket:/prefix``.
+        The prefix of a Unix socket follows a colon: ``unix:///path/to/socket:/prefix``.
 
         Raises:
-            ConfigurationError: it is no URL.
+            ConfigurationError: ``url`` is not a valid URL.
         """
         address, _, fragment = (url if "://" in url else f"http://{url}").partition("#token=")
         address = address.rstrip("/")
@@ -50,9 +50,10 @@ class Address:
         try:
             parsed = httpx.URL(address)
         except httpx.InvalidURL as error:
-            raise ConfigurationError(f"{address!r} is no URL: {error}") from error
+            raise ConfigurationError(f"{address!r} is not a URL: {error}") from error
         if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise ConfigurationError(f"{address!r} is no URL of a server: http://host:port or unix:///path")
+            wanted = "http://host:port or unix:///path/to/socket"
+            raise ConfigurationError(f"{address!r} is not a URL of a server; write {wanted}")
         return cls(address, token, f"{address}/")
 
     @property
@@ -60,19 +61,19 @@ class Address:
         """The link with the token."""
         return link(self.url, self.token)
 
-    def options(self, timeout: float) -> dict[str, Any]:
-        """Return what an HTTP client of httpx is made with."""
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return {"base_url": self.base_url, "headers": headers, "timeout": timeout, "trust_env": False}
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of every request."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
 
 class Connection(Protocol):
-    """What a conversation needs."""
+    """A connection to one server, blocking or with asyncio."""
 
     address: Address
 
-    async def send(self, call: Call[Any], timeout: float) -> httpx.Response:
-        """Send a request and return the answer; raises ``httpx.HTTPError``."""
+    async def send(self, call: Call[object], timeout: float) -> httpx.Response:
+        """Send a request and return the response; raises ``httpx.HTTPError``."""
 
     def events(
         self, params: Mapping[str, str], headers: Mapping[str, str]
@@ -80,30 +81,44 @@ class Connection(Protocol):
         """Yield the events of one connection; raises ``httpx.HTTPError`` and ``Refused``."""
 
     async def pause(self, seconds: float) -> None:
-        """Do nothing for a while."""
+        """Wait."""
 
     async def close(self) -> None:
         """Close the connection."""
 
 
-class Blocking:
-    """A connection that waits."""
+class BlockingConnection:
+    """A connection that blocks the thread."""
 
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
         transport = httpx.HTTPTransport(uds=address.socket) if address.socket else None
-        self._http = httpx.Client(transport=transport, **address.options(timeout))
+        self._http = httpx.Client(
+            transport=transport,
+            base_url=address.base_url,
+            headers=address.headers,
+            timeout=timeout,
+            trust_env=False,
+        )
 
-    async def send(self, call: Call[Any], timeout: float) -> httpx.Response:
-        """Send a request and return the answer."""
-        return self._http.request(**_parts(call), timeout=timeout)
+    async def send(self, call: Call[object], timeout: float) -> httpx.Response:
+        """Send a request and return the response."""
+        return self._http.request(
+            call.method,
+            call.route,
+            params=call.params,
+            headers=call.headers,
+            content=call.content,
+            timeout=timeout,
+        )
 
     async def events(
         self, params: Mapping[str, str], headers: Mapping[str, str]
     ) -> AsyncGenerator[ServerSentEvent, None]:
         """Yield the events of one connection."""
-        options = {"params": params, "headers": dict(headers), "timeout": EVENTS_TIMEOUT}
-        with connect_sse(self._http, "GET", "events", **options) as source:
+        with connect_sse(
+            self._http, "GET", "events", params=params, headers=headers, timeout=EVENTS_TIMEOUT
+        ) as source:
             if not source.response.is_success:
                 source.response.read()
                 raise refusal_of(source.response)
@@ -120,24 +135,38 @@ class Blocking:
         self._http.close()
 
 
-class Awaiting:
-    """A connection that awaits."""
+class AsyncConnection:
+    """A connection that awaits with asyncio."""
 
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
         transport = httpx.AsyncHTTPTransport(uds=address.socket) if address.socket else None
-        self._http = httpx.AsyncClient(transport=transport, **address.options(timeout))
+        self._http = httpx.AsyncClient(
+            transport=transport,
+            base_url=address.base_url,
+            headers=address.headers,
+            timeout=timeout,
+            trust_env=False,
+        )
 
-    async def send(self, call: Call[Any], timeout: float) -> httpx.Response:
-        """Send a request and return the answer."""
-        return await self._http.request(**_parts(call), timeout=timeout)
+    async def send(self, call: Call[object], timeout: float) -> httpx.Response:
+        """Send a request and return the response."""
+        return await self._http.request(
+            call.method,
+            call.route,
+            params=call.params,
+            headers=call.headers,
+            content=call.content,
+            timeout=timeout,
+        )
 
     async def events(
         self, params: Mapping[str, str], headers: Mapping[str, str]
     ) -> AsyncGenerator[ServerSentEvent, None]:
         """Yield the events of one connection."""
-        options = {"params": params, "headers": dict(headers), "timeout": EVENTS_TIMEOUT}
-        async with aconnect_sse(self._http, "GET", "events", **options) as source:
+        async with aconnect_sse(
+            self._http, "GET", "events", params=params, headers=headers, timeout=EVENTS_TIMEOUT
+        ) as source:
             if not source.response.is_success:
                 await source.response.aread()
                 raise refusal_of(source.response)
@@ -146,7 +175,7 @@ class Awaiting:
 
     @staticmethod
     async def pause(seconds: float) -> None:
-        """Let others run for a while."""
+        """Sleep while other tasks run."""
         await asyncio.sleep(seconds)
 
     async def close(self) -> None:
@@ -155,7 +184,7 @@ class Awaiting:
 
 
 def completed(awaitable: Awaitable[Result]) -> Result:
-    """Return what a ``Blocking`` conversation comes to; it ends without ever giving control away."""
+    """Return the result of an awaitable that uses a ``BlockingConnection``, which never really awaits."""
     steps = awaitable.__await__()
     try:
         next(steps)
@@ -165,11 +194,14 @@ def completed(awaitable: Awaitable[Result]) -> Result:
     raise RuntimeError("a blocking connection must not await anything")
 
 
-def _parts(call: Call[Any]) -> dict[str, Any]:
-    return {
-        "method": call.method,
-        "url": call.route,
-        "params": dict(call.params),
-        "headers": dict(call.headers),
-        "content": call.content,
-    }
+def completed_each(stream: AsyncGenerator[Result, None]) -> Generator[Result, None, None]:
+    """Yield the items of an asynchronous generator that uses a ``BlockingConnection``."""
+    try:
+        while True:
+            try:
+                item = completed(anext(stream))
+            except StopAsyncIteration:
+                return
+            yield item
+    finally:
+        completed(stream.aclose())

@@ -1,12 +1,12 @@
 """Steering a run from Python."""
 
-import inspect
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +16,6 @@ import pytest
 
 from freak_core import (
     AccessDenied,
-    AsyncClient,
     Client,
     Conflict,
     Failed,
@@ -30,9 +29,11 @@ from freak_core import (
     Unauthorized,
     Unreachable,
 )
+from freak_core.client.documents import ActionDescription, RunFacts
 from freak_core.runs.live_runs import list_runs
 from freak_core.runs.run_file import new_run, publish
 from tests.core.conftest import Serve
+from tests.core.sync_client import TARGET, sync_client
 from tests.core.twins import Twin
 from tests.waiting import eventually
 
@@ -242,11 +243,33 @@ def test_an_unknown_event_type_is_refused(shared_client: Client) -> None:
         next(shared_client.events("gossip"))
 
 
-def test_the_twins_take_the_same_arguments() -> None:
-    for name, method in vars(Client).items():
-        if not name.startswith("_") and callable(method):
-            other = inspect.signature(getattr(AsyncClient, name))
-            assert inspect.signature(method).parameters == other.parameters, name
+def test_the_blocking_client_is_written_from_the_asynchronous_one() -> None:
+    assert TARGET.read_text() == sync_client(), "run 'make client' and commit what it writes"
+
+
+@pytest.mark.parametrize("name", ["set", "put", "reset"])
+def test_a_misspelt_option_is_refused(shared_client: Client, name: str) -> None:
+    """A write that was meant as a dry run must not be carried out."""
+    arguments = {"set": [{"epochs": 20}], "put": ["epochs", 20], "reset": []}[name]
+    with pytest.raises(TypeError, match="did you mean 'dry_run'"):
+        getattr(shared_client, name)(*arguments, dryrun=True)
+
+
+def test_the_documents_have_the_keys_that_their_types_name(freak: Freak, client: Any) -> None:
+    def add(one: int, other: int = 1) -> int:
+        """Add two numbers."""
+        return one + other
+
+    freak.action(add)
+    freak.publish(step=3, epoch=1, loss=0.5)
+    run = client.wait_for(step=3)
+    assert RunFacts.__required_keys__ <= run.keys() <= RunFacts.__annotations__.keys()
+    assert set(client.actions()["add"]) == set(ActionDescription.__annotations__)
+    while not client.series():
+        pass
+    ((step, at, value),) = client.series()["loss"]
+    assert (step, value) == (3, 0.5)
+    assert at == pytest.approx(time.time(), abs=60)
 
 
 # -- finding -------------------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def test_what_answers_but_is_not_freak_is_unreachable(twin: Twin, body: bytes) -
 
 def test_no_url_is_told_at_once(twin: Twin) -> None:
     for url in ("http://host:port", "http://", "ftp://host", "http://h:1 2"):
-        with pytest.raises(ConfigurationError, match="no URL"):
+        with pytest.raises(ConfigurationError, match="not a URL"):
             twin(url)
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from freak_core import Client, Freak
 from freak_core.cli import completion
 from freak_core.cli.app import app
-from freak_core.client.transport import Address, Blocking
+from freak_core.client.transport import Address, BlockingConnection
 from freak_core.runs.live_runs import list_runs
 from freak_core.runs.run_file import publish
 from tests.core.cli.shell import freak
@@ -101,13 +101,13 @@ def test_a_hung_server_is_not_waited_for_while_somebody_types(
     with socket.create_server(("127.0.0.1", 0)) as hung:  # takes connections and says nothing
         monkeypatch.setenv("FREAK_RUN", f"http://127.0.0.1:{hung.getsockname()[1]}/#token=x")
         patience: list[float] = []
-        blocking = Blocking.__init__
+        blocking = BlockingConnection.__init__
 
-        def noted(self: Blocking, address: Address, timeout: float) -> None:
+        def noted(self: BlockingConnection, address: Address, timeout: float) -> None:
             patience.append(timeout)
             blocking(self, address, timeout)
 
-        monkeypatch.setattr(Blocking, "__init__", noted)
+        monkeypatch.setattr(BlockingConnection, "__init__", noted)
         assert completed("freak get ") == {}
     assert len(patience) == 1
     assert patience[0] <= 1
