@@ -1,4 +1,4 @@
-"""The command line: ``freak``. Nothing here is imported by a program under control."""
+"""The command line, ``freak``: a client like any other. Knows no program, no store and no server."""
 
 from freak_core.cli.app import main
 

@@ -1,13 +1,15 @@
-"""The application: every command under its name."""
+"""The command ``freak``: all commands with their names."""
 
 import io
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from typing import Annotated
 
 import typer
 
 from freak_core.cli.commands.actions import call, checkpoint, validate
+from freak_core.cli.commands.cancel import cancel
 from freak_core.cli.commands.describe import describe
 from freak_core.cli.commands.follow import log, watch
 from freak_core.cli.commands.metrics import metrics
@@ -15,13 +17,12 @@ from freak_core.cli.commands.reach import link, token, tunnel
 from freak_core.cli.commands.runs import info, ls
 from freak_core.cli.commands.state import get, reset, set_values
 from freak_core.cli.commands.training import pause, resume, stop
-from freak_core.cli.exit_codes import Commands
-from freak_core.cli.send_and_wait import cancel
+from freak_core.cli.exit_codes import Commands, ExitCode, exits
+from freak_core.cli.options import with_options
 
-EPILOG = """Which run: --run, or FREAK_RUN in the environment; without either, the only live one.
+EPILOG = f"""Which run: --run, or the environment variable FREAK_RUN. Default: the only live run.
 
-Exit codes: 0 applied, 1 failed, 2 usage, 3 no such run or unreachable, 4 refused, 5 not in time, 6 access, 7
-revision conflict, 130 given up."""
+Exit codes: {"; ".join(f"{code:d} {code.meaning}" for code in ExitCode)}."""
 
 app = typer.Typer(
     name="freak",
@@ -42,35 +43,43 @@ def _version(asked: bool) -> None:
 @app.callback()
 def freak(
     _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which Freak this is.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version of Freak.")
     ] = False,
 ) -> None:
-    """Read and steer running programs."""
+    """Read and change running programs."""
 
 
-FINDING, STEERING, TRAINING = "Finding runs", "Reading and steering", "Trainings"
-
-for panel, commands in {
-    FINDING: {"ls": ls, "info": info, "open": link, "tunnel": tunnel, "token": token},
-    STEERING: {
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Find runs": {"ls": ls, "info": info, "open": link, "tunnel": tunnel, "token": token},
+    "Read and change a run": {
         "get": get,
         "describe": describe,
         "set": set_values,
         "reset": reset,
         "call": call,
         "cancel": cancel,
-    }
-    | {"metrics": metrics, "watch": watch, "log": log},
-    TRAINING: {"stop": stop, "checkpoint": checkpoint, "pause": pause, "resume": resume}
-    | {"validate": validate},
-}.items():
+        "metrics": metrics,
+        "watch": watch,
+        "log": log,
+    },
+    "Control a training": {
+        "stop": stop,
+        "checkpoint": checkpoint,
+        "pause": pause,
+        "resume": resume,
+        "validate": validate,
+    },
+}
+"""The commands by name, in the groups of ``freak --help``."""
+
+for group, commands in COMMANDS.items():
     for name, command in commands.items():
-        app.command(name, rich_help_panel=panel)(command)
+        app.command(name, rich_help_panel=group)(exits(with_options(command)))
 
 
 def main() -> None:
-    """Run the command that the arguments name, and leave with its exit code."""
+    """Run the command on the command line, and exit with its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # where a locale has no arrow
+            stream.reconfigure(errors="backslashreplace")  # some locales have no arrow
     app(prog_name="freak")

@@ -1,40 +1,42 @@
-"""Values: what ``K=V`` means, by the JSON schema of what K is."""
+"""Assignments such as ``lr.hold=3e-4``: the JSON schema decides what the text of a value means."""
 
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import NoReturn
 
 import typer
 
+from freak_core.client.documents import Schema
 from freak_core.client.requests import keys_of
+from freak_core.strict_json import JSON
 
-_PYTHON = {"True": True, "False": False, "None": None}
+_PYTHON: dict[str, JSON] = {"True": True, "False": False, "None": None}
 
 
-def assigned(words: Sequence[str], schema: dict[str, Any]) -> dict[str, Any]:
-    """Return values by path, of words like ``lr.hold=3e-4``.
+def assigned(words: Sequence[str], schema: Schema) -> dict[str, JSON]:
+    """Return the values of words like ``lr.hold=3e-4``, by path.
 
-    A value is JSON if it parses, else a string; but a string where the schema allows nothing else.
+    A value that is JSON and fits the schema is JSON. Any other text is a string.
 
     Raises:
-        typer.BadParameter: a word is none, or a path comes twice.
+        typer.BadParameter: a word is not an assignment, or two words have the same path.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, JSON] = {}
     for word in words:
         path, equals, text = _split(word)
         if not path or not equals:
-            raise typer.BadParameter(f"{word!r} is no assignment; write PATH=VALUE, such as lr.hold=3e-4")
+            raise typer.BadParameter(f"{word!r} is not an assignment; write PATH=VALUE, such as lr.hold=3e-4")
         if path in values:
-            raise typer.BadParameter(f"{path!r} comes twice")
+            raise typer.BadParameter(f"you gave two values for {path!r}; give one")
         values[path] = meant(text, kinds_at(schema, keys_of(path)))
     return values
 
 
-def meant(text: str, kinds: frozenset[str] | None) -> Any:
-    """Return the value that ``text`` means where JSON of these ``kinds`` is allowed; None: of any kind."""
+def meant(text: str, kinds: frozenset[str] | None) -> JSON:
+    """Return the value that ``text`` means where JSON of these ``kinds`` is allowed; ``None``: any JSON."""
     try:
-        value = json.loads(text, parse_constant=_not_json, parse_float=_finite)
+        value: JSON = json.loads(text, parse_constant=_not_json, parse_float=_finite)
     except ValueError:
         if kinds is not None and "string" not in kinds and text in _PYTHON:
             return _PYTHON[text]
@@ -49,12 +51,14 @@ def meant(text: str, kinds: frozenset[str] | None) -> Any:
     return text if "string" in kinds else value
 
 
-def kinds_at(schema: dict[str, Any], keys: Sequence[str]) -> frozenset[str] | None:
-    """Return the JSON types that the schema allows at a path; None where it does not say."""
+def kinds_at(schema: Schema, keys: Sequence[str]) -> frozenset[str] | None:
+    """Return the JSON types that the schema allows at a path; ``None`` if it allows any."""
     found: set[str] = set()
     for node in nodes_at(schema, keys):
-        if "enum" in node or "const" in node:
-            found |= {_kind(value) for value in node.get("enum", [node.get("const")])}
+        if "enum" in node:
+            found |= {_kind(value) for value in node["enum"]}
+        elif "const" in node:
+            found.add(_kind(node["const"]))
         elif "type" in node:
             found |= {node["type"]} if isinstance(node["type"], str) else set(node["type"])
         else:
@@ -62,14 +66,14 @@ def kinds_at(schema: dict[str, Any], keys: Sequence[str]) -> frozenset[str] | No
     return frozenset(found) or None
 
 
-def nodes_at(schema: dict[str, Any], keys: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the schemas, with no reference or choice left in them, of what may be at a path."""
+def nodes_at(schema: Schema, keys: Sequence[str]) -> list[Schema]:
+    """Return the schemas that a path leads to; references are followed and choices taken apart."""
     return [plain for part in parts_at(schema, keys) for plain in _plain(part, schema, 0)]
 
 
-def parts_at(schema: dict[str, Any], keys: Sequence[str]) -> list[Any]:
-    """Return the schemas of what may be at a path, as they stand there."""
-    parts: list[Any] = [schema]
+def parts_at(schema: Schema, keys: Sequence[str]) -> list[Schema]:
+    """Return the schemas that a path leads to, as they are written."""
+    parts = [schema]
     for key in keys:
         parts = [
             child for part in parts for node in _plain(part, schema, 0) for child in _children(node, key)
@@ -77,18 +81,18 @@ def parts_at(schema: dict[str, Any], keys: Sequence[str]) -> list[Any]:
     return parts
 
 
-def in_list(schema: dict[str, Any], keys: Sequence[str]) -> bool:
-    """Whether a path leads through the number of an item in a list."""
+def in_list(schema: Schema, keys: Sequence[str]) -> bool:
+    """Whether a path leads through the index of an item in a list."""
     return any(
         key.isdecimal() and any(node.get("type") == "array" for node in nodes_at(schema, keys[:depth]))
         for depth, key in enumerate(keys)
     )
 
 
-def _plain(node: Any, root: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:
-    if not isinstance(node, dict) or depth > 20:
+def _plain(node: Schema, root: Schema, depth: int) -> Iterator[Schema]:
+    if depth > 20:  # a schema may refer to itself
         return
-    choices = [choice for name in ("anyOf", "oneOf", "allOf") for choice in node.get(name, ())]
+    choices = [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
     if "$ref" in node:
         choices.append(root.get("$defs", {}).get(node["$ref"].rpartition("/")[2], {}))
     if not choices:
@@ -97,15 +101,17 @@ def _plain(node: Any, root: dict[str, Any], depth: int) -> Iterator[dict[str, An
         yield from _plain(choice, root, depth + 1)
 
 
-def _children(node: dict[str, Any], key: str) -> Iterator[Any]:
+def _children(node: Schema, key: str) -> Iterator[Schema]:
     if key in node.get("properties", {}):
         yield node["properties"][key]
-    elif node.get("additionalProperties"):
-        more = node["additionalProperties"]
-        yield more if isinstance(more, dict) else {}
+    elif more := node.get("additionalProperties"):
+        yield {} if isinstance(more, bool) else more
     if key.isdecimal() and node.get("type") == "array":
-        first = node.get("prefixItems", [])
-        yield first[int(key)] if int(key) < len(first) else node.get("items", {})
+        first, items = node.get("prefixItems", []), node.get("items", True)
+        if int(key) < len(first):
+            yield first[int(key)]
+        else:
+            yield {} if isinstance(items, bool) else items
 
 
 def _split(word: str) -> tuple[str, str, str]:
@@ -114,12 +120,12 @@ def _split(word: str) -> tuple[str, str, str]:
     return (found[1], found[2], found[3]) if found else (word, "", "")
 
 
-def _kind(value: Any) -> str:
+def _kind(value: JSON) -> str:
     kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
     return kinds.get(type(value), "null")
 
 
-def _not_json(text: str) -> Any:
+def _not_json(text: str) -> NoReturn:
     raise ValueError(text)
 
 

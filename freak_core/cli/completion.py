@@ -1,8 +1,7 @@
-"""Completion: runs, paths, values and actions, asked of the live run while somebody types."""
+"""Shell completion: the runs, paths, values and actions of live runs."""
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 import typer
 
@@ -10,17 +9,19 @@ from freak_core import paths
 from freak_core.cli.assignments import nodes_at
 from freak_core.cli.connect import connect
 from freak_core.client.client import Client
+from freak_core.client.documents import ActionDescription, Schema
 from freak_core.client.requests import keys_of
 from freak_core.runs.live_runs import list_runs
+from freak_core.strict_json import JSON
 
 PATIENCE = 1.0
-"""Seconds that a run has to answer: somebody types."""
+"""Seconds that a run has to answer while somebody types."""
 
 Candidates = list[tuple[str, str]]
 
 
 def complete_run(incomplete: str) -> Candidates:
-    """Return the names of the live runs, ids where a name is not theirs alone."""
+    """Return the names of the live runs, or their ids if several runs have the same name."""
     runs = list_runs()
     names = [run.name for run in runs]
     found = [(r.name if names.count(r.name) == 1 else r.id, f"{r.name} on {r.host}") for r in runs]
@@ -28,12 +29,12 @@ def complete_run(incomplete: str) -> Candidates:
 
 
 def complete_path(ctx: typer.Context, incomplete: str) -> Candidates:
-    """Return the paths of the state with what is there now."""
+    """Return the paths of the state with their current values."""
     return _asked(ctx, lambda client: _matching(_paths(client.get(), ()), incomplete))
 
 
 def complete_assignment(ctx: typer.Context, incomplete: str) -> Candidates:
-    """Return the paths of the state with an ``=``; after it, the values that a choice allows."""
+    """Return the paths of the state with ``=``; after the ``=``, the values if the schema lists them."""
     path, equals, _ = incomplete.partition("=")
 
     def found(client: Client) -> Candidates:
@@ -63,11 +64,11 @@ def complete_described(ctx: typer.Context, incomplete: str) -> Candidates:
 
 
 def complete_argument(ctx: typer.Context, incomplete: str) -> Candidates:
-    """Return the arguments of the action that was named."""
+    """Return the arguments of the action on the command line."""
 
     def found(client: Client) -> Candidates:
-        action = client.actions().get(str(ctx.params.get("action")), {})
-        known = action.get("arguments", {}).get("properties", {})
+        action = client.actions().get(str(ctx.params.get("action")))
+        known = action["arguments"].get("properties", {}) if action else {}
         return _matching(
             ((f"{name}=", str(each.get("type", ""))) for name, each in known.items()), incomplete
         )
@@ -86,7 +87,7 @@ def complete_metric(ctx: typer.Context, incomplete: str) -> Candidates:
 
 
 def complete_receipt(ctx: typer.Context, incomplete: str) -> Candidates:
-    """Return the ids of the requests that wait."""
+    """Return the ids of the requests that are not applied yet."""
 
     def found(client: Client) -> Candidates:
         waiting = [receipt for receipt in client.receipts(limit=1000) if not receipt.settled]
@@ -96,19 +97,19 @@ def complete_receipt(ctx: typer.Context, incomplete: str) -> Candidates:
 
 
 def _asked(ctx: typer.Context, question: Callable[[Client], Candidates]) -> Candidates:
-    """Ask the run; nothing is completed where it does not answer soon."""
+    """Return what the run answers; nothing if it does not answer in time."""
     try:
         with connect(ctx.params.get("run"), reading=True, timeout=PATIENCE) as client:
             return question(client)
-    except Exception:  # noqa: BLE001  whatever it is, a traceback must not land in what somebody types
+    except Exception:  # noqa: BLE001  a traceback would be printed into the line that somebody types
         return []
 
 
-def _matching(candidates: Any, incomplete: str) -> Candidates:
+def _matching(candidates: Iterable[tuple[str, str]], incomplete: str) -> Candidates:
     return [(name, text) for name, text in candidates if name.startswith(incomplete)]
 
 
-def _paths(value: Any, parent: paths.Path, *, leaves: bool = False) -> Iterator[tuple[str, str]]:
+def _paths(value: object, parent: paths.Path, *, leaves: bool = False) -> Iterator[tuple[str, str]]:
     inside = value if isinstance(value, dict) else {}
     if parent and not (leaves and inside):
         yield paths.to_dots(parent), json.dumps(value, ensure_ascii=False)[:40]
@@ -116,14 +117,14 @@ def _paths(value: Any, parent: paths.Path, *, leaves: bool = False) -> Iterator[
         yield from _paths(child, (*parent, key), leaves=leaves)
 
 
-def _choices(schema: dict[str, Any], path: str) -> Iterator[str]:
+def _choices(schema: Schema, path: str) -> Iterator[str]:
     for node in nodes_at(schema, keys_of(path)):
-        values = [True, False] if node.get("type") == "boolean" else node.get("enum", [])
+        values: list[JSON] = [True, False] if node.get("type") == "boolean" else node.get("enum", [])
         for value in [*values, *([node["const"]] if "const" in node else [])]:
             yield value if isinstance(value, str) else json.dumps(value)
         if node.get("type") == "null":
             yield "null"
 
 
-def _first_line(action: dict[str, Any]) -> str:
-    return str(action.get("description", "")).partition("\n")[0]
+def _first_line(action: ActionDescription) -> str:
+    return action["description"].partition("\n")[0]

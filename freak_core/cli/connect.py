@@ -1,4 +1,4 @@
-"""Which run: from what somebody typed, or from there being only one, to a client for it."""
+"""Finds the run that a command is about, and connects to it."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import typer
 
 from freak_core.addresses import is_loopback
 from freak_core.cli.exit_codes import NoSuchRun
-from freak_core.cli.finished_runs import newest_ended, obituary
+from freak_core.cli.finished_runs import how_it_ended, newest_finished
 from freak_core.client.client import Client
 from freak_core.errors import NotFound, Unreachable
 from freak_core.phases import ENDED
@@ -21,20 +21,22 @@ _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")
 
 
 def connect(wanted: str | None, *, reading: bool = False, timeout: float = 10.0) -> Client:
-    """Return a client for a run by id, name, job id, the beginning of one, or URL; or for the only one.
+    """Return a client for a run.
 
-    With ``reading``, its token is the one that may only read, where the run's file has one.
-    The run has ``timeout`` seconds to answer.
+    Args:
+        wanted: its id, name or job id, the beginning of an id or name, or its URL. Default: the only run.
+        reading: use the read-only token, if the run's file has one.
+        timeout: seconds that the run has to answer.
 
     Raises:
-        NoSuchRun: there is none, more than one, or it is on a machine that cannot be reached from here.
+        NoSuchRun: no run or several runs fit, or the run cannot be reached from this machine.
     """
     if wanted and _is_address(wanted):
         return Client(wanted, _token_for(wanted), timeout=timeout)
     run = find(wanted)
     if not run.near:
         raise NoSuchRun(
-            f"{run.name!r} is on {run.host}, out of reach from here. Make a tunnel:\n"
+            f"the run {run.name!r} is on {run.host} and cannot be reached from here. Open a tunnel:\n"
             f"  {tunnel_command(run)}\nthen, in another shell:\n"
             f'  export FREAK_RUN="$(freak open {shlex.quote(run.name)})"'
         )
@@ -42,7 +44,7 @@ def connect(wanted: str | None, *, reading: bool = False, timeout: float = 10.0)
 
 
 class _ClientOf(Client):
-    """A client that can tell a run that has ended meanwhile from one that does not answer."""
+    """A client that says so if its run does not answer because it has ended meanwhile."""
 
     def __init__(self, run: Run, token: str, timeout: float) -> None:
         super().__init__(run.url, token, timeout=timeout)
@@ -51,16 +53,16 @@ class _ClientOf(Client):
     def __exit__(self, *raised: object) -> None:
         self.close()
         lost = any(isinstance(each, Unreachable) for each in raised)
-        facts = newest_ended(self._id) if lost else None
-        if facts is not None and facts["state"] in ENDED:
-            raise NoSuchRun(obituary(facts)) from None
+        ended = newest_finished(self._id) if lost else None
+        if ended is not None and ended["state"] in ENDED:
+            raise NoSuchRun(how_it_ended(ended)) from None
 
 
 def find(wanted: str | None) -> Run:
-    """Return a run by what somebody typed, on whatever machine.
+    """Return a run of any machine that shares Freak's folder; ``wanted`` as in ``connect``.
 
     Raises:
-        NoSuchRun: there is none, or more than one.
+        NoSuchRun: no run or several runs fit.
     """
     if wanted and _is_address(wanted):
         return _at(connect(wanted))
@@ -68,11 +70,11 @@ def find(wanted: str | None) -> Run:
     try:
         return chosen(wanted, runs)
     except NotFound as refused:
-        facts = None if named(wanted, runs) else newest_ended(wanted, {run.id for run in runs})
-        if facts is not None and wanted is not None:
-            raise NoSuchRun(obituary(facts)) from None
-        the_last = f"\n{obituary(facts)}" if facts is not None else ""
-        what_to_do = "\nname one with --run or FREAK_RUN" if runs else the_last
+        ended = None if named(wanted, runs) else newest_finished(wanted, {run.id for run in runs})
+        if ended is not None and wanted is not None:
+            raise NoSuchRun(how_it_ended(ended)) from None
+        last = f"\n{how_it_ended(ended)}" if ended is not None else ""
+        what_to_do = "\nchoose one with --run or FREAK_RUN" if runs else last
         raise NoSuchRun(refused.detail + what_to_do) from None
 
 
@@ -80,27 +82,35 @@ def _at(client: Client) -> Run:
     with client:
         facts = client.run()
         token = client.link.partition("#token=")[2]
-    known = {name: facts[name] for name in ("id", "name", "host", "pid", "started_at")}
-    return Run(**known, url=client.url, token=token, journal=facts.get("journal_path"))
+    return Run(
+        id=facts["id"],
+        name=facts["name"],
+        host=facts["host"],
+        pid=facts["pid"],
+        started_at=facts["started_at"],
+        url=client.url,
+        token=token,
+        journal=facts.get("journal_path"),
+    )
 
 
 def _is_address(wanted: str) -> bool:
-    """Whether somebody gave a URL, and no name.
+    """Whether ``wanted`` is a URL rather than a name.
 
     Raises:
-        typer.BadParameter: it is a broken one.
+        typer.BadParameter: the URL is not valid.
     """
     if not _ADDRESS.fullmatch(wanted):
         return False
     try:
         _place(wanted)
     except ValueError as error:
-        raise typer.BadParameter(f"{wanted!r} is no URL: {error}") from None
+        raise typer.BadParameter(f"{wanted!r} is not a URL: {error}") from None
     return True
 
 
 def _token_for(url: str) -> str | None:
-    """Return the token of the run of this machine that listens there, unless somebody gave one."""
+    """Return the token of the run of this machine that listens at ``url``, unless the token is given."""
     if "#token=" in url or os.environ.get("FREAK_TOKEN"):
         return None
     return next((run.token for run in list_runs() if run.near and _place(run.url) == _place(url)), None)

@@ -1,10 +1,10 @@
-"""Durations, as people read them."""
+"""Durations for people, such as ``12m``."""
 
 from datetime import UTC, datetime
 
 
 def age(since: str) -> float:
-    """Return the seconds since a time, RFC 3339; none where the clock that wrote it is ahead."""
+    """Return the seconds since a time in RFC 3339; 0 if that time is ahead of the clock of this machine."""
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds())
 
 

@@ -1,21 +1,9 @@
-"""The exit codes: what a script can tell without reading.
-
-====  ====================================================
-0     applied (or read, valid in a dry run, kept back)
-1     failed: the program tried and could not
-2     usage: the command line makes no sense
-3     no such run, more than one, or it does not answer
-4     refused: nothing was changed
-5     accepted, and not yet applied when the time was over
-6     access: no token, a wrong one, or one that may not
-7     conflict: the state has moved on since ``--if-match``
-130   given up: Ctrl-C, or no at a question
-====  ====================================================
-"""
+"""The exit codes of ``freak``, and which error has which."""
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from enum import IntEnum
+from typing import Any, ParamSpec, Self
 
 import typer
 from typer.core import TyperGroup
@@ -33,78 +21,104 @@ from freak_core.errors import (
     Unreachable,
 )
 
-FAILED, USAGE, NO_RUN, REFUSED, PENDING, ACCESS, CONFLICT, INTERRUPTED = 1, 2, 3, 4, 5, 6, 7, 130
+Parameters = ParamSpec("Parameters")
+
+
+class ExitCode(IntEnum):
+    """An exit code; ``meaning`` is what it tells a script."""
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """Make a code with its meaning."""
+        self = int.__new__(cls, code)
+        self._value_ = code
+        self.meaning = meaning
+        return self
+
+    DONE = 0, "applied, read, cancelled, or valid in a dry run; or accepted for a later step or epoch"
+    FAILED = 1, "failed: the program raised an error. Of stop: not saved. Of watch: the run failed"
+    USAGE = 2, "usage: the command line is not valid"
+    NO_RUN = 3, "no such run, several such runs, or the run does not answer"
+    REFUSED = 4, "refused: nothing was changed"
+    PENDING = 5, "accepted, and not applied within --wait. Of stop: not stopped yet"
+    ACCESS = 6, "access denied: no token, an invalid token, or a read-only token"
+    CONFLICT = 7, "conflict: the state has changed since --if-match"
+    INTERRUPTED = 130, "interrupted: Ctrl-C, or no confirmation"
 
 
 class NoSuchRun(NotFound):
-    """404: no live run goes by that name, or more than one does."""
+    """404: no live run or several live runs have this name."""
 
 
 class Unanswered(Unreachable):
-    """503: the program does not answer in time; it may still carry the request out."""
+    """503: the program does not answer in time; it may still apply the request."""
 
 
-class GivenUp(Refused):
-    """499: somebody pressed Ctrl-C, or said no at a question."""
+class Interrupted(Refused):
+    """499: somebody pressed Ctrl-C, or did not confirm."""
 
-    status, title = 499, "Given up"
+    status, title = 499, "Interrupted"
 
 
-class Misused(Malformed):
-    """400: the command line makes no sense."""
+class UsageError(Malformed):
+    """400: the command line is not valid."""
 
     title = "Usage"
 
 
-_CODES: Sequence[tuple[tuple[type[Refused], ...], int]] = (
-    ((Misused,), USAGE),
-    ((GivenUp,), INTERRUPTED),
-    ((Unanswered,), PENDING),
-    ((NoSuchRun, Unreachable), NO_RUN),
-    ((Unauthorized, AccessDenied), ACCESS),
-    ((Conflict,), CONFLICT),
-    ((Failed,), FAILED),
+_CODES: Sequence[tuple[tuple[type[Refused], ...], ExitCode]] = (
+    ((UsageError,), ExitCode.USAGE),
+    ((Interrupted,), ExitCode.INTERRUPTED),
+    ((Unanswered,), ExitCode.PENDING),
+    ((NoSuchRun, Unreachable), ExitCode.NO_RUN),
+    ((Unauthorized, AccessDenied), ExitCode.ACCESS),
+    ((Conflict,), ExitCode.CONFLICT),
+    ((Failed,), ExitCode.FAILED),
 )
 
 
-def code_of(refused: Refused) -> int:
-    """Return the exit code that an error stands for."""
-    over = refused.status == 409 and (refused.receipt or {}).get("status") == "failed"
-    usual = FAILED if over else REFUSED
-    return next((code for kinds, code in _CODES if isinstance(refused, kinds)), usual)
+def code_of(refused: Refused) -> ExitCode:
+    """Return the exit code of an error."""
+    failed = refused.status == 409 and (refused.receipt or {}).get("status") == "failed"
+    otherwise = ExitCode.FAILED if failed else ExitCode.REFUSED
+    return next((code for kinds, code in _CODES if isinstance(refused, kinds)), otherwise)
 
 
-def exits(command: Callable[..., None]) -> Callable[..., None]:
-    """Make a command tell its errors on stderr, as a problem document with ``--json``, and exit by them."""
+def exits(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """Return a command that prints its errors and exits with their codes.
+
+    Errors go to stderr; with ``--json`` the problem document also goes to stdout.
+    """
 
     @functools.wraps(command)
-    def run(*args: Any, **options: Any) -> None:
+    def run(*args: Parameters.args, **options: Parameters.kwargs) -> None:
         try:
             try:
                 command(*args, **options)
             except ConfigurationError as wrong:
-                raise Misused(str(wrong)) from None
-            except (KeyboardInterrupt, typer.Abort):  # the latter at a question
-                raise GivenUp("given up") from None
+                raise UsageError(str(wrong)) from None
+            except (KeyboardInterrupt, typer.Abort):  # typer aborts when a confirmation is refused
+                raise Interrupted("interrupted") from None
         except Refused as refused:
-            complain(refused, as_json=options.get("as_json", False))
+            complain(refused, as_json=bool(options.get("as_json")))
             raise typer.Exit(code_of(refused)) from None
 
     return run
 
 
-_USAGE_ERROR: Any = typer.BadParameter.__base__  # of click, which newer typers bring along
+_USAGE_ERROR: Any = typer.BadParameter.__base__  # click's, which newer versions of typer contain
 
 
 class Commands(TyperGroup):
-    """The commands; what makes no sense on their lines is told with ``--json``, too."""
+    """The group of all commands; with ``--json`` it prints usage errors as problem documents, too."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was named; typer tells people what is wrong with its line."""
+        """Run the command that was named; typer prints usage errors for people."""
         as_json = "--json" in ctx.args
         try:
             return super().invoke(ctx)
         except _USAGE_ERROR as wrong:
             if as_json:
-                show_json(Misused(wrong.format_message()).problem(), line=True)
+                show_json(UsageError(wrong.format_message()).problem(), line=True)
             raise

@@ -1,8 +1,8 @@
-"""Runs that have ended, as their journals in Freak's folder tell."""
+"""Runs that have ended, read from their journals in Freak's folder."""
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from pydantic import ValidationError
 
@@ -14,57 +14,76 @@ from freak_core.runs.journal import journal_lines, read_journal
 from freak_core.runs.run_folder import journals
 
 LOST = "lost"
-"""The state of a run that ended without a word: it was killed, say."""
+"""The state of a run whose journal has no end: it was killed, for example."""
 
 
-def ended_runs(alive: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Return the facts of the runs whose journal is here, newest first; not of those ``alive``, by id."""
-    found = [facts_in(journal) for run_id, journal in journals() if run_id not in alive]
-    return sorted(filter(None, found), key=lambda facts: str(facts["started_at"]), reverse=True)
+class FinishedRun(TypedDict):
+    """What the journal of a run contains. ``epoch`` and ``step`` are those of the last applied request."""
+
+    id: str
+    name: str
+    state: str
+    started_at: str
+    journal_path: str
+    ended_at: NotRequired[str | None]
+    error: NotRequired[str | None]
+    epoch: NotRequired[int]
+    step: NotRequired[int]
 
 
-def newest_ended(wanted: str | None, alive: Collection[str] = ()) -> dict[str, Any] | None:
-    """Return the facts of the ended run of that name or id that is the newest; of all, without ``wanted``."""
-    found = (facts for facts in ended_runs(alive) if wanted in (None, facts["id"], facts["name"]))
-    return next(found, None)
+def finished_runs(alive: Collection[str] = ()) -> list[FinishedRun]:
+    """Return the runs whose journal is on this machine, newest first, without the ids in ``alive``."""
+    found = [run_in(journal) for run_id, journal in journals() if run_id not in alive]
+    return sorted(filter(None, found), key=lambda run: str(run["started_at"]), reverse=True)
 
 
-def obituary(facts: dict[str, Any]) -> str:
-    """Return in words how and when a run has ended."""
-    error = f" ({facts['error']})" if facts.get("error") else ""
-    ago = f", {short(age(facts['ended_at']))} ago" if facts.get("ended_at") else ""
-    return f"the run {facts['name']!r} has ended: {facts['state']}{error}{ago}"
+def newest_finished(wanted: str | None, alive: Collection[str] = ()) -> FinishedRun | None:
+    """Return the newest finished run, or the newest with this name or id."""
+    return next((run for run in finished_runs(alive) if wanted in (None, run["id"], run["name"])), None)
 
 
-def facts_in(journal: Path) -> dict[str, Any]:
-    """Return what a journal tells of its run, the last one in it; nothing where it is none."""
-    facts: dict[str, Any] = {}
+def how_it_ended(run: FinishedRun) -> str:
+    """Return a sentence that says how and when a run has ended."""
+    error = f" ({run['error']})" if run.get("error") else ""
+    ended_at = run.get("ended_at")
+    ago = f", {short(age(ended_at))} ago" if ended_at else ""
+    return f"the run {run['name']!r} has ended: {run['state']}{error}{ago}"
+
+
+def run_in(journal: Path) -> FinishedRun | None:
+    """Return the last run of a journal, or None if the file is not a journal."""
+    run: FinishedRun | None = None
     try:
         for entry in read_journal(journal):
             if "freak_journal" in entry:
-                facts = {"id": entry.get("run"), "name": entry.get("name"), "state": LOST}
-                facts |= {"started_at": entry.get("started_at"), "journal_path": str(journal)}
-            elif entry.get("phase") in ENDED:
-                facts |= {"state": entry["phase"], "ended_at": entry.get("at"), "error": entry.get("error")}
-            else:
-                facts |= _progress(entry)
+                run = _started(entry, journal)
+            elif run is not None and entry.get("phase") in ENDED:
+                run |= {"state": entry["phase"], "ended_at": entry.get("at"), "error": entry.get("error")}
+            elif run is not None and isinstance(where := entry.get("applied"), dict):
+                run |= {"epoch": where["epoch"]} if where.get("epoch") is not None else {}
+                run |= {"step": where["step"]} if where.get("step") is not None else {}
     except OSError:
-        return {}
-    return facts if facts.get("started_at") else {}
+        return None
+    return run
 
 
-def _progress(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return how far the run was, where an entry is of a request that was applied."""
-    where = entry.get("applied")
-    where = where if isinstance(where, dict) else {}
-    return {name: where[name] for name in ("epoch", "step") if where.get(name) is not None}
+def _started(header: dict[str, Any], journal: Path) -> FinishedRun | None:
+    if not header.get("started_at"):
+        return None
+    return FinishedRun(
+        id=str(header.get("run")),
+        name=str(header.get("name")),
+        state=LOST,
+        started_at=header["started_at"],
+        journal_path=str(journal),
+    )
 
 
 def journalled(path: Path) -> list[Receipt]:
-    """Return the receipts of a journal, each as it ended.
+    """Return the last version of each receipt in a journal.
 
     Raises:
-        NotFound: there is no such file, or it is no journal.
+        NotFound: there is no such file, or it is not a journal.
     """
     receipts, is_journal = {}, False
     try:
@@ -75,7 +94,7 @@ def journalled(path: Path) -> list[Receipt]:
     except OSError as error:
         raise NotFound(f"cannot read {path}: {error.strerror}") from None
     if not is_journal:
-        raise NotFound(f"{path} is no journal of Freak")
+        raise NotFound(f"{path} is not a journal of Freak")
     return list(receipts.values())
 
 

@@ -1,17 +1,23 @@
-"""The options that commands share."""
+"""The arguments and options that several commands share; those of requests are declared here only."""
 
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, ParamSpec, TypedDict, Unpack, get_args, get_origin, get_type_hints
 
 import typer
 
 from freak_core.cli.completion import complete_action, complete_described, complete_path, complete_run
 
+Parameters = ParamSpec("Parameters")
+
 
 def _one_run(context: typer.Context, name: str | None) -> str | None:
-    """Refuse a run as an argument next to one by option; FREAK_RUN is for whoever names none."""
+    """Refuse a run that is given as an argument and with --run; an argument overrides FREAK_RUN."""
     source = context.get_parameter_source("run")
     if name is not None and source is not None and source.name == "COMMANDLINE":
-        raise typer.BadParameter(f"{name!r} here, and {context.params['run']!r} with --run: give one of them")
+        given = context.params["run"]
+        raise typer.BadParameter(f"you gave two runs, {name!r} and --run {given!r}; give one of them")
     return name
 
 
@@ -24,51 +30,105 @@ RunOption = Annotated[
         is_eager=True,  # read before the argument of the same meaning
         metavar="RUN",
         autocompletion=complete_run,
-        help="Which run: id, name, job id, the beginning of one, or URL.",
+        help="The run: its name, id or job id, the beginning of a name or id, or its URL. "
+        "Default: the only live run.",
     ),
 ]
 RunArgument = Annotated[
     str | None,
-    typer.Argument(
-        metavar="[RUN]",
-        autocompletion=complete_run,
-        callback=_one_run,
-        help="Which run; the same as --run.",
-    ),
+    typer.Argument(metavar="[RUN]", autocompletion=complete_run, callback=_one_run, help="As --run."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PathArgument = Annotated[
     str,
-    typer.Argument(metavar="[PATH]", autocompletion=complete_path, help="Such as lr.hold; all without it."),
+    typer.Argument(
+        metavar="[PATH]",
+        autocompletion=complete_path,
+        help="Path in the state, such as lr.hold. Default: the whole state.",
+    ),
 ]
 DescribedArgument = Annotated[
     str,
     typer.Argument(
         metavar="[PATH]",
         autocompletion=complete_described,
-        help="Such as lr.hold, or the name of an action; all without it.",
+        help="Path in the state, such as lr.hold, or the name of an action. Default: everything.",
     ),
 ]
-ActionArgument = Annotated[str, typer.Argument(metavar="ACTION", autocompletion=complete_action)]
-WaitOption = Annotated[
-    float | None,
-    typer.Option(
-        "--wait",
-        min=0,
-        metavar="SECONDS",
-        help="How long to wait until it is applied: 30 s, or not at all with --at-step and --at-epoch.",
+ActionArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ACTION",
+        autocompletion=complete_action,
+        help="Name of the action; 'freak describe' lists them.",
     ),
 ]
-NoteOption = Annotated[str | None, typer.Option("--note", help="Why, for the journal.")]
-IfMatchOption = Annotated[
-    str | None,
-    typer.Option("--if-match", metavar="REVISION", help="Refuse it if the state has changed since."),
-]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only check it, and show what would change.")]
-AtStepOption = Annotated[
-    int | None, typer.Option("--at-step", min=0, help="Keep it back until so many steps are done.")
-]
-AtEpochOption = Annotated[
-    int | None, typer.Option("--at-epoch", min=0, help="Keep it back until that epoch.")
-]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+class RequestOptions(TypedDict, total=False):
+    """The options of every request; see ``freak_core.WriteOptions``."""
+
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            "--wait",
+            min=0,
+            metavar="SECONDS",
+            help="Wait this long until the request is applied. Default: 30, or 0 for a request that is "
+            "scheduled for a later step or epoch.",
+        ),
+    ]
+    note: Annotated[str | None, typer.Option("--note", help="The reason, for the receipt and the journal.")]
+
+
+class ScheduleOptions(RequestOptions, total=False):
+    """The options of a request that can be scheduled."""
+
+    at_step: Annotated[
+        int | None,
+        typer.Option("--at-step", min=0, metavar="STEP", help="Apply the request once STEP steps are done."),
+    ]
+    at_epoch: Annotated[
+        int | None,
+        typer.Option("--at-epoch", min=0, metavar="EPOCH", help="Apply the request once EPOCH has begun."),
+    ]
+
+
+class ChangeOptions(ScheduleOptions, total=False):
+    """The options of a change of the state."""
+
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only validate, and show what would change; change nothing.")
+    ]
+    if_match: Annotated[
+        str | None,
+        typer.Option(
+            "--if-match",
+            metavar="REVISION",
+            help="Refuse the request if the state has changed since this revision; 'freak info' shows the "
+            "current one.",
+        ),
+    ]
+
+
+def with_options(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """Return a command whose ``**options: Unpack[...]`` typer reads as one parameter for each key."""
+
+    @functools.wraps(command)
+    def expanded(*args: Parameters.args, **options: Parameters.kwargs) -> None:
+        command(*args, **options)
+
+    parameters = []
+    for each in inspect.signature(command).parameters.values():
+        if get_origin(each.annotation) is not Unpack:
+            parameters.append(each)
+            continue
+        (keys,) = get_args(each.annotation)
+        for name, kind in get_type_hints(keys, include_extras=True).items():
+            default = False if get_args(kind)[0] is bool else None
+            parameters.append(
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            )
+    expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return expanded

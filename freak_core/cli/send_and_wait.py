@@ -1,85 +1,81 @@
-"""The outcome of a request: awaited, shown, told by the exit code."""
+"""Sends a request, waits until it is applied, and prints its receipt."""
 
 import contextlib
 import functools
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Protocol, Unpack, cast
 
 import typer
 
-from freak_core.cli.completion import complete_receipt
-from freak_core.cli.connect import connect
-from freak_core.cli.exit_codes import PENDING, GivenUp, Unanswered, exits
-from freak_core.cli.options import JsonOption, RunOption
+from freak_core.cli.exit_codes import ExitCode, Interrupted, Unanswered
+from freak_core.cli.options import ChangeOptions, RequestOptions
 from freak_core.cli.terminal import compact, dotted, progress, say, show, show_facts, show_json
 from freak_core.client.client import Client
-from freak_core.errors import NotFound, Unreachable
+from freak_core.errors import Unreachable
 from freak_core.phases import arrived
 from freak_core.receipts import Receipt
+from freak_core.write_options import WriteOptions
 
-USUAL_WAIT = 30.0
+DEFAULT_WAIT = 30.0
 
 _STYLE = {"applied": "green", "valid": "green", "accepted": "yellow", "failed": "red", "rejected": "red"}
 
-Send = Callable[..., Receipt]
-"""Sends a request with an idempotency ``key``, and waits so many seconds: ``send(key=…, wait=…)``."""
+
+class Send(Protocol):
+    """Sends one request and returns its receipt, such as ``partial(client.set, values)``."""
+
+    def __call__(self, **options: Unpack[WriteOptions]) -> Receipt:
+        """Send the request with these options."""
 
 
-def carry_out(
-    client: Client,
-    send: Send,
-    *,
-    wait: float | None,
-    as_json: bool,
-    at_step: int | None = None,
-    at_epoch: int | None = None,
-) -> Receipt:
-    """Send a request, wait until it has ended, show its receipt, and return it.
+def carry_out(client: Client, send: Send, *, as_json: bool, **options: Unpack[ChangeOptions]) -> Receipt:
+    """Send a request, wait until it has ended, print its receipt, and return it.
 
     Args:
-        client: reads what becomes of it.
-        send: sends it; called again, with the same key, only where the answer got lost.
-        wait: seconds; without it 30, or none for a request whose step and epoch have not come.
-        as_json: how to show the receipt.
-        at_step, at_epoch: until when the request is kept back; ``send`` says so, too.
+        client: the client of ``send``, to read the receipt again.
+        send: sends the request; it is called again, with the same key, only if the program does not answer.
+        as_json: print the receipt as JSON.
+        options: those of the command line. Default for ``wait``: 30 s, or 0 if the request is scheduled.
 
     Raises:
-        Refused: it was refused, has failed, was given up, or nobody knows.
-        typer.Exit: with 5, it is not applied yet.
+        Refused: the request was refused, has failed or was cancelled; or somebody pressed Ctrl-C.
+        typer.Exit: with 5, the request is not applied yet.
     """
-    dated = (at_step, at_epoch) != (None, None)
-    later = wait is None and dated and not arrived(client.run(), at_step, at_epoch, None)
-    patience = (0.0 if later else USUAL_WAIT) if wait is None else wait
-    receipt = awaited(client, send, patience)
+    step, epoch, wait = options.get("at_step"), options.get("at_epoch"), options.get("wait")
+    scheduled = (step, epoch) != (None, None)
+    later = wait is None and scheduled and not arrived(client.run(), step, epoch, None)
+    timeout = (0.0 if later else DEFAULT_WAIT) if wait is None else wait
+    receipt = send_and_wait(client, send, timeout, options)
     show_outcome(receipt, as_json=as_json, later=later)
     return receipt
 
 
 def show_outcome(receipt: Receipt, *, as_json: bool, later: bool = False) -> None:
-    """Show a receipt; leave with 5 where it is not settled, unless it was meant for ``later``."""
+    """Print a receipt; exit with 5 if its request has not ended, unless it is scheduled for ``later``."""
     show_receipt(receipt, as_json=as_json)
     if receipt.journal == "degraded":
-        say("the journal cannot be written: nothing but the run itself knows of this", "yellow")
+        say("the journal cannot be written: this request is recorded in the memory of the run only", "yellow")
     if not receipt.settled:
-        what_to_do = f"follow it with 'freak log', withdraw it with 'freak cancel {receipt.seq}'"
+        what_to_do = f"follow it with 'freak log', cancel it with 'freak cancel {receipt.seq}'"
         say(what_to_do if later else f"not applied yet; {what_to_do}")
         if not later:
-            raise typer.Exit(PENDING)
+            raise typer.Exit(ExitCode.PENDING)
 
 
-def awaited(client: Client, send: Send, patience: float) -> Receipt:
-    """Send a request and return its receipt, at the latest after so many seconds.
+def send_and_wait(client: Client, send: Send, timeout: float, options: RequestOptions) -> Receipt:
+    """Send a request, wait until it has ended, at most ``timeout`` seconds, and return its receipt.
 
     Raises:
-        Refused: it was refused, has failed, was given up, or nobody knows.
+        Refused: as ``carry_out``.
     """
-    send = functools.partial(send, key=secrets.token_hex(8))
-    deadline = time.monotonic() + patience
+    others = {name: value for name, value in options.items() if name != "wait"}
+    send = functools.partial(send, **cast(WriteOptions, {**others, "key": secrets.token_hex(8)}))
+    deadline = time.monotonic() + timeout
     receipt = None
     try:
-        receipt = _sent(client, functools.partial(send, wait=min(patience, 0.3)), deadline)
+        receipt = _sent(client, functools.partial(send, wait=min(timeout, 0.3)), deadline)
         with progress(f"accepted as #{receipt.seq}") as tell:
             while not receipt.settled and (left := deadline - time.monotonic()) > 0:
                 tell(f"accepted as #{receipt.seq}; waiting up to {left:.0f} s until the program applies it")
@@ -87,17 +83,17 @@ def awaited(client: Client, send: Send, patience: float) -> Receipt:
                     receipt = client.wait(receipt, min(left, 2.0))
     except KeyboardInterrupt:
         if receipt is None:
-            raise GivenUp("given up; it may have been accepted: 'freak log' tells") from None
-        what_to_do = f"#{receipt.seq} still waits; withdraw it with 'freak cancel {receipt.seq}'"
-        raise GivenUp(f"given up; {what_to_do}", receipt=receipt.model_dump(mode="json")) from None
+            raise Interrupted("interrupted; 'freak log' shows whether the request was accepted") from None
+        what_to_do = f"#{receipt.seq} stays accepted; cancel it with 'freak cancel {receipt.seq}'"
+        raise Interrupted(f"interrupted; {what_to_do}", receipt=receipt.model_dump(mode="json")) from None
     return unless_failed(receipt)
 
 
 def unless_failed(receipt: Receipt) -> Receipt:
-    """Return a receipt that tells of no failure.
+    """Return a receipt.
 
     Raises:
-        Refused: what the receipt tells, where it has failed or was cancelled.
+        Refused: the request has failed or was cancelled.
     """
     refused = receipt.refused()
     if refused is not None:
@@ -106,14 +102,14 @@ def unless_failed(receipt: Receipt) -> Receipt:
 
 
 def _sent(client: Client, send: Send, deadline: float) -> Receipt:
-    """Send a request until the program has answered; a busy one may take longer than its server waits."""
+    """Send a request until the program answers: a busy program may take longer than its server waits."""
     while True:
         try:
             return send()
         except Unreachable:
-            client.run()  # raises where there is no server either
+            client.run()  # raises if the server does not answer either
             if time.monotonic() >= deadline:
-                what_to_do = "it may still carry the request out: 'freak log' will tell"
+                what_to_do = "it may still apply the request: 'freak log' shows whether it did"
                 raise Unanswered(f"the program does not answer; {what_to_do}") from None
 
 
@@ -139,44 +135,10 @@ def show_receipt(receipt: Receipt, *, as_json: bool) -> None:
         show(f"  result: {compact(receipt.result)}")
 
 
-def _flat(result: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield names and values, those of a dict in the result one by one."""
+def _flat(result: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield names and values; a dict inside the result is yielded as ``name.key`` and value."""
     for name, value in result.items():
         if isinstance(value, dict):
             yield from ((f"{name}.{inner}", each) for inner, each in value.items())
         else:
             yield name, value
-
-
-@exits
-def cancel(
-    receipt: Annotated[
-        str,
-        typer.Argument(metavar="REQUEST", autocompletion=complete_receipt, help="Its number, or its id."),
-    ],
-    run: RunOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Withdraw a request that waits."""
-    with connect(run) as client:
-        show_receipt(client.cancel(_id_of(client, receipt)), as_json=as_json)
-
-
-def _id_of(client: Client, wanted: str) -> str:
-    number = wanted.removeprefix("#")
-    if not number.isdecimal() or len(number) >= 16:
-        return wanted
-    found = [
-        each for each in client.receipts(since=max(0, int(number) - 1), limit=1) if each.seq == int(number)
-    ]
-    if not found:
-        raise NotFound(f"there is no request #{number}; 'freak log' lists them")
-    return found[0].id
-
-
-def revision_tag(client: Client, revision: str | None) -> str | None:
-    """Return the ETag that a revision stands for: its number, or the tag itself."""
-    if revision is None or not revision.isdecimal():
-        return revision
-    facts: dict[str, Any] = client.run()
-    return f'"{facts["id"]}-{revision}"'

@@ -1,12 +1,12 @@
-"""The terminal: data on stdout, talk on stderr, colour and questions only where a person looks."""
+"""What is printed: data on stdout, messages on stderr; colours and questions on a terminal only."""
 
 import contextlib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 import typer
 from rich.console import Console
@@ -22,114 +22,112 @@ _AFTER_ASCII = re.compile(r"[\x7f-\x9f]")
 
 
 def say(text: str, style: str = "") -> None:
-    """Tell a person something, on stderr."""
+    """Print a message on stderr."""
     _print(_console(sys.stderr), text, style)
 
 
 def show(text: str, style: str = "") -> None:
-    """Print data, on stdout; on a terminal, control characters are escaped: others wrote them."""
+    """Print data on stdout; on a terminal, control characters are escaped, since they may be an attack."""
     _print(_console(sys.stdout), text, style)
 
 
 def _print(console: Console, text: str, style: str) -> None:
     if console.is_terminal:
         console.print(Text(harmless(text), style), soft_wrap=True)
-    else:  # as it is: rich drops some characters
+    else:  # not with rich, which drops some characters
         console.file.write(f"{text}\n")
         console.file.flush()
 
 
 def harmless(text: str) -> str:
-    """Return a text for a terminal: escaped are the characters, but tab and newline, that steer it."""
+    """Return a text with all control characters escaped but tab and newline."""
     return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
-def show_json(value: Any, *, line: bool = False) -> None:
-    """Print data as JSON, for people to read or as one line."""
+def show_json(value: object, *, line: bool = False) -> None:
+    """Print data as JSON, indented or as one line."""
     sys.stdout.write(_json(value, indent=None if line else 2) + "\n")
     sys.stdout.flush()
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns, aligned and never cut."""
+    """Print columns that are aligned and never cut."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     for row in (header, *rows):
         show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def show_facts(facts: dict[str, Any]) -> None:
-    """Print names and values, one a line; what is None or empty is left out."""
+def show_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values, one per line, without those that are None or empty."""
     known = {name: value for name, value in facts.items() if value not in (None, "", {}, [])}
     width = max(map(len, known), default=0)
     for name, value in known.items():
         show(f"{name + ':':{width + 1}} {value if isinstance(value, str) else compact(value)}")
 
 
-def compact(value: Any) -> str:
+def compact(value: object) -> str:
     """Return a value as JSON on one line."""
     return _json(value)
 
 
-def measured(value: Any, nothing: str = "nan") -> str:
-    """Return a metric's value with four digits; what is not finite comes as null, since JSON has no NaN."""
+def measured(value: object, nothing: str = "nan") -> str:
+    """Return the value of a metric with four digits; ``nothing`` for None, which stands for NaN in JSON."""
     if value is None:
         return nothing
     return f"{value:.4g}" if isinstance(value, float) else compact(value)
 
 
-def _json(value: Any, indent: int | None = None) -> str:
-    """Return a value as JSON; escaped is what JSON takes as it is and a terminal as a command."""
+def _json(value: object, indent: int | None = None) -> str:
+    """Return a value as JSON in which the control characters that JSON allows are escaped, too."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     return _AFTER_ASCII.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def complain(refused: Refused, *, as_json: bool) -> None:
-    """Say what is wrong and where; with ``as_json`` the problem document is data, too: a line."""
+    """Print an error on stderr; with ``as_json`` also its problem document on stdout, as one line."""
     say(f"freak: {refused.detail}", "red")
     for error in refused.errors:
-        say(f"  {dotted(error['path']) or 'the whole'}: {error['message']}", "red")
+        say(f"  {dotted(error['path']) or 'the whole state'}: {error['message']}", "red")
     if as_json:
         show_json(refused.problem(), line=True)
 
 
 def dotted(pointer: str) -> str:
-    """Return the path of a JSON Pointer with dots, as one types it."""
+    """Return the path of a JSON Pointer with dots, as people type it."""
     return paths.to_dots(paths.from_pointer(pointer))
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask whether to go on, where somebody can answer; ``yes`` is the answer beforehand.
+    """Ask for confirmation, unless ``yes`` or stdin is not a terminal.
 
     Raises:
         typer.Abort: the answer was no, Ctrl-C, or the end of the input.
-        typer.BadParameter: somebody could answer, and there is nowhere to ask.
+        typer.BadParameter: stdin is a terminal, but the question cannot be shown.
     """
     if yes or not sys.stdin.isatty():
         return
     with contextlib.ExitStack() as stack:
-        if not sys.stderr.isatty():  # where that goes, nobody would see the question
+        if not sys.stderr.isatty():  # ask on the terminal itself: stderr is in a file or a pipe
             try:
                 terminal = stack.enter_context(Path("/dev/tty").open("w"))
             except OSError:
-                raise typer.BadParameter(f"{question} There is nowhere to ask; use --yes") from None
+                raise typer.BadParameter(f"{question} There is no terminal to ask on; use --yes") from None
             stack.enter_context(contextlib.redirect_stderr(terminal))
         typer.confirm(question, err=True, abort=True)
 
 
 @contextlib.contextmanager
 def progress(text: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal that something is awaited; gives a function that changes the text."""
+    """Show a spinner with a text, on a terminal only; yields a function that changes the text."""
     console = _console(sys.stderr)
     if not console.is_terminal:
         yield lambda _: None
         return
     spinner = Spinner("dots", Text(harmless(text)))
-    on_screen = (
-        sys.stdout.isatty()
-    )  # else data would be drawn above the spinner instead of going where it shall
+    on_screen = sys.stdout.isatty()  # if not, rich must leave stdout and stderr as they are
     with Live(spinner, console=console, transient=True, redirect_stdout=on_screen, redirect_stderr=on_screen):
         yield lambda new: spinner.update(text=Text(harmless(new)))
 
 
-def _console(file: Any) -> Console:
+def _console(file: TextIO) -> Console:
     return Console(file=file, highlight=False)

@@ -265,8 +265,7 @@ def test_the_documents_have_the_keys_that_their_types_name(freak: Freak, client:
     run = client.wait_for(step=3)
     assert RunFacts.__required_keys__ <= run.keys() <= RunFacts.__annotations__.keys()
     assert set(client.actions()["add"]) == set(ActionDescription.__annotations__)
-    while not client.series():
-        pass
+    eventually(client.series)
     ((step, at, value),) = client.series()["loss"]
     assert (step, value) == (3, 0.5)
     assert at == pytest.approx(time.time(), abs=60)

@@ -1,1 +1,1 @@
-"""The commands of `freak`, a file for each group, and no command uses another."""
+"""The commands of ``freak``, one file for each group. No command uses another group."""

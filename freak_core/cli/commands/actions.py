@@ -1,116 +1,104 @@
 """``freak call``, and the actions of a training that have a command: ``checkpoint`` and ``validate``."""
 
 import functools
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 import typer
 
 from freak_core.cli.assignments import assigned
 from freak_core.cli.completion import complete_argument
 from freak_core.cli.connect import connect
-from freak_core.cli.exit_codes import exits
 from freak_core.cli.options import (
     ActionArgument,
-    AtEpochOption,
-    AtStepOption,
     JsonOption,
-    NoteOption,
     RunArgument,
     RunOption,
-    WaitOption,
+    ScheduleOptions,
     YesOption,
 )
 from freak_core.cli.send_and_wait import carry_out
 from freak_core.cli.terminal import confirm
 from freak_core.client.client import Client
+from freak_core.client.documents import ActionDescription
 from freak_core.errors import NotFound
 
 Arguments = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME=VALUE]...", autocompletion=complete_argument, help="Its arguments."),
+    typer.Argument(
+        metavar="[NAME=VALUE]...",
+        autocompletion=complete_argument,
+        help="Arguments of the action; 'freak describe ACTION' lists them.",
+    ),
 ]
-_GIVEN_BY = {"checkpoint": "CheckpointNow", "validate": "ValidateNow"}
+_CONTROLS = {"checkpoint": "CheckpointNow", "validate": "ValidateNow"}
+"""The controls of freak_lightning that offer an action."""
 
 
-@exits
 def call(
     action: ActionArgument,
     arguments: Arguments = None,
     run: RunOption = None,
-    wait: WaitOption = None,
-    note: NoteOption = None,
-    at_step: AtStepOption = None,
-    at_epoch: AtEpochOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
+    **options: Unpack[ScheduleOptions],
 ) -> None:
     """Call an action of the program: freak call checkpoint name=before."""
     with connect(run) as client:
-        schema = client.actions().get(action, {}).get("arguments", {})
-        options: dict[str, Any] = {"wait": wait, "note": note, "at_step": at_step, "at_epoch": at_epoch}
-        _call(client, action, assigned(arguments or [], schema), yes=yes, as_json=as_json, **options)
+        known = _known(client, action)
+        given = assigned(arguments or [], known["arguments"])
+        if known["confirm"]:
+            confirm(f"Call {action!r}? It may be hard to undo.", yes=yes)
+        carry_out(client, functools.partial(client.call, action, given), as_json=as_json, **options)
 
 
-@exits
 def checkpoint(
-    name: Annotated[str | None, typer.Option("--name", help="File name without folder and ending.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the file, without folder and extension.")
+    ] = None,
     weights_only: Annotated[
-        bool, typer.Option("--weights-only", help="Leave out what resuming needs.")
+        bool,
+        typer.Option("--weights-only", help="Save only the weights: training cannot be resumed from them."),
     ] = False,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Replace the file of that name; else the new one gets a version."),
+        typer.Option(
+            "--overwrite", help="Replace a file of this name. Without it the new file gets a version number."
+        ),
     ] = False,
     run: RunOption = None,
-    wait: WaitOption = None,
-    note: NoteOption = None,
-    at_step: AtStepOption = None,
-    at_epoch: AtEpochOption = None,
     as_json: JsonOption = False,
+    **options: Unpack[ScheduleOptions],
 ) -> None:
     """Save a checkpoint after the next step, on all ranks."""
-    given: dict[str, Any] = {"name": name} if name is not None else {}
+    given: dict[str, object] = {"name": name} if name is not None else {}
     given |= {"weights_only": True} if weights_only else {}
     given |= {"overwrite": True} if overwrite else {}
     with connect(run) as client:
-        options: dict[str, Any] = {"wait": wait, "note": note, "at_step": at_step, "at_epoch": at_epoch}
-        _call(client, "checkpoint", given, as_json=as_json, **options)
+        _known(client, "checkpoint")
+        carry_out(client, functools.partial(client.call, "checkpoint", given), as_json=as_json, **options)
 
 
-@exits
 def validate(
     name: RunArgument = None,
     run: RunOption = None,
-    wait: WaitOption = None,
-    note: NoteOption = None,
-    at_step: AtStepOption = None,
-    at_epoch: AtEpochOption = None,
     as_json: JsonOption = False,
+    **options: Unpack[ScheduleOptions],
 ) -> None:
-    """Run one more validation after the next step."""
+    """Run an additional validation after the next step."""
     with connect(name or run) as client:
-        options: dict[str, Any] = {"wait": wait, "note": note, "at_step": at_step, "at_epoch": at_epoch}
-        _call(client, "validate", {}, as_json=as_json, **options)
+        _known(client, "validate")
+        carry_out(client, functools.partial(client.call, "validate"), as_json=as_json, **options)
 
 
-def _call(
-    client: Client,
-    action: str,
-    arguments: dict[str, Any],
-    *,
-    as_json: bool,
-    wait: float | None,
-    note: str | None,
-    at_step: int | None,
-    at_epoch: int | None,
-    yes: bool = False,
-) -> None:
-    known = client.actions()
-    if action not in known:
-        there_are = ", ".join(sorted(known)) or "none"
-        control = f"; {_GIVEN_BY[action]}() among the callbacks gives it" if action in _GIVEN_BY else ""
-        raise NotFound(f"this run has no action {action!r}{control}. Its actions: {there_are}")
-    if known[action].get("confirm"):
-        confirm(f"Call {action!r}? It is hard to take back.", yes=yes)
-    send = functools.partial(client.call, action, arguments, note=note, at_step=at_step, at_epoch=at_epoch)
-    carry_out(client, send, wait=wait, as_json=as_json, at_step=at_step, at_epoch=at_epoch)
+def _known(client: Client, action: str) -> ActionDescription:
+    """Return the description of an action.
+
+    Raises:
+        NotFound: the run has no such action.
+    """
+    actions = client.actions()
+    if action not in actions:
+        there_are = ", ".join(sorted(actions)) or "none"
+        add = f" Add {_CONTROLS[action]}() to the trainer's callbacks." if action in _CONTROLS else ""
+        raise NotFound(f"this run has no action {action!r}.{add} Its actions: {there_are}")
+    return actions[action]

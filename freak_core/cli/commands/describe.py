@@ -1,15 +1,15 @@
-"""``freak describe``: what can be set, and to what; what can be called, and with what."""
+"""``freak describe``: the fields of the state and the actions, with types, bounds and descriptions."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from freak_core import paths
 from freak_core.cli.assignments import nodes_at, parts_at
 from freak_core.cli.connect import connect
-from freak_core.cli.exit_codes import exits
 from freak_core.cli.options import DescribedArgument, JsonOption, RunOption
 from freak_core.cli.terminal import compact, show, show_json, show_table
+from freak_core.client.documents import ActionDescription, Schema
 from freak_core.client.requests import keys_of
+from freak_core.strict_json import JSON
 
 HEADER = ("PATH", "NOW", "MAY BE", "ABOUT")
 OF_ACTIONS = ("ACTION", "ARGUMENTS", "ABOUT")
@@ -26,9 +26,8 @@ _BOUNDS = {
 }
 
 
-@exits
 def describe(path: DescribedArgument = "", run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Tell what can be set, its value now and what it may be, or called, and how; with --json the schema."""
+    """Print what can be set, with value, type and bounds, and what can be called; with --json the schema."""
     keys = keys_of(path)
     with connect(run, reading=True) as client:
         schema, actions = client.schema(), client.actions()
@@ -45,38 +44,39 @@ def describe(path: DescribedArgument = "", run: RunOption = None, as_json: JsonO
         show_table(OF_ACTIONS, [_action_row(name, action) for name, action in actions.items()])
 
 
-def _describe_action(name: str, action: dict[str, Any], *, as_json: bool) -> None:
+def _describe_action(name: str, action: ActionDescription, *, as_json: bool) -> None:
     if as_json:
         show_json({"name": name, **action})
         return
-    show(f"{name}: {action.get('description') or 'an action'}")
-    rows = list(_argument_rows(action.get("arguments", {})))
+    show(f"{name}: {action['description'] or 'an action'}")
+    rows = list(_argument_rows(action["arguments"]))
     if rows:
         show("")
         show_table(OF_ARGUMENTS, rows)
 
 
-def _argument_rows(schema: dict[str, Any]) -> Iterator[list[str]]:
+def _argument_rows(schema: Schema) -> Iterator[list[str]]:
     for name, part in schema.get("properties", {}).items():
         optional = name not in schema.get("required", ())
-        default = compact(part["default"]) if "default" in part else "-" if optional else "needed"
+        default = compact(part["default"]) if "default" in part else "-" if optional else "required"
         yield [name, default, _allowed(part, nodes_at(schema, (name,))), _about(part)]
 
 
-def _action_row(name: str, action: dict[str, Any]) -> list[str]:
-    arguments = " ".join(action.get("arguments", {}).get("properties", {}))
-    return [name, arguments or "-", str(action.get("description", "")).partition("\n")[0]]
+def _action_row(name: str, action: ActionDescription) -> list[str]:
+    arguments = " ".join(action["arguments"].get("properties", {}))
+    return [name, arguments or "-", action["description"].partition("\n")[0]]
 
 
-def _about(part: dict[str, Any]) -> str:
-    return " ".join(str(part.get("description", "")).split())
+def _about(part: Schema) -> str:
+    return " ".join(part.get("description", "").split())
 
 
-def _part(schema: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """Return the schema at a path, with the definitions that it refers to, and those that they do."""
-    part = {name: value for name, value in next(iter(parts_at(schema, keys)), {}).items() if name != "$defs"}
-    used: dict[str, Any] = {}
-    todo: list[Any] = [part]
+def _part(schema: Schema, keys: Sequence[str]) -> dict[str, object]:
+    """Return the schema at a path, with all definitions that it refers to."""
+    part: dict[str, object] = dict(next(iter(parts_at(schema, keys)), Schema()))
+    part.pop("$defs", None)
+    used: dict[str, Schema] = {}
+    todo: list[object] = [part]
     while todo:
         node = todo.pop()
         todo += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
@@ -88,28 +88,29 @@ def _part(schema: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return {**part, "$defs": used} if used else part
 
 
-def _rows(schema: dict[str, Any], keys: paths.Path, value: Any) -> Iterator[list[str]]:
+def _rows(schema: Schema, keys: paths.Path, value: JSON) -> Iterator[list[str]]:
     nodes = nodes_at(schema, keys)
     inside = value if isinstance(value, dict) and any("properties" in node for node in nodes) else {}
     for key, child in inside.items():
         yield from _rows(schema, (*keys, key), child)
     if not inside:
-        part: dict[str, Any] = next(iter(parts_at(schema, keys)), {})
+        part = next(iter(parts_at(schema, keys)), Schema())
         yield [paths.to_dots(keys), compact(value), _allowed(part, nodes), _about(part)]
 
 
-def _allowed(part: dict[str, Any], nodes: Sequence[dict[str, Any]]) -> str:
-    """Return in words what may be there, with its unit."""
+def _allowed(part: Schema, nodes: Sequence[Schema]) -> str:
+    """Return a phrase for the values that the schema allows, with their unit."""
     kinds = " or ".join(dict.fromkeys(filter(None, map(_kind, nodes)))) or "anything"
     unit = f", {part['unit']}" if "unit" in part else ""
     fixed = part.get("readOnly") or any(node.get("readOnly") for node in nodes)
     return kinds + unit + (", read-only" if fixed else "")
 
 
-def _kind(node: dict[str, Any]) -> str:
+def _kind(node: Schema) -> str:
     choices = [*node.get("enum", ()), *([node["const"]] if "const" in node else ())]
     if choices:
         return " or ".join(map(compact, choices))
     kind = node.get("type", "")
-    bounds = [f"{words} {node[name]}" for name, words in _BOUNDS.items() if name in node]
+    given: dict[str, object] = dict(node)
+    bounds = [f"{words} {given[name]}" for name, words in _BOUNDS.items() if name in given]
     return " ".join([kind if isinstance(kind, str) else " or ".join(kind), *bounds])

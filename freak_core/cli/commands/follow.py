@@ -1,15 +1,15 @@
-"""``freak watch`` and ``log``: what happens, and what was asked for."""
+"""``freak watch`` and ``log``: the events and the receipts of a run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from freak_core.cli.connect import connect
-from freak_core.cli.exit_codes import FAILED, INTERRUPTED, exits
-from freak_core.cli.finished_runs import journalled, newest_ended, obituary
+from freak_core.cli.exit_codes import ExitCode
+from freak_core.cli.finished_runs import how_it_ended, journalled, newest_finished
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, measured, progress, say, show, show_json
 from freak_core.client.retries import Event
@@ -17,10 +17,9 @@ from freak_core.phases import ENDED
 from freak_core.receipts import Receipt
 from freak_core.runs.live_runs import list_runs, named
 
-USUAL_TYPES = ("receipt", "run", "metrics", "progress")
+DEFAULT_TYPES = ("receipt", "run", "metrics", "progress")
 
 
-@exits
 def watch(
     name: RunArgument = None,
     types: Annotated[
@@ -28,44 +27,48 @@ def watch(
         typer.Option(
             "--types",
             metavar="TYPE,...",
-            help="Of state, receipt, run, progress, metrics; with --json all, else all but state.",
+            help="Print only these types: state, receipt, run, progress, metrics. "
+            "Default: all but state; with --json all.",
         ),
     ] = None,
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", metavar="EVENT", help="After the event with this id; 0 for all that is known."
+            "--since",
+            metavar="EVENT",
+            help="Start after the event with this id, or with the oldest known event if EVENT is 0. "
+            "Default: only new events.",
         ),
     ] = None,
     run: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what happens, a line each, until the run ends; exit with 1 where it did not finish."""
-    wanted = tuple(types.split(",")) if types else () if as_json else USUAL_TYPES
+    """Print the events of a run, one per line, until it ends; exit with 1 if it failed."""
+    wanted = tuple(types.split(",")) if types else () if as_json else DEFAULT_TYPES
     with connect(name or run) as client:
         start = f"{client.run()['id']}-0" if since == "0" else since
         events = client.events(*({*wanted, "run"} if wanted else ()), last_id=start)
         try:
             ending = _show_events(events, wanted, as_json=as_json, progress_too="progress" in (types or ""))
-        except KeyboardInterrupt:  # the usual way to leave: no event, and no line of data
-            say("given up")
-            raise typer.Exit(INTERRUPTED) from None
-        ending = ending or client.run()
-    because = f" ({ending['error']})" if ending.get("error") else ""
-    say(f"the run has ended: {ending['phase']}{because}")
-    if ending["phase"] != "finished":
-        raise typer.Exit(FAILED)
+        except KeyboardInterrupt:  # the usual way to leave: not an error, so nothing on stdout
+            say("interrupted")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        ended: Mapping[str, object] = ending or client.run()
+    because = f" ({ended['error']})" if ended.get("error") else ""
+    say(f"the run has ended: {ended['phase']}{because}")
+    if ended["phase"] != "finished":
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _show_events(
     events: Iterable[Event], wanted: Sequence[str], *, as_json: bool, progress_too: bool
-) -> dict[str, Any]:
-    """Print events; progress, unless it was asked for, only as a line that stays at the bottom.
+) -> Mapping[str, object]:
+    """Print events and return the facts of the run at its end; empty if no event has them.
 
-    Returns how the run has ended; nothing where no event told.
+    Progress is printed as one line that stays at the bottom, unless ``progress_too``.
     """
-    ending: dict[str, Any] = {}
-    with progress("waiting for something to happen") as tell:
+    ending: Mapping[str, object] = {}
+    with progress("waiting for events") as tell:
         for event in events:
             run = event.data["run"] if event.type == "reset" else event.data if event.type == "run" else {}
             ending = run if run.get("phase") in ENDED else ending
@@ -81,7 +84,7 @@ def _show_events(
 
 
 def event_line(event: Event) -> str:
-    """Return an event as one readable line."""
+    """Return an event as one line for people."""
     match event.type:
         case "receipt":
             return receipt_line(Receipt.model_validate(event.data))
@@ -94,18 +97,20 @@ def event_line(event: Event) -> str:
             return f"{event.type} {compact(event.data)}"
 
 
-@exits
 def log(
     name: RunArgument = None,
-    last: Annotated[int, typer.Option("--last", "-n", min=1, help="How many at most.")] = 100,
+    last: Annotated[
+        int,
+        typer.Option("--last", "-n", min=1, metavar="COUNT", help="Print only the newest COUNT requests."),
+    ] = 100,
     journal: Annotated[
         Path | None,
-        typer.Option("--journal", help="Read this file instead: of a run that has ended, for example."),
+        typer.Option("--journal", metavar="FILE", help="Read this journal instead of asking a run."),
     ] = None,
     run: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the requests so far with what became of them: who, when, at which step, old → new, why."""
+    """Print the requests so far: time, request, outcome, step, old → new values, who asked, and the note."""
     journal = journal or _journal_of(name or run)
     if journal is not None:
         receipts = journalled(journal)
@@ -120,25 +125,25 @@ def log(
 
 
 def _journal_of(wanted: str | None) -> Path | None:
-    """Return the journal of the newest ended run of that name or id, unless a live one is meant."""
+    """Return the journal of the newest finished run with this name or id, unless a live run has it."""
     runs = list_runs()
     if wanted is None or named(wanted, runs):
         return None
-    facts = newest_ended(wanted, {run.id for run in runs})
-    if facts is None:
+    ended = newest_finished(wanted, {run.id for run in runs})
+    if ended is None:
         return None
-    say(obituary(facts))
-    return Path(facts["journal_path"])
+    say(how_it_ended(ended))
+    return Path(ended["journal_path"])
 
 
 def receipt_line(receipt: Receipt) -> str:
-    """Return a receipt as one line: when, what, by whom, why."""
+    """Return a receipt as one line: when, what, by whom, and the note."""
     note = f"  # {receipt.note}" if receipt.note else ""
     return f"{_clock(receipt.requested_at)}  {receipt.line()}, by {receipt.by}{note}"
 
 
-def _clock(when: Any) -> str:
-    """Return the local time of day of a timestamp, RFC 3339 or seconds since the epoch."""
+def _clock(when: str | float | None) -> str:
+    """Return the local time of day of a timestamp, in RFC 3339 or in seconds since the epoch."""
     if isinstance(when, str):
         return f"{datetime.fromisoformat(when).astimezone():%H:%M:%S}"
     return f"{datetime.fromtimestamp(when or 0):%H:%M:%S}"

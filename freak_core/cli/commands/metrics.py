@@ -1,4 +1,4 @@
-"""``freak metrics``: the newest value of each."""
+"""``freak metrics``: the newest value of each metric."""
 
 from typing import Annotated
 
@@ -6,29 +6,29 @@ import typer
 
 from freak_core.cli.completion import complete_metric
 from freak_core.cli.connect import connect
-from freak_core.cli.exit_codes import exits
 from freak_core.cli.options import JsonOption, RunOption
 from freak_core.cli.terminal import measured, say, show_json, show_table
 from freak_core.errors import NotFound
 
 HEADER = ("METRIC", "VALUE", "STEP")
 FEWEST = 5
-"""Points of a metric to ask for: the last is among them however few these are."""
+"""Points of each metric to ask for: the server accepts no fewer, and the newest is always one of them."""
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", autocompletion=complete_metric, help="Which; all without it."),
+    typer.Argument(
+        metavar="[NAME]...", autocompletion=complete_metric, help="Names of metrics. Default: all metrics."
+    ),
 ]
 
 
-@exits
 def metrics(names: Names = None, run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Print the newest value of each metric, the learning rates that are logged among them, and its step."""
+    """Print the newest value of each logged metric, learning rates included, and its step."""
     with connect(run, reading=True) as client:
         known = {name: points[-1] for name, points in client.series(max_points=FEWEST).items() if points}
     unknown = next((name for name in names or () if name not in known), None)
     if unknown is not None:
-        raise NotFound(f"this run has told no metric {unknown!r}. It has: {', '.join(known) or 'none'}")
+        raise NotFound(f"this run has no metric {unknown!r}. Its metrics: {', '.join(known) or 'none'}")
     newest = {name: known[name] for name in names or sorted(known)}
     if as_json:
         show_json(
@@ -38,4 +38,4 @@ def metrics(names: Names = None, run: RunOption = None, as_json: JsonOption = Fa
         rows = [(name, measured(value), measured(step, "-")) for name, (step, _, value) in newest.items()]
         show_table(HEADER, rows)
     else:
-        say("no metrics yet")
+        say("this run has logged no metrics yet")

@@ -1,40 +1,45 @@
-"""``freak open``, ``tunnel`` and ``token``: how to get to a run."""
+"""``freak open``, ``tunnel`` and ``token``: the link, the ssh command and the token of a run."""
 
 import contextlib
+import html
 import os
 import sys
 import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from freak_core.cli.connect import find
-from freak_core.cli.exit_codes import NoSuchRun, exits
+from freak_core.cli.exit_codes import NoSuchRun
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
-from freak_core.cli.redirect_page import publish_page
 from freak_core.cli.terminal import say, show, show_json
 from freak_core.runs.run_file import Run
+from freak_core.runs.run_folder import PAGE, RunFolder
 from freak_core.runs.tunnel import link_through_tunnel, tunnel_command
 
 PortOption = Annotated[
     int | None,
     typer.Option(
-        "--port", min=1, max=65535, help="Port at your end of the tunnel; the run's own if you give none."
+        "--port",
+        min=1,
+        max=65535,
+        metavar="PORT",
+        help="Port at your end of the tunnel. Default: the port of the run.",
     ),
 ]
-ReadOnlyOption = Annotated[bool, typer.Option("--read-only", help="With the token that may read only.")]
+ReadOnlyOption = Annotated[bool, typer.Option("--read-only", help="Use the read-only token.")]
 
 
-@exits
 def link(
     name: RunArgument = None,
-    print_only: Annotated[bool, typer.Option("--print", help="Start no browser.")] = False,
+    print_only: Annotated[bool, typer.Option("--print", help="Do not open a browser.")] = False,
     read_only: ReadOnlyOption = False,
     port: PortOption = None,
     run: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the link of the dashboard, which holds the token, and open it where there is a browser."""
+    """Print the link to the dashboard, token included, and open it in a browser if there is a screen."""
     found = _with_token(find(name or run), read_only=read_only)
     address = found.link if found.near and port is None else link_through_tunnel(found, port)
     if as_json:
@@ -42,26 +47,24 @@ def link(
     else:
         show(address)
     if not found.near or "SSH_CONNECTION" in os.environ:
-        say(f"from your machine, first: {tunnel_command(found, port)}")
+        say(f"first, on your own machine: {tunnel_command(found, port)}")
     elif not print_only and sys.stdout.isatty() and _has_screen():
-        with contextlib.suppress(OSError):  # no page, no browser: the link is printed
-            webbrowser.open(publish_page(found, address).as_uri())
+        with contextlib.suppress(OSError):  # without a browser the printed link must do
+            webbrowser.open(redirect_page(found, address).as_uri())
 
 
-@exits
 def tunnel(
     name: RunArgument = None, port: PortOption = None, run: RunOption = None, as_json: JsonOption = False
 ) -> None:
-    """Print the ssh command that brings a run of another machine to yours."""
+    """Print the ssh command that makes a run of another machine reachable from yours."""
     found = find(name or run)
     if as_json:
         show_json({"tunnel": tunnel_command(found, port), "link": link_through_tunnel(found, port)})
     else:
         show(tunnel_command(found, port))
-        say("let it run, and open what 'freak open' says")
+        say("run this command on your own machine, leave it running, and open the link of 'freak open'")
 
 
-@exits
 def token(
     name: RunArgument = None,
     read_only: ReadOnlyOption = False,
@@ -76,11 +79,20 @@ def token(
         show(found.token)
 
 
+def redirect_page(run: Run, link: str) -> Path:
+    """Write a page that redirects a browser to ``link`` into the folder of the run; return its path.
+
+    A browser is started with this page, since other users can see the arguments of a process.
+    """
+    page = f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(link)}">'
+    return RunFolder(run.id).write_secret(PAGE, page)
+
+
 def _with_token(run: Run, *, read_only: bool) -> Run:
     if not read_only:
         return run
     if not run.read_token:
-        raise NoSuchRun("its file says nothing of a token that may read only; ask on the machine of the run")
+        raise NoSuchRun("the read-only token is not known here; run this command on the machine of the run")
     return run.model_copy(update={"token": run.read_token})
 
 

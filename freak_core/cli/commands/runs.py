@@ -1,150 +1,164 @@
-"""``freak ls`` and ``info``: the live runs and how they are doing."""
+"""``freak ls`` and ``info``: the runs, and the facts of one run."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import typer
 
 from freak_core.cli.connect import connect
 from freak_core.cli.durations import age, short
-from freak_core.cli.exit_codes import exits
-from freak_core.cli.finished_runs import ended_runs
+from freak_core.cli.finished_runs import finished_runs
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import say, show, show_facts, show_json, show_table
 from freak_core.client.client import Client
+from freak_core.client.documents import RunFacts
 from freak_core.errors import Refused
 from freak_core.runs.live_runs import list_runs
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import home
 
-PATIENCE = 0.7
-"""Seconds that each run has to answer; they are asked all at once."""
+TIMEOUT = 0.7
+"""Seconds that each run has to answer; all runs are asked at once."""
 
-WORDS = 50
-"""Characters of an error that a list has room for; 'freak log' and --json have all of it."""
+ERROR_LENGTH = 50
+"""Characters of an error that the list shows; --json shows all of them."""
 
 HEADER = ("NAME", "ID", "STATE", "EPOCH", "STEP", "STEPS/S", "AGE", "HOST", "URL")
 
+Facts = Mapping[str, object]
 
-@exits
+
 def ls(
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print ids only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the ids.")] = False,
     everything: Annotated[
-        bool, typer.Option("--all", "-a", help="Those that have ended, too, if their journal is here.")
+        bool,
+        typer.Option("--all", "-a", help="List finished runs, too, if their journal is on this machine."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the live runs of this machine, and of all that share its home."""
+    """List the live runs of this machine, and of all machines that share its home folder."""
     runs = list_runs()
-    ended = ended_runs({run.id for run in runs}) if everything else []
+    finished = finished_runs({run.id for run in runs}) if everything else []
     if quiet and not as_json:
-        for run_id in [run.id for run in runs] + [facts["id"] for facts in ended]:
+        for run_id in [run.id for run in runs] + [run["id"] for run in finished]:
             show(run_id)
         return
-    listed = [_facts(run, answer) for run, answer in zip(runs, ask_all(runs), strict=True)]
-    listed += [{**facts, "age_seconds": round(age(facts["started_at"]), 1)} for facts in ended]
+    listed: list[Facts] = [_facts(run, answer) for run, answer in zip(runs, ask_all(runs), strict=True)]
+    listed += [{**run, "age_seconds": round(age(run["started_at"]), 1)} for run in finished]
     if as_json:
         show_json(listed)
     elif listed:
         show_table(HEADER, [_row(each) for each in listed])
     else:
-        say(f"no live runs in {home()}")
+        say(
+            f"no live runs in {home()}"
+            + ("" if everything else "; 'freak ls --all' lists finished runs, too")
+        )
 
 
-@exits
 def info(name: RunArgument = None, run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Tell how a run is doing, and what it offers."""
+    """Print the facts of a run: its run phase, progress and versions, its sections and its actions."""
     with connect(name or run, reading=True) as client:
-        facts = _of_the_run(client.run())
+        facts = client.run()
         sections, actions = sorted(client.schema().get("properties", {})), sorted(client.actions())
         url = client.url
-    told = {"url": url, **facts, "state": state_of(facts), "sections": sections, "actions": actions}
+    shown: Facts = {
+        "url": url,
+        **_without_access(facts),
+        "state": state_of(facts),
+        "sections": sections,
+        "actions": actions,
+    }
     if as_json:
-        show_json(told)
+        show_json(shown)
         return
     first = ("name", "id", "state", "epoch", "step", "steps_per_second", "world_size", "host", "pid", "url")
-    seldom = ("phase", "stalled", "seconds_since_progress")
-    names = [*first, *(name for name in told if name not in first + seldom)]
-    show_facts({"eta" if name == "eta_s" else name: _told(told, name) for name in names})
+    hidden = ("phase", "stalled", "seconds_since_progress", "eta_s")  # state and eta say them
+    others = [name for name in shown if name not in first + hidden]
+    show_facts(
+        {
+            **{name: _readable(shown.get(name)) for name in first},
+            "eta": _eta(facts),
+            **{name: _readable(shown[name]) for name in others},
+        }
+    )
 
 
-def ask_all(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Return what ``GET /run`` says of each; ``{"state": why}`` where it says nothing."""
+def ask_all(runs: Sequence[Run]) -> list[Facts]:
+    """Return the facts of each run; ``{"state": "no answer"}`` for a run that does not answer."""
     if not runs:
         return []
     with (
-        httpx.Client(timeout=PATIENCE, trust_env=False, verify=False) as http,  # noqa: S501 - http only
+        httpx.Client(timeout=TIMEOUT, trust_env=False, verify=False) as http,  # noqa: S501 - http only
         ThreadPoolExecutor(min(len(runs), 32)) as pool,
     ):
         return list(pool.map(lambda run: _ask(http, run), runs))
 
 
-def _ask(http: httpx.Client, run: Run) -> dict[str, Any]:
+def _ask(http: httpx.Client, run: Run) -> Facts:
     if not run.near:
         return {"state": "alive"}
     token = run.read_token or run.token
     try:
         if run.url.startswith("unix:"):
-            with Client(run.url, token, timeout=PATIENCE) as client:
+            with Client(run.url, token, timeout=TIMEOUT) as client:
                 facts = client.run()
         else:
             answer = http.get(f"{run.url}/run", headers={"Authorization": f"Bearer {token}"})
             facts = answer.raise_for_status().json()
     except (httpx.HTTPError, Refused, ValueError):
         return {"state": "no answer"}
-    return {**_of_the_run(facts), "state": state_of(facts)}
+    return {**_without_access(facts), "state": state_of(facts)}
 
 
-def _of_the_run(facts: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is no fact of the run: what the token may do that it was asked with."""
+def _without_access(facts: RunFacts) -> Facts:
+    """Return the facts without ``access``, which is a fact of our token."""
     return {name: value for name, value in facts.items() if name != "access"}
 
 
-def _told(facts: dict[str, Any], name: str) -> Any:
-    """Return a fact for people: how long it takes yet as a duration, and not at all while nothing moves."""
-    if name != "eta_s":
-        return _readable(facts.get(name))
-    known = facts.get(name) is not None and facts.get("phase") != "paused"
-    return short(facts[name]) if known else None
+def _eta(facts: RunFacts) -> str | None:
+    """Return the time that is left, as a duration; None while it is unknown or the run is paused."""
+    left = facts.get("eta_s")
+    return None if left is None or facts.get("phase") == "paused" else short(left)
 
 
-def state_of(facts: dict[str, Any]) -> str:
-    """Return in a word or two how a run is doing, from what ``GET /run`` says."""
-    phase = str(facts.get("phase") or "running")
+def state_of(facts: RunFacts) -> str:
+    """Return the run phase, or for how long the run has been stalled."""
+    phase = facts.get("phase") or "running"
     if facts.get("stalled") and phase != "paused":
         return f"stalled for {facts['seconds_since_progress']:.0f} s"
     return phase
 
 
-def _facts(run: Run, answer: dict[str, Any]) -> dict[str, Any]:
+def _facts(run: Run, answer: Facts) -> Facts:
     known = run.model_dump(include={"id", "name", "url", "host", "pid", "started_at", "launcher"})
     more = {"journal_path": run.journal, "near": run.near, "age_seconds": round(age(run.started_at), 1)}
     return {**answer, **known, **more}
 
 
-def _row(facts: dict[str, Any]) -> list[str]:
-    told = {**facts, "state": _state(facts)}
-    cells = (told.get(name) for name in ("name", "id", "state", "epoch", "step", "steps_per_second"))
+def _row(facts: Facts) -> list[str]:
+    shown = {**facts, "state": _state(facts)}
+    cells = (shown.get(name) for name in ("name", "id", "state", "epoch", "step", "steps_per_second"))
     where = (facts.get(name) for name in ("host", "url"))
     ended = facts.get("ended_at")
-    since = f"ended {short(age(ended))} ago" if ended else short(facts["age_seconds"])
+    since = f"ended {short(age(str(ended)))} ago" if ended else short(age(str(facts["started_at"])))
     return [*map(_cell, cells), since, *map(_cell, where)]
 
 
-def _state(facts: dict[str, Any]) -> str:
-    """Return the state of a run with the error that has ended it, if any, in a few words."""
+def _state(facts: Facts) -> str:
+    """Return the state of a run, with the beginning of the error if the run has failed."""
     error = " ".join(str(facts.get("error") or "").split())
-    return (
-        f"{facts['state']} ({textwrap.shorten(error, WORDS, placeholder=' …')})" if error else facts["state"]
-    )
+    if not error:
+        return str(facts["state"])
+    return f"{facts['state']} ({textwrap.shorten(error, ERROR_LENGTH, placeholder=' …')})"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     return "-" if value is None else str(_readable(value))
 
 
-def _readable(value: Any) -> Any:
+def _readable(value: object) -> object:
     return f"{value:.3g}" if isinstance(value, float) else value

@@ -1,135 +1,128 @@
-"""``freak stop``, ``pause`` and ``resume``: what the controls of a training offer."""
+"""``freak stop``, ``pause`` and ``resume``: the controls of a training."""
 
 import functools
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Unpack
 
 import typer
 
 from freak_core.cli.connect import connect
-from freak_core.cli.exit_codes import PENDING, exits
-from freak_core.cli.options import JsonOption, NoteOption, RunArgument, RunOption, WaitOption, YesOption
-from freak_core.cli.send_and_wait import USUAL_WAIT, Send, awaited, carry_out, show_outcome, show_receipt
+from freak_core.cli.exit_codes import ExitCode
+from freak_core.cli.options import JsonOption, RequestOptions, RunArgument, RunOption, YesOption
+from freak_core.cli.send_and_wait import (
+    DEFAULT_WAIT,
+    Send,
+    carry_out,
+    send_and_wait,
+    show_outcome,
+    show_receipt,
+)
 from freak_core.cli.terminal import confirm, say
-from freak_core.cli.wait_for_stop import WITHDRAW, await_stop, stops
+from freak_core.cli.wait_for_stop import TAKE_BACK, wait_for_stop, when_it_stops
 from freak_core.client.client import Client
+from freak_core.client.documents import RunFacts
 from freak_core.errors import NotFound
 from freak_core.receipts import Receipt
 
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why, for the receipts.")]
-_GIVEN_BY = {"stop": "GracefulStop", "pause": "Pause"}
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="The reason, for the receipts.")]
+_CONTROLS = {"stop": "GracefulStop", "pause": "Pause"}
+"""The controls of freak_lightning that have a section of the state."""
 
 
-@exits
 def stop(
     name: RunArgument = None,
     after: Annotated[
-        Literal["batch", "epoch", "validation"] | None,
-        typer.Option("--after", help="What to finish first; the batch if you do not say."),
-    ] = None,
+        Literal["batch", "epoch", "validation"],
+        typer.Option("--after", help="What to finish first."),
+    ] = "batch",
     force: Annotated[
-        bool, typer.Option("--force", help="Although min_epochs or min_steps are not reached.")
+        bool, typer.Option("--force", help="Stop even if min_epochs or min_steps is not reached.")
     ] = False,
-    no_checkpoint: Annotated[bool, typer.Option("--no-checkpoint", help="Save nothing before.")] = False,
+    no_checkpoint: Annotated[bool, typer.Option("--no-checkpoint", help="Do not save a checkpoint.")] = False,
     reason: ReasonOption = None,
     run: RunOption = None,
-    wait: WaitOption = None,
-    note: NoteOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
+    **options: Unpack[RequestOptions],
 ) -> None:
-    """Save a checkpoint and stop, on all ranks at the same step."""
-    asked: dict[str, Any] = {"should_stop": True, "after": after or "batch"}
+    """Save a checkpoint and stop the training, on all ranks at the same step.
+
+    The command waits until the training has stopped, and prints the path of the checkpoint.
+    """
+    asked: dict[str, object] = {"should_stop": True, "after": after}
     asked |= {"force": True} if force else {}
     asked |= {"checkpoint": False} if no_checkpoint else {}
     asked |= {"reason": reason} if reason is not None else {}
     with connect(name or run) as client:
         _check(client, "stop")
-        saves = "without saving" if no_checkpoint else "with a checkpoint"
+        saves = "without a checkpoint" if no_checkpoint else "with a checkpoint"
         facts = client.run()
-        confirm(f"Stop {facts['name']!r} after this {asked['after']}, {saves}?", yes=yes)
-        patience = USUAL_WAIT if wait is None else wait
-        deadline = time.monotonic() + patience
-        receipt = awaited(client, _setting(client, "stop", asked, note), patience)
-        if receipt.status != "applied" or not patience:
+        confirm(f"Stop {facts['name']!r} after this {after}, {saves}?", yes=yes)
+        wait = options.get("wait")
+        timeout = DEFAULT_WAIT if wait is None else wait
+        deadline = time.monotonic() + timeout
+        receipt = send_and_wait(client, _setting(client, "stop", asked), timeout, options)
+        if receipt.status != "applied" or not timeout:
             show_outcome(receipt, as_json=as_json)
             return
         _show_stop(client, receipt, facts, deadline, as_json=as_json)
 
 
-def _show_stop(
-    client: Client, asked: Receipt, run: dict[str, Any], deadline: float, *, as_json: bool
-) -> None:
-    """Wait for a stop that was asked for, and show how it went; leave with 5 where it has not come."""
+def _show_stop(client: Client, asked: Receipt, run: RunFacts, deadline: float, *, as_json: bool) -> None:
+    """Wait until the training has stopped and print the receipt of the stop; exit with 5 at the deadline."""
     if not as_json:
         show_receipt(asked, as_json=False)
-    stopped = await_stop(client, asked, run, deadline)
+    stopped = wait_for_stop(client, asked, run, deadline)
     if as_json or stopped not in (None, asked):
         show_receipt(stopped or asked, as_json=as_json)
     if stopped is None:
-        say(f"not stopped yet, it {stops(asked)}; follow it with 'freak log', {WITHDRAW}")
-        raise typer.Exit(PENDING)
+        say(f"not stopped yet, it {when_it_stops(asked)}; follow it with 'freak log', {TAKE_BACK}")
+        raise typer.Exit(ExitCode.PENDING)
 
 
-@exits
 def pause(
     name: RunArgument = None,
     reason: ReasonOption = None,
     run: RunOption = None,
-    wait: WaitOption = None,
-    note: NoteOption = None,
     as_json: JsonOption = False,
+    **options: Unpack[RequestOptions],
 ) -> None:
-    """Make the training stand still after the next step; everything else goes on working."""
-    asked: dict[str, Any] = {"paused": True} | ({"reason": reason} if reason is not None else {})
+    """Pause the training after the next step; requests are still answered and applied."""
+    asked: dict[str, object] = {"paused": True} | ({"reason": reason} if reason is not None else {})
     with connect(name or run) as client:
-        receipt = _ask(client, "pause", asked, wait=wait, note=note, as_json=as_json)
-    if _was_so(receipt, "/pause/paused"):
-        say("it was paused already")
+        _check(client, "pause")
+        receipt = carry_out(client, _setting(client, "pause", asked), as_json=as_json, **options)
+    if _changed_nothing(receipt):
+        say("the training was paused already")
 
 
-@exits
 def resume(
     name: RunArgument = None,
     run: RunOption = None,
-    wait: WaitOption = None,
-    note: NoteOption = None,
     as_json: JsonOption = False,
+    **options: Unpack[RequestOptions],
 ) -> None:
-    """End a pause."""
+    """Resume a paused training."""
     with connect(name or run) as client:
-        receipt = _ask(client, "pause", {"paused": False}, wait=wait, note=note, as_json=as_json)
-    if _was_so(receipt, "/pause/paused"):
-        say("it was not paused")
+        _check(client, "pause")
+        receipt = carry_out(client, _setting(client, "pause", {"paused": False}), as_json=as_json, **options)
+    if _changed_nothing(receipt):
+        say("the training was not paused")
 
 
-def _was_so(receipt: Receipt, path: str) -> bool:
-    """Whether a request was applied that asked for what was there."""
-    return receipt.status == "applied" and all(change.path != path for change in receipt.changes)
+def _changed_nothing(receipt: Receipt) -> bool:
+    """Whether ``pause.paused`` had the requested value already."""
+    return receipt.status == "applied" and all(change.path != "/pause/paused" for change in receipt.changes)
 
 
-def _ask(
-    client: Client,
-    section: str,
-    asked: dict[str, Any],
-    *,
-    wait: float | None,
-    note: str | None,
-    as_json: bool,
-) -> Receipt:
-    _check(client, section)
-    return carry_out(client, _setting(client, section, asked, note), wait=wait, as_json=as_json)
-
-
-def _setting(client: Client, section: str, asked: dict[str, Any], note: str | None) -> Send:
-    values = {f"{section}.{field}": value for field, value in asked.items()}
-    return functools.partial(client.set, values, note=note)
+def _setting(client: Client, section: str, asked: dict[str, object]) -> Send:
+    return functools.partial(client.set, {f"{section}.{field}": value for field, value in asked.items()})
 
 
 def _check(client: Client, section: str) -> None:
-    """Refuse what the run does not offer."""
+    """Raise ``NotFound`` if the state of the run has no such section."""
     known = client.schema().get("properties", {})
     if section not in known:
-        there_are = ", ".join(known) or "nothing"
-        control = f"{_GIVEN_BY[section]}() among a trainer's callbacks gives it"
-        raise NotFound(f"this run has no section {section!r}; {control}. Its state has: {there_are}")
+        there_are = ", ".join(known) or "none"
+        add = f"Add {_CONTROLS[section]}() to the trainer's callbacks."
+        raise NotFound(f"this run has no section {section!r}. {add} Its sections: {there_are}")

@@ -110,7 +110,7 @@ def test_an_action_is_described_with_its_arguments(acting: Freak) -> None:
     assert first == "save: Save it.\n\nAll of it."
     assert [" ".join(line.split()) for line in rest[0].splitlines()] == [
         "DEFAULT MAY BE ABOUT",
-        "name needed string",
+        "name required string",
         "keep 3 integer >= 1 How many remain.",
         'kind null "all" or "weights" or null',
     ]

@@ -12,7 +12,7 @@ import pytest
 
 from freak_core import Client, Freak, Receipt, Unreachable
 from freak_core.cli import send_and_wait as outcome
-from freak_core.cli.exit_codes import GivenUp, code_of
+from freak_core.cli.exit_codes import Interrupted, code_of
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.steered import Steered
@@ -69,7 +69,7 @@ def test_exit_4_refused_and_nothing_was_changed(state: Steered) -> None:
     assert "did you mean 'epochs'" in freak("set", "epoch=20", code=4).err
     assert "did you mean 'head'" in freak("get", "hed", code=4).err
     assert "add, fail" in freak("call", "ad", code=4).err
-    assert "lists them" in freak("cancel", "999999", code=4).err
+    assert "lists the requests" in freak("cancel", "999999", code=4).err
     for command, control in {
         "stop": "GracefulStop()",
         "pause": "Pause()",
@@ -137,7 +137,7 @@ def test_exit_5_where_the_program_does_not_answer_in_time(program: Freak) -> Non
     def send(key: str, wait: float) -> Receipt:
         raise Unreachable("the program did not answer within 10 s")
 
-    with Client(program.link) as client, pytest.raises(Unreachable, match="may still carry") as late:
+    with Client(program.link) as client, pytest.raises(Unreachable, match="may still apply") as late:
         outcome.carry_out(client, send, wait=0, as_json=False)
     assert code_of(late.value) == 5
 
@@ -192,7 +192,7 @@ def test_exit_130_on_ctrl_c(served: Serve) -> None:
 
     threading.Thread(target=interrupt).start()
     ran = freak("set", "epochs=20", "--json", code=130)
-    assert ran.json["title"] == "Given up"
+    assert ran.json["title"] == "Interrupted"
     assert ran.json["detail"] in ran.err
 
 
@@ -204,12 +204,12 @@ def test_ctrl_c_says_how_to_withdraw_what_waits() -> None:
             return receipt
         raise KeyboardInterrupt
 
-    class Interrupted:
+    class Impatient:
         def wait(self, receipt: Receipt, timeout: float) -> Receipt:
             raise KeyboardInterrupt
 
-    client: Any = Interrupted()
-    for said, receipt in (("withdraw it with 'freak cancel 7'", 7), ("'freak log' tells", None)):
-        with pytest.raises(GivenUp, match=said) as given_up:
+    client: Any = Impatient()
+    for said, receipt in (("cancel it with 'freak cancel 7'", 7), ("'freak log' shows", None)):
+        with pytest.raises(Interrupted, match=said) as given_up:
             outcome.carry_out(client, send, wait=60, as_json=False)
         assert (given_up.value.receipt or {}).get("seq") == receipt

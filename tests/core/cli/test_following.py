@@ -153,7 +153,7 @@ def test_watch_exits_with_3_where_the_run_is_lost(home: Path, monkeypatch: pytes
 
 def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
     assert "/nowhere" in freak("log", "--journal", "/nowhere", code=4).err
-    assert "no journal" in freak("log", "--journal", "/bin/ls", code=4).err
+    assert "not a journal" in freak("log", "--journal", "/bin/ls", code=4).err
     bad = tmp_path / "bad.jsonl"
     header, torn, entry = '{"freak_journal": 1}', '{"id": "a"', '{"id": "a", "kind": "patch", "seq": "x"}'
     bad.write_text("\n".join((header, torn, entry)))

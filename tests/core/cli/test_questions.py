@@ -67,7 +67,7 @@ def test_a_no_is_told_as_data(state: Steered) -> None:
         asked(keyboard)
         os.write(keyboard, b"n\n")
         assert started.stdout is not None
-        assert json.load(started.stdout)["title"] == "Given up"
+        assert json.load(started.stdout)["title"] == "Interrupted"
         assert started.wait(30) == 130
 
 

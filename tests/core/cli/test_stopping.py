@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from freak_core import Client, Freak, Receipt, Unreachable
-from freak_core.cli.wait_for_stop import await_stop, stops
+from freak_core.cli.wait_for_stop import wait_for_stop, when_it_stops
 from freak_core.errors import Failed
 from freak_core.receipts import Applied
 from tests.core.cli.shell import freak
@@ -81,7 +81,7 @@ def after_the_end(program: Freak, forget: Callable[[], object] = lambda: None) -
         program.store.record("stop", Applied(step=4), SAVED)
         program.stop()
         forget()
-        return await_stop(client, asked, run, time.monotonic() + 30)
+        return wait_for_stop(client, asked, run, time.monotonic() + 30)
 
 
 def test_what_the_run_said_at_its_very_end_is_read_from_its_journal(program: Freak) -> None:
@@ -142,6 +142,9 @@ def test_a_stop_is_not_awaited_without_patience(served: Serve) -> None:
 
 def test_what_holds_a_stop_back_is_said() -> None:
     told = {"stop": {"stops": "after this epoch", "held_back_by": "min_epochs=50"}}
-    assert stops(Receipt(kind="patch", result=told)) == "stops after this epoch, held back by min_epochs=50"
-    assert stops(Receipt(kind="patch", result={"stop": None})) == "stops soon"
-    assert stops(Receipt(kind="patch")) == "stops soon"
+    assert (
+        when_it_stops(Receipt(kind="patch", result=told))
+        == "stops after this epoch, held back by min_epochs=50"
+    )
+    assert when_it_stops(Receipt(kind="patch", result={"stop": None})) == "stops soon"
+    assert when_it_stops(Receipt(kind="patch")) == "stops soon"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from freak_core import Freak
-from freak_core.cli.redirect_page import publish_page
+from freak_core.cli.commands.reach import redirect_page
 from freak_core.runs.run_file import new_run, publish
 from tests.core.cli.shell import freak
 from tests.core.cli.test_terminal import on_a_terminal
@@ -120,7 +120,7 @@ def test_the_browser_is_given_a_page_that_leads_on_and_no_token(
 def test_the_page_of_a_killed_run_goes_with_its_file(home: Path) -> None:
     run = new_run("far", "far", "http://127.0.0.1:4500", "the-token", None)
     publish(run)
-    page = publish_page(run, "http://127.0.0.1:4500/#token=the-token")
+    page = redirect_page(run, "http://127.0.0.1:4500/#token=the-token")
     publish(run.model_copy(update={"pid": 2**22 + 1}))  # no such process
     freak("ls")
     assert not page.exists()
