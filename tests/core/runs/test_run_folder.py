@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from freak_core import Client, Freak
-from freak_core.cli.redirect_page import publish_page
+from freak_core.cli.commands.reach import redirect_page
 from freak_core.runs.live_runs import SILENCE, list_runs
 from freak_core.runs.run_file import publish
 from freak_core.runs.run_folder import RunFolder
@@ -73,7 +73,7 @@ def test_no_token_of_a_killed_program_stays(home: Path) -> None:
         assert program.stdout is not None
         run_id, token = program.stdout.readline().split()
         (run,) = list_runs()
-        publish_page(run, run.link)
+        redirect_page(run, run.link)
         (RunFolder(run_id).path / ".half.tmp").write_text(token)  # it is killed as it writes its run file
         program.send_signal(signal.SIGKILL)
         program.wait(30)
@@ -114,7 +114,7 @@ def test_the_files_of_an_ended_run_of_0_1_0_are_removed_and_its_journal_is_liste
 
 @pytest.mark.parametrize("old", [False, True])
 def test_a_page_that_leads_to_a_run_of_another_home_does_not_stay(home: Path, old: bool) -> None:
-    page = publish_page(described("far"), "http://127.0.0.1:4500/#token=t")
+    page = redirect_page(described("far"), "http://127.0.0.1:4500/#token=t")
     if old:
         page = page.rename(home / "runs" / "far.html")
     list_runs()
@@ -125,6 +125,6 @@ def test_a_page_that_leads_to_a_run_of_another_home_does_not_stay(home: Path, ol
 
 
 def test_an_id_that_a_server_made_up_leads_nowhere_else(home: Path) -> None:
-    page = publish_page(described("../../elsewhere"), "http://127.0.0.1:4500/#token=t")
+    page = redirect_page(described("../../elsewhere"), "http://127.0.0.1:4500/#token=t")
     assert page.parent.parent == home / "runs"
     assert list((home / "runs").iterdir()) == [page.parent]

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from typer.main import get_command
 
 from freak_core.cli.app import app
+from freak_core.cli.exit_codes import ExitCode
 from tests.docs.reference.docstrings import cell, table
 
 INTRO = """\
@@ -22,7 +23,8 @@ class CommandsPage:
 
     def text(self) -> str:
         """Return the page."""
-        parts = ["# Command line", INTRO, *self._paragraphs(self._group.epilog)]
+        which_run, _ = self._paragraphs(self._group.epilog)
+        parts = ["# Command line", INTRO, which_run, "## Exit codes", _exit_codes()]
         parts += ["## freak", *self._command("freak", self._group)]
         for name, command in self._group.commands.items():
             parts += [f"## freak {name}", *self._command(name, command)]
@@ -47,6 +49,10 @@ class CommandsPage:
     @staticmethod
     def _paragraphs(text: str | None) -> list[str]:
         return [" ".join(each.split()) for each in (text or "").split("\n\n") if each.strip()]
+
+
+def _exit_codes() -> str:
+    return table(("exit code", "means"), [(f"{code:d}", code.meaning) for code in ExitCode])
 
 
 def _metavar(parameter: Any) -> str:
