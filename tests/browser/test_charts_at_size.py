@@ -60,7 +60,8 @@ def test_a_hundred_thousand_points_stay_fluid(long_run: Freak, open_page: Callab
     assert end[1] > start[1]
     assert end[1] - start[1] <= 4 * (end[0] - start[0]) / 1000 + 2
     kept = page.evaluate(
-        "import('./dashboard/series.js').then(({ metrics }) => metrics.get('loss').points.length)"
+        "import('./dashboard/live/metric-history.js')"
+        ".then(({ metrics }) => metrics.get('loss').points.length)"
     )
     assert kept <= 4000
 

@@ -17,7 +17,7 @@ from freak_core.server.app import create_app
 from freak_core.server.mirror.mirror import Mirror
 from tests.core.conftest import Connect, Serve
 
-PUBLIC = ("/", "/healthz", "/dashboard/{name}", "/docs", "/docs/{name}")
+PUBLIC = ("/", "/healthz", "/dashboard/{name:path}", "/docs", "/docs/{name}")
 READING = ("GET", "HEAD")
 EVIL = [
     {"Host": "evil.example"},
@@ -176,7 +176,7 @@ def test_health_is_open_and_says_nothing_else(anyone: httpx.Client) -> None:
 
 
 def test_the_dashboard_is_open_and_tightly_fenced(anyone: httpx.Client) -> None:
-    for route in ("", "dashboard/app.js", "dashboard/style.css"):
+    for route in ("", "dashboard/page/app.js", "dashboard/page/style.css"):
         answer = anyone.get(route)
         assert answer.status_code == 200
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
@@ -184,7 +184,13 @@ def test_the_dashboard_is_open_and_tightly_fenced(anyone: httpx.Client) -> None:
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
-    for route in ("dashboard/..%2fapp.py", "dashboard/%2e%2e/app.py", "dashboard/nothing.js", "dashboard/"):
+    for route in (
+        "dashboard/..%2fapp.py",
+        "dashboard/%2e%2e/app.py",
+        "dashboard/nothing.js",
+        "dashboard/page",
+        "dashboard/",
+    ):
         assert anyone.get(route).status_code == 404
 
 

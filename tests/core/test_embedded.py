@@ -135,7 +135,7 @@ def test_every_refusal_of_ours_is_a_problem_document(http: TestClient, freak: Fr
 def test_the_pages_are_under_the_prefix_and_only_ours_are_fenced(http: TestClient, app: FastAPI) -> None:
     with TestClient(app) as anyone:
         assert anyone.get("/freak/healthz").json() == {"status": "ok"}
-        for page in ("", "docs", "docs/docs.js", "dashboard/style.css"):
+        for page in ("", "docs", "docs/docs.js", "dashboard/page/style.css"):
             answer = anyone.get(f"/freak/{page}")
             assert answer.status_code == 200, page
             assert "default-src 'self'" in answer.headers["Content-Security-Policy"]

@@ -24,7 +24,9 @@ class Pages:
     """
 
     def __init__(self, docs_url: str) -> None:
-        self._dashboard = {path.name: path for path in DASHBOARD.iterdir() if path.is_file()}
+        self._dashboard = {
+            path.relative_to(DASHBOARD).as_posix(): path for path in DASHBOARD.rglob("*") if path.is_file()
+        }
         self._docs = {path.name: path for path in DOCS.iterdir() if path.suffix in (".js", ".css")}
         self._docs_page = _docs_page(docs_url)
         self._dashboard_page = _dashboard_page(docs_url)
@@ -33,7 +35,7 @@ class Pages:
         pages: dict[str, Callable[..., Any]] = {
             "/healthz": self.healthz,
             "/": self.dashboard,
-            "/dashboard/{name}": self.dashboard_file,
+            "/dashboard/{name:path}": self.dashboard_file,
         }
         if docs_url:
             pages |= {docs_url: self.docs, f"{docs_url}/{{name}}": self.docs_file}
