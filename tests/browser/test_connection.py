@@ -67,7 +67,7 @@ def test_values_are_greyed_while_disconnected_and_catch_up(
     context.set_offline(True)
     expect(badge(page)).to_have_text(re.compile("disconnected"))
     expect(page).to_have_title(re.compile("○"))
-    expect(page.get_by_text("what you see is from then")).to_be_visible()
+    expect(page.get_by_text("the page shows the run as it was then")).to_be_visible()
     assert page.locator("main").evaluate("it => getComputedStyle(it.firstElementChild).opacity") != "1"
     with connection(freak) as http:
         http.put("state/rate", json=7, headers={"Freak-Note": "while you were away"})

@@ -148,7 +148,7 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
     expect(held).to_contain_text("null → 0.05")
     expect(held).to_contain_text("the loss jumps")
     field = state.locator('[data-at="/lr/hold"]')
-    expect(field.locator(".applied")).to_have_text(re.compile(r"^applied at step \d+ on 2 ranks$"))
+    expect(field.locator(".applied")).to_have_text(re.compile(r"^applied at step [\d,]+ on 2 ranks$"))
     expect(chart).to_have_attribute("aria-label", re.compile("1 change, .*lr.hold"), timeout=10_000)
 
     # A value out of bounds is refused at its field.

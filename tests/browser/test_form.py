@@ -149,7 +149,7 @@ def test_every_construct_is_shown_edited_and_read_back(shown: Shown) -> None:
     edit_zoo(page)
     expect(page.get_by_text("swordfish")).to_have_count(0)  # a staged secret is not spelt out
     expect(page.get_by_label("refused")).to_have_count(0)
-    expect(page.locator(".staged-bar").get_by_text("changes too:")).to_contain_text("doubled_steps, total")
+    expect(page.locator(".staged-bar").get_by_text("also changes:")).to_contain_text("doubled_steps, total")
     apply(page)
     expect_edited(state)
     expect(control(page, "/title")).to_have_value("stripped")

@@ -152,7 +152,7 @@ def test_an_answer_that_is_no_verdict_refuses_nothing(shown: Shown, status: int)
         control(page, "/steps").fill("12")
     expect(page.get_by_label("refused")).to_have_count(0)
     expect(page.get_by_role("button", name="Apply 1 change")).to_be_enabled()
-    expect(page.locator(".staged-bar").get_by_text("changes too:")).to_contain_text("total")
+    expect(page.locator(".staged-bar").get_by_text("also changes:")).to_contain_text("total")
     assert len(checks) == 2
     apply(page)
     assert state.steps == 12

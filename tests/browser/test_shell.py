@@ -76,7 +76,7 @@ def test_the_timeline_tells_each_request_and_takes_changes_back(
     """Old → new, who, why, refusals with reasons; undo asks for the old values."""
     freak = served(Crawler())
     page = open_page(freak.link or "")
-    expect(page.get_by_text("No requests so far")).to_be_visible()
+    expect(page.get_by_text("No requests yet")).to_be_visible()
     with connection(freak) as http:
         body = {"rate": 2.5, "weights": {"c.d": 4}, "model": {"dropout": 0.1}}
         http.patch("state", json=body, headers={"Freak-Note": "spike"})

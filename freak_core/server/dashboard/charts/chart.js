@@ -1,85 +1,104 @@
-// A chart in the page: its name, its latest value, what the pointer is at, and the drawing while it is in sight.
+// A chart on the page: its name, its latest value, the value under the cursor, and the drawing while it is visible.
 
-import { exported } from "./csv-export.js";
-import { Plot } from "./plot.js";
-import { pinned, toggle } from "./settings.js";
-import { place, short } from "../lib/format.js";
+import { short } from "../lib/format.js";
 import { metrics } from "../live/metric-history.js";
 import { html, signal, useEffect, useRef, useSignal, useState } from "../vendor.js";
+import { placeText } from "./axis.js";
+import { downloadCsv } from "./csv-export.js";
+import { Plot } from "./plot.js";
+import { pinned, toggle } from "./settings.js";
 
-/** The value that a key has led to, to be read out: what a pointer is at is not, nor what moves by itself. */
-const spoken = signal("");
+/** @import { ChartFacts, PointerFacts } from "./plot.js" */
 
-export const Spoken = () => html`<p class="unseen" aria-live="polite">${spoken.value}</p>`;
+/** The value that an arrow key has led to. A screen reader reads it out; it does not read what the pointer is at. */
+const announcement = signal("");
 
-const seen = new Map();
-const sight = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) seen.get(target)?.(isIntersecting);
+export const ChartAnnouncement = () => html`<p class="unseen" aria-live="polite">${announcement.value}</p>`;
+
+/** @type {Map<Element, (visible: boolean) => void>} */
+const watched = new Map();
+const visibility = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) watched.get(target)?.(isIntersecting);
 }, { rootMargin: "200px" });
 
-/** Call `tell` with whether an element is in sight, now and whenever that changes; returns what ends it. */
-function watchSight(element, tell) {
-  seen.set(element, tell);
-  sight.observe(element);
+/**
+ * Call `onChange` with whether an element is visible, now and whenever that changes. Returns a function that ends it.
+ * @param {Element} element
+ * @param {(visible: boolean) => void} onChange
+ */
+function watchVisibility(element, onChange) {
+  watched.set(element, onChange);
+  visibility.observe(element);
   return () => {
-    sight.unobserve(element);
-    seen.delete(element);
+    visibility.unobserve(element);
+    watched.delete(element);
   };
 }
 
-/** Return the chart in words. */
-function inWords(name, { latest, min, max, gaps, thinned, hidden, axis, markers }) {
-  const words = [`${name}: latest ${short(latest)}, lowest ${short(min)}, highest ${short(max)}`];
-  if (gaps) words.push(`${thinned ? "at least " : ""}${gaps} not finite`);
-  if (hidden) words.push(`${hidden} not above zero`);
-  const changes = markers?.filter(({ line }) => line) ?? [];
+/**
+ * Return what the chart shows, in a sentence.
+ * @param {string} name
+ * @param {Partial<ChartFacts>} facts
+ */
+function description(name, { latest = null, min = null, max = null, gaps, thinned, hidden, axis = "step", markers = [] }) {
+  const parts = [`${name}: latest ${short(latest)}, lowest ${short(min)}, highest ${short(max)}`];
+  if (gaps) parts.push(`${thinned ? "at least " : ""}${gaps} not finite`);
+  if (hidden) parts.push(`${hidden} not above zero`);
+  const changes = markers.filter(({ line }) => line);
   const last = changes.at(-1);
-  if (last) words.push(`${changes.length} ${changes.length === 1 ? "change" : "changes"}, the last at ${place(last.x, axis)}: ${last.text}`);
-  return words.join("; ");
+  if (last) parts.push(`${changes.length} ${changes.length === 1 ? "change" : "changes"}, the last at ${placeText(last.x, axis)}: ${last.text}`);
+  return parts.join("; ");
 }
 
+/**
+ * Return the text about values that the line leaves out, "" if there are none.
+ * @param {Partial<ChartFacts>} facts
+ */
+const gapsText = ({ gaps = 0, hidden = 0, thinned }) =>
+  [gaps > 0 && `${thinned ? "≥ " : ""}${gaps} not finite`, hidden > 0 && `${hidden} ≤ 0`].filter(Boolean).join(", ");
+
+/** @param {{name: string, title: string}} props */
 export function Chart({ name, title }) {
-  const host = useRef();
-  const facts = useSignal({ ...metrics.get(name)?.summary });
-  const pointer = useSignal({ at: null });
-  const plot = useRef(null);
-  const [label, setLabel] = useState(null); // in focus it stays: each new one would be read out
+  const host = useRef(/** @type {HTMLElement | null} */ (null));
+  const facts = useSignal(/** @type {Partial<ChartFacts>} */ ({ ...metrics.get(name)?.summary }));
+  const pointer = useSignal(/** @type {PointerFacts} */ ({ at: null }));
+  const plot = useRef(/** @type {Plot | null} */ (null));
+  const [focusedLabel, setFocusedLabel] = useState(/** @type {string | null} */ (null)); // a screen reader would read out each new label
   useEffect(() => {
-    const say = (news) => {
-      if ("at" in news) pointer.value = news;
-      else facts.value = news;
-    };
-    const unwatch = watchSight(host.current, (visible) => {
-      if (visible) plot.current ??= new Plot(host.current, name, say);
-      else leave();
-    });
-    const leave = () => {
+    const element = /** @type {HTMLElement} */ (host.current);
+    const remove = () => {
       plot.current?.destroy();
       plot.current = null;
     };
+    const unwatch = watchVisibility(element, (visible) => {
+      if (!visible) remove();
+      else plot.current ??= new Plot(element, name, (drawn) => { facts.value = drawn; }, (point) => { pointer.value = point; });
+    });
     return () => {
       unwatch();
-      leave();
+      remove();
     };
   }, [name]);
-  const { latest, gaps, thinned, hidden } = facts.value;
+  const { latest } = facts.value;
   const { at, tip = [], left } = pointer.value;
+  /** @param {KeyboardEvent} event */
   const press = (event) => {
-    if (plot.current?.press(event)) spoken.value = [pointer.value.at, ...(pointer.value.tip ?? [])].filter(Boolean).join("; ");
+    if (plot.current?.press(event)) announcement.value = [pointer.value.at, ...(pointer.value.tip ?? [])].filter(Boolean).join("; ");
   };
-  const words = inWords(name, facts.value);
+  const label = description(name, facts.value);
+  const gaps = gapsText(facts.value);
   const isPinned = pinned.value.includes(name);
   return html`<figure class="chart" data-metric=${name}>
     <figcaption>
       <h4 title=${name}>${title}</h4>
       <button type="button" class="quiet" aria-pressed=${isPinned} aria-label=${`Pin ${name}`} title=${isPinned ? "Unpin" : "Pin to the top"} onClick=${() => toggle(pinned, name)}>${isPinned ? "★" : "☆"}</button>
-      <button type="button" class="quiet" aria-label=${`CSV of ${name}`} title="Download these points as CSV" onClick=${() => exported([name])}>CSV</button>
+      <button type="button" class="quiet" aria-label=${`CSV of ${name}`} title="Download these points as CSV" onClick=${() => downloadCsv([name])}>CSV</button>
       <div class="values"><p class="readout">${at ?? (latest === null || latest === undefined ? "no value" : short(latest))}</p>
-      ${(gaps > 0 || hidden > 0) && html`<p class="gaps" title="Gaps in the line: NaN and infinite values, and what a logarithmic axis cannot show">
-        ${[gaps > 0 && `${thinned ? "≥ " : ""}${gaps} not finite`, hidden > 0 && `${hidden} ≤ 0`].filter(Boolean).join(", ")}</p>`}</div>
+      ${gaps && html`<p class="gaps" title="Gaps in the line: NaN and infinite values, and values that a logarithmic axis cannot show">
+        ${gaps}</p>`}</div>
     </figcaption>
-    <div class="plot" ref=${host} role="img" tabindex="0" aria-label=${label ?? words}
-      aria-describedby="chart-keys" onKeyDown=${press} onFocus=${() => setLabel(words)} onBlur=${() => setLabel(null)}></div>
+    <div class="plot" ref=${host} role="img" tabindex="0" aria-label=${focusedLabel ?? label}
+      aria-describedby="chart-keys" onKeyDown=${press} onFocus=${() => setFocusedLabel(label)} onBlur=${() => setFocusedLabel(null)}></div>
     <div class="tip" hidden=${!tip.length} style=${{ left: `clamp(min(9rem, 50%), ${left ?? 0}px, max(50%, 100% - 9rem))` }}>${tip.map((text) => html`<p key=${text}>${text}</p>`)}</div>
   </figure>`;
 }

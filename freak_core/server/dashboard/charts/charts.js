@@ -1,31 +1,45 @@
-// Every metric over time; those whose names have the part before the first slash in common are a group.
+// Every metric over time. Metrics whose names have the same part before the first slash are a group.
 
-import { Chart, Spoken } from "./chart.js";
-import { closed, pattern, pinned, toggle } from "./settings.js";
-import { Buttons, Toolbar } from "./toolbar.js";
 import { names } from "../live/metric-history.js";
 import { html } from "../vendor.js";
+import { Chart, ChartAnnouncement } from "./chart.js";
+import { closed, pattern, pinned, toggle } from "./settings.js";
+import { Buttons, Toolbar } from "./toolbar.js";
 
-const OTHERS = "Ungrouped";
+const UNGROUPED = "Ungrouped";
 const PINNED = "Pinned";
 
-/** Return what is before the first slash of a name. */
+/**
+ * Return the part of a name before the first slash, "" without one.
+ * @param {string} name
+ */
 const prefixOf = (name) => name.slice(0, Math.max(0, name.indexOf("/")));
 
-/** Return the groups `[title, names]` in their order: pinned ones, those that share no prefix, then by prefix. */
+/**
+ * Return the groups `[title, names]`: the pinned metrics, those that share no prefix, then a group for each prefix.
+ * @param {string[]} shown
+ * @returns {[string, string[]][]}
+ */
 function grouped(shown) {
   const rest = shown.filter((name) => !pinned.value.includes(name));
   const shared = [...Map.groupBy(rest, prefixOf)].filter(([prefix, members]) => prefix && members.length > 1);
-  const taken = new Set(shared.flatMap(([, members]) => members));
-  const groups = [[PINNED, pinned.value.filter((name) => shown.includes(name))], [OTHERS, rest.filter((name) => !taken.has(name))], ...shared];
+  const inGroup = new Set(shared.flatMap(([, members]) => members));
+  /** @type {[string, string[]][]} */
+  const groups = [
+    [PINNED, pinned.value.filter((name) => shown.includes(name))],
+    [UNGROUPED, rest.filter((name) => !inGroup.has(name))],
+    ...shared,
+  ];
   return groups.filter(([, members]) => members.length);
 }
 
+/** @param {{members: string[], prefix?: string}} props */
 function Grid({ members, prefix }) {
   return html`<div class="charts-grid">${members.map((name) => html`
     <${Chart} key=${name} name=${name} title=${prefix && name.startsWith(prefix) ? name.slice(prefix.length) : name} />`)}</div>`;
 }
 
+/** @param {{title: string, members: string[]}} props */
 function Group({ title, members }) {
   const open = !closed.value.includes(title);
   return html`<details class="charts-group" open=${open} onToggle=${(event) => toggle(closed, title, !event.currentTarget.open)}>
@@ -37,12 +51,13 @@ function Group({ title, members }) {
 export function Charts() {
   const shown = names.value.filter((name) => pattern.value.test(name));
   const groups = grouped(shown);
+  const any = names.value.length > 0;
   return html`<section class="charts" aria-labelledby="charts-title">
-    <div class="charts-head"><h2 id="charts-title">Metrics</h2>${names.value.length > 0 && html`<${Buttons} shown=${shown} />`}</div>
-    <p id="chart-keys" hidden>Arrow keys read the values, plus and minus zoom, 0 shows everything.</p>
-    <${Spoken} />
-    ${names.value.length ? html`<${Toolbar} shown=${shown} all=${names.value.length} />` : html`<p class="empty">No metric has been logged yet.</p>`}
-    ${groups.length === 1 && groups[0][0] === OTHERS ? html`<${Grid} members=${shown} />` : groups.map(([title, members]) => html`<${Group} key=${title} title=${title} members=${members} />`)}
-    ${names.value.length > 0 && !shown.length && html`<p class="empty">No metric has a name like this.</p>`}
+    <div class="charts-head"><h2 id="charts-title">Metrics</h2>${any && html`<${Buttons} shown=${shown} />`}</div>
+    <p id="chart-keys" hidden>Arrow keys move along the points, plus and minus zoom, 0 shows everything.</p>
+    <${ChartAnnouncement} />
+    ${any ? html`<${Toolbar} shown=${shown} all=${names.value.length} />` : html`<p class="empty">No metric has been logged yet.</p>`}
+    ${groups.length === 1 && groups[0][0] === UNGROUPED ? html`<${Grid} members=${shown} />` : groups.map(([title, members]) => html`<${Group} key=${title} title=${title} members=${members} />`)}
+    ${any && !shown.length && html`<p class="empty">No metric's name matches the filter.</p>`}
   </section>`;
 }

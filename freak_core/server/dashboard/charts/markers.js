@@ -1,38 +1,70 @@
-// Where something was done: a line where it changed a value or was the stop, else a tick at the foot.
+// Markers of applied requests: a line if a request changed a value or stopped the run, else a tick at the bottom.
 
 import { brief } from "../lib/format.js";
-import { hasButtons, receipts } from "../live/run.js";
-import { computed } from "../vendor.js";
 import { dotted } from "../live/receipt-text.js";
+import { receipts } from "../live/receipts.js";
+import { hasButtons } from "../live/run.js";
+import { computed } from "../vendor.js";
 
-/** More than these are no help on a chart; the timeline has them all. */
-const NEWEST = 200;
-/** Changes of one request that are spelled out. */
-const SPELLED_OUT = 4;
+/**
+ * @import { uPlot } from "../vendor.js"
+ * @import { Receipt } from "../live/receipts.js"
+ * @import { Points } from "../live/metric-points.js"
+ * @import { Axis } from "./axis.js"
+ */
 
-function text({ kind, name, changes, note }) {
-  const spelled = changes.slice(0, SPELLED_OUT).map(({ path, old, new: now }) => `${dotted(path)}: ${brief(old)} → ${brief(now)}`);
-  if (changes.length > SPELLED_OUT) spelled.push(`${changes.length - SPELLED_OUT} more`);
-  const said = [kind === "action" ? name : null, spelled.join(", ")].filter(Boolean).join(": ");
-  return note ? `${said} (${note})` : said;
+/**
+ * @typedef {object} Marker
+ * @property {number | null} step null if the receipt has none
+ * @property {number} at seconds since the epoch
+ * @property {string} text
+ * @property {string} label what fits beside a line
+ * @property {boolean} line
+ */
+
+/** @typedef {Marker & {x: number}} PlacedMarker */
+
+/** More markers than these make a chart unreadable. The timeline has all of them. */
+const MOST_MARKERS = 200;
+/** Changes of one request that are named. */
+const MOST_CHANGES = 4;
+const TICK_HEIGHT = 6; // pixels
+
+/** @param {Receipt} receipt */
+function textOf({ kind, name, changes, note }) {
+  const named = changes.slice(0, MOST_CHANGES).map(({ path, old, new: now }) => `${dotted(path)}: ${brief(old)} → ${brief(now)}`);
+  if (changes.length > MOST_CHANGES) named.push(`${changes.length - MOST_CHANGES} more`);
+  const text = [kind === "action" ? name : null, named.join(", ")].filter(Boolean).join(": ");
+  return note ? `${text} (${note})` : text;
 }
 
-/** Return what fits beside a line. */
-const label = ({ kind, name, changes }) => (kind === "action" ? name : changes.map(({ path, new: now }) => `${dotted(path)} → ${brief(now)}`).join(", "));
+/** @param {Receipt} receipt */
+const labelOf = ({ kind, name, changes }) =>
+  (kind === "action" ? name ?? "" : changes.map(({ path, new: now }) => `${dotted(path)} → ${brief(now)}`).join(", "));
 
-const TICK = 6; // pixels
+/**
+ * Return whether a receipt is drawn as a line: it is the stop itself, or changed a value that no button asks for.
+ * @param {Receipt} receipt
+ */
+const isLine = ({ by, name, changes }) =>
+  (by === "freak" && name === "stop") || changes.some(({ path }) => !hasButtons(`/${path.split("/")[1]}`));
 
-/** Whether a receipt changed a value other than a button's, which is a request only, or is the stop itself. */
-const turns = ({ by, name, changes }) => (by === "freak" && name === "stop") || changes.some(({ path }) => !hasButtons(`/${path.split("/")[1]}`));
-
-/** Everything that was applied, oldest first: `{step, at, text, label, line}`; step is null where the program told none. */
+/** The markers of all applied requests, oldest first. */
 export const markers = computed(() => [...receipts.value.values()]
-  .filter((receipt) => receipt.status === "applied" && receipt.applied && (receipt.kind === "action" || receipt.changes.length))
   .sort((a, b) => a.seq - b.seq)
-  .slice(-NEWEST)
-  .map((receipt) => ({ step: receipt.applied.step, at: Date.parse(receipt.applied.at) / 1000, text: text(receipt), label: label(receipt), line: turns(receipt) })));
+  .flatMap((receipt) => {
+    const { status, applied, kind, changes } = receipt;
+    if (status !== "applied" || !applied || (kind !== "action" && !changes.length)) return [];
+    const [step, at] = [applied.step ?? null, Date.parse(applied.at) / 1000];
+    return [{ step, at, text: textOf(receipt), label: labelOf(receipt), line: isLine(receipt) }];
+  })
+  .slice(-MOST_MARKERS));
 
-/** Return the step that was the last one at a time, or null before the first. */
+/**
+ * Return the last step at a time, or null before the first.
+ * @param {Points} points
+ * @param {number} at seconds since the epoch
+ */
 function stepAt({ steps, times }, at) {
   let [low, high] = [0, times.length];
   while (low < high) {
@@ -43,54 +75,74 @@ function stepAt({ steps, times }, at) {
   return low ? steps[low - 1] : null;
 }
 
-/** Return `{x, text, label, line}` of every marker that has a place on this axis. */
-export function placed(all, points, axis, origin) {
-  const place = {
-    step: ({ step, at }) => step ?? stepAt(points, at),
-    relative: ({ at }) => at - origin,
-    wall: ({ at }) => at,
-  }[axis];
-  return all.map((marker) => ({ ...marker, x: place(marker) })).filter(({ x }) => x !== null);
+/**
+ * Return the markers with their places on an axis. A marker without a place is left out.
+ * @param {Marker[]} all
+ * @param {Points} points
+ * @param {Axis} axis
+ * @param {number} origin the zero of relative time, in seconds since the epoch
+ * @returns {PlacedMarker[]}
+ */
+export function placeMarkers(all, points, axis, origin) {
+  /** @param {Marker} marker */
+  const place = ({ step, at }) => (axis === "step" ? step ?? stepAt(points, at) : axis === "relative" ? at - origin : at);
+  return all.flatMap((marker) => {
+    const x = place(marker);
+    return x === null ? [] : [{ ...marker, x }];
+  });
 }
 
-/** Draw the markers that are in sight into a chart; a line is labelled where there is room for all of its words. */
-export function drawMarkers(u, shown, colour) {
+/**
+ * Draw the markers into a chart. A line has a label if there is room for all of it.
+ * @param {uPlot} u
+ * @param {PlacedMarker[]} placed
+ * @param {string} colour
+ */
+export function drawMarkers(u, placed, colour) {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
-  const [right, foot] = [bbox.left + bbox.width, bbox.top + bbox.height];
-  const inSight = shown
-    .map(({ x, label: words, line }) => ({ left: u.valToPos(x, "x", true), words, line }))
+  const [right, bottom] = [bbox.left + bbox.width, bbox.top + bbox.height];
+  const visible = placed
+    .map(({ x, label, line }) => ({ left: u.valToPos(x, "x", true), label, line }))
     .filter(({ left }) => left >= bbox.left && left <= right)
     .sort((a, b) => a.left - b.left);
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = colour;
   ctx.lineWidth = ratio;
-  for (const { left, line } of inSight) {
+  for (const { left, line } of visible) {
     ctx.setLineDash(line ? [4 * ratio, 3 * ratio] : []);
     ctx.beginPath();
-    ctx.moveTo(left, line ? bbox.top : foot - TICK * ratio);
-    ctx.lineTo(left, foot);
+    ctx.moveTo(left, line ? bbox.top : bottom - TICK_HEIGHT * ratio);
+    ctx.lineTo(left, bottom);
     ctx.stroke();
   }
   ctx.font = `${10.5 * ratio}px system-ui, sans-serif`;
   ctx.textBaseline = "bottom";
   ctx.textAlign = "left";
-  for (const { from, words } of labels(ctx, inSight.filter(({ line }) => line), [bbox.left, right], 6 * ratio)) ctx.fillText(words, from, bbox.top - 2 * ratio);
+  const labels = placeLabels(ctx, visible.filter(({ line }) => line), [bbox.left, right], 6 * ratio);
+  for (const { from, label } of labels) ctx.fillText(label, from, bbox.top - 2 * ratio);
   ctx.restore();
 }
 
-/** Return where which labels go: each right of its line if it ends before the next one, else left of it if it fits there. */
-function labels(ctx, lines, [start, end], gap) {
-  const fitting = [];
+/**
+ * Return where to draw which labels: right of a line if the label ends before the next line, else left of it if it fits.
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {{left: number, label: string}[]} lines from left to right
+ * @param {[number, number]} ends of the axis
+ * @param {number} gap between labels
+ */
+function placeLabels(ctx, lines, [start, end], gap) {
+  /** @type {{from: number, label: string}[]} */
+  const placed = [];
   let taken = start;
-  lines.forEach(({ left, words }, i) => {
-    const { width } = ctx.measureText(words);
+  lines.forEach(({ left, label }, i) => {
+    const { width } = ctx.measureText(label);
     const from = left + width + gap <= (lines[i + 1]?.left ?? end + gap) ? left : left - width;
     if (from >= taken) {
-      fitting.push({ from, words });
+      placed.push({ from, label });
       taken = from + width + gap;
     }
     taken = Math.max(taken, left + gap);
   });
-  return fitting;
+  return placed;
 }

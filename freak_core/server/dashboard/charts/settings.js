@@ -1,57 +1,71 @@
-// How the charts are shown. What the user chose stays in this browser.
+// The settings of the charts. The user's choices stay in this browser's localStorage.
 
-import { zoom } from "./zoom.js";
 import { batch, computed, effect, signal } from "../vendor.js";
+import { AXES } from "./axis.js";
+import { zoom } from "./zoom.js";
 
-/** Return a signal that is kept in localStorage, if what is there is `valid`. */
-function stored(name, usual, valid) {
+/**
+ * @import { Signal } from "../vendor.js"
+ * @import { Axis } from "./axis.js"
+ */
+
+/**
+ * Return a signal that is stored in localStorage. A stored value that is not `valid` is ignored.
+ * @template T
+ * @param {string} name
+ * @param {T} initial
+ * @param {(value: any) => boolean} valid
+ * @returns {Signal<T>}
+ */
+function stored(name, initial, valid) {
   const key = `freak-charts-${name}`;
-  let value = usual;
+  let value = initial;
   try {
-    const kept = JSON.parse(localStorage.getItem(key));
-    if (kept !== null && valid(kept)) value = kept;
-  } catch { /* nothing kept, or the browser keeps nothing */ }
-  const kept = signal(value);
+    const found = JSON.parse(localStorage.getItem(key) ?? "null");
+    if (found !== null && valid(found)) value = found;
+  } catch { /* nothing valid is stored, or the browser allows no storage */ }
+  const setting = signal(value);
   effect(() => {
-    const text = JSON.stringify(kept.value);
+    const text = JSON.stringify(setting.value);
     try {
       localStorage.setItem(key, text);
-    } catch { /* it holds as long as the page */ }
+    } catch { /* without storage, the setting lasts until the page is closed */ }
   });
-  return kept;
+  return setting;
 }
 
+/** @param {any} value */
 const isNames = (value) => Array.isArray(value) && value.every((name) => typeof name === "string");
 
-export const AXES = { step: "Step", relative: "Relative time", wall: "Wall time" };
-
-/** Weight of what was before in the smoothed line, 0 to 0.99. */
+/** The weight of earlier values in the smoothed line, 0 to 0.99. */
 export const smoothing = stored("smoothing", 0, (value) => typeof value === "number" && value >= 0 && value <= 0.99);
 export const logarithmic = stored("log", false, (value) => typeof value === "boolean");
-export const axis = stored("axis", "step", (value) => value in AXES);
+export const axis = stored("axis", /** @type {Axis} */ ("step"), (value) => value in AXES);
 export const filter = stored("filter", "", (value) => typeof value === "string");
-/** Names of metrics that come first, in this order. */
-export const pinned = stored("pinned", [], isNames);
-/** Names of groups that are closed. */
-export const closed = stored("closed", [], isNames);
+/** Names of the metrics that are shown first, in this order. */
+export const pinned = stored("pinned", /** @type {string[]} */ ([]), isNames);
+/** Names of the groups that are closed. */
+export const closed = stored("closed", /** @type {string[]} */ ([]), isNames);
 
-/** What is wrong with the filter, or null. */
+/** Why the filter is not a regular expression, or null. */
 export const filterError = computed(() => {
   try {
-    return void new RegExp(filter.value) ?? null;
+    new RegExp(filter.value);
+    return null;
   } catch (error) {
-    return error.message;
+    return error instanceof Error ? error.message : String(error);
   }
 });
 
 let lastPattern = /(?:)/;
 
-/** The filter as a regular expression; while it is being typed and is none, the last one that was. */
+/** The filter as a regular expression. While the user types one that is not valid yet, the last valid one. */
 export const pattern = computed(() => {
   if (filterError.value === null) lastPattern = new RegExp(filter.value, "i");
   return lastPattern;
 });
 
+/** @param {Axis} name */
 export function chooseAxis(name) {
   batch(() => {
     axis.value = name;
@@ -59,7 +73,12 @@ export function chooseAxis(name) {
   });
 }
 
-/** Add a name to a list of names, or take it out. */
+/**
+ * Add a name to a list, or remove it.
+ * @param {Signal<string[]>} list
+ * @param {string} name
+ * @param {boolean} [on] whether the name shall be in the list; by default, if it is not yet
+ */
 export function toggle(list, name, on = !list.value.includes(name)) {
   if (on === list.value.includes(name)) return;
   list.value = on ? [...list.value, name] : list.value.filter((other) => other !== name);

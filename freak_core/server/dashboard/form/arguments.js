@@ -3,88 +3,155 @@
 import { parse } from "../lib/json.js";
 import { html } from "../vendor.js";
 
-const deref = (schema, root) => (schema.$ref ? { ...root.$defs?.[schema.$ref.split("/").pop()], ...schema } : schema);
+/**
+ * @import { Json } from "../lib/json.js"
+ * @import { Schema } from "../lib/json-schema.js"
+ * @import { ProblemError } from "../live/api.js"
+ * @import { ActionDescription } from "../live/run.js"
+ */
 
-/** Return the one schema that says how to enter a value, and whether null is allowed. */
-function plain(schema, root) {
-  const members = (schema.anyOf ?? schema.oneOf ?? [schema]).map((member) => deref(member, root));
-  const others = members.filter((member) => member.type !== "null");
-  const one = others.length === 1 ? others[0] : {};
-  return { ...one, ...schema, type: one.type, enum: one.enum ?? (one.const === undefined ? undefined : [one.const]), optional: members.length > others.length };
+/** @typedef {Omit<Schema, "required"> & {name: string, title: string, required: boolean, optional: boolean}} Argument `optional`: null is allowed */
+
+/** An argument that cannot be read. `path` is its pointer. */
+export class ArgumentError extends Error {
+  /**
+   * @param {string} message
+   * @param {string} path
+   */
+  constructor(message, path) {
+    super(message);
+    this.path = path;
+  }
 }
 
-/** Return the arguments of an action as `{name, title, required, …its schema}`. */
+/**
+ * @param {Schema} schema
+ * @param {Schema} root
+ * @returns {Schema}
+ */
+const resolved = (schema, root) => (schema.$ref ? { ...root.$defs?.[schema.$ref.split("/").pop() ?? ""], ...schema } : schema);
+
+/**
+ * Return a schema without its union with null. A union of several types has no type, and is entered as JSON.
+ * @param {Schema} schema
+ * @param {Schema} root
+ */
+function withoutNull(schema, root) {
+  const members = (schema.anyOf ?? schema.oneOf ?? [schema]).map((member) => resolved(member, root));
+  const others = members.filter((member) => member.type !== "null");
+  const only = others.length === 1 ? others[0] : {};
+  const choices = only.enum ?? (only.const === undefined ? undefined : [only.const]);
+  return { ...only, ...schema, type: only.type, enum: choices, optional: members.length > others.length };
+}
+
+/**
+ * Return the arguments of an action.
+ * @param {ActionDescription} action
+ * @returns {Argument[]}
+ */
 export const argumentsOf = ({ arguments: root }) =>
   Object.entries(root?.properties ?? {}).map(([name, schema]) => ({
-    ...plain(deref(schema, root), root),
+    ...withoutNull(resolved(schema, root), root),
     name,
     title: schema.title ?? name,
     required: root.required?.includes(name) ?? false,
   }));
 
+/** @param {Argument} argument */
 const isSecret = ({ format, writeOnly }) => format === "password" || writeOnly === true;
 
-/** Whether a field begins with the default in it, so that an empty one means an empty text. */
-const filled = (argument) => argument.type === "string" && typeof argument.default === "string" && !argument.enum && !isSecret(argument);
+/**
+ * Return whether a field starts with the default in it, so that an empty field means an empty text.
+ * @param {Argument} argument
+ */
+const startsWithDefault = (argument) =>
+  argument.type === "string" && typeof argument.default === "string" && !argument.enum && !isSecret(argument);
 
-/** Return the values to choose from, with null where it is allowed; null where there are no such. */
+/**
+ * Return the values to choose from, null among them if it is allowed. Null for an argument without choices.
+ * @param {Argument} argument
+ * @returns {Json[] | null}
+ */
 function choicesOf({ type, enum: values, optional }) {
   const choices = values ?? (type === "boolean" && optional ? [true, false] : null);
   return choices && optional && !choices.includes(null) ? [null, ...choices] : choices;
 }
 
-/** Return what a text says as JSON, null is that of a box without a tick; undefined for a field left empty. Throws a SyntaxError. */
-function entered(argument, text) {
+/**
+ * Return the value of a field, undefined if it was left empty. Throws a SyntaxError.
+ * @param {Argument} argument
+ * @param {string | null} text null for an unchecked checkbox
+ * @returns {Json}
+ */
+function readField(argument, text) {
   const choices = choicesOf(argument);
   if (argument.type === "boolean" && !choices) return text !== null;
-  if (text === "" && !filled(argument)) return undefined;
+  if (text === null || (text === "" && !startsWithDefault(argument))) return undefined;
   return argument.type === "string" && !choices ? text : parse(text);
 }
 
-/** Return the arguments that a form holds; throws an Error with `path` at the first that can't be read. */
-export function read(form, known) {
+/** @param {Argument} argument */
+const isNumeric = ({ type }) => type === "number" || type === "integer";
+
+/**
+ * Return the arguments that a form contains. Throws an ArgumentError for the first that can't be read.
+ * @param {HTMLFormElement} form
+ * @param {Argument[]} known
+ */
+export function readArguments(form, known) {
+  /** @type {Record<string, Json>} */
   const body = {};
-  const texts = new FormData(form); // `form.elements` has properties of its own, which an argument may be called like
+  const texts = new FormData(form); // `form.elements` has properties such as `length`, which may be an argument's name
   for (const argument of known) {
     try {
-      const given = entered(argument, texts.get(argument.name));
-      if (given !== undefined && (argument.required || given !== argument.default)) body[argument.name] = given;
+      const value = readField(argument, /** @type {string | null} */ (texts.get(argument.name)));
+      if (value !== undefined && (argument.required || value !== argument.default)) body[argument.name] = value;
     } catch {
-      throw Object.assign(new Error(argument.type === "number" || argument.type === "integer" ? "not a number" : "not JSON"), { path: `/${argument.name}` });
+      throw new ArgumentError(isNumeric(argument) ? "not a number" : "not JSON", `/${argument.name}`);
     }
   }
   return body;
 }
 
-function Input({ argument, described }) {
+/** @param {{argument: Argument, choices: Json[], common: object}} props */
+function Select({ argument: { required, default: usual }, choices, common }) {
+  return html`<select ...${common}>
+    ${!required && usual === undefined && html`<option value=""></option>`}
+    ${choices.map((choice) => html`<option key=${choice} value=${JSON.stringify(choice)} selected=${choice === usual}>${choice === null ? "none" : String(choice)}</option>`)}
+  </select>`;
+}
+
+/** @param {{argument: Argument, common: object}} props */
+function TextInput({ argument, common }) {
+  const { default: usual, maxLength } = argument;
+  const shown = String(usual ?? "");
+  if (isSecret(argument)) return html`<input ...${common} type="password" autocomplete="new-password" placeholder=${shown} />`;
+  if (shown.includes("\n")) return html`<textarea ...${common} rows="2" defaultValue=${shown} maxlength=${maxLength}></textarea>`;
+  return html`<input ...${common} type="text" autocomplete="off" defaultValue=${startsWithDefault(argument) ? usual : ""} maxlength=${maxLength} />`;
+}
+
+/** @param {{argument: Argument, aria: object}} props */
+function Input({ argument, aria }) {
   const { name, type, required, default: usual } = argument;
-  const common = { name, required, ...described };
-  const shown = usual == null ? "" : String(usual);
+  const common = { name, required, ...aria };
   const choices = choicesOf(argument);
-  if (choices) {
-    return html`<select ...${common}>
-      ${!required && usual === undefined && html`<option value=""></option>`}
-      ${choices.map((choice) => html`<option key=${choice} value=${JSON.stringify(choice)} selected=${choice === usual}>${choice === null ? "none" : String(choice)}</option>`)}
-    </select>`;
-  }
+  if (choices) return html`<${Select} ...${{ argument, choices, common }} />`;
   if (type === "boolean") return html`<input ...${common} required=${false} type="checkbox" defaultChecked=${usual === true} />`;
-  if (type === "number" || type === "integer") return html`<input ...${common} type="text" inputmode="decimal" autocomplete="off" placeholder=${shown} />`;
-  if (type === "string" && isSecret(argument)) return html`<input ...${common} type="password" autocomplete="new-password" placeholder=${shown} />`;
-  if (type === "string" && shown.includes("\n")) return html`<textarea ...${common} rows="2" defaultValue=${shown} maxlength=${argument.maxLength}></textarea>`;
-  if (type === "string") return html`<input ...${common} type="text" autocomplete="off" defaultValue=${filled(argument) ? usual : ""} maxlength=${argument.maxLength} />`;
+  if (isNumeric(argument)) return html`<input ...${common} type="text" inputmode="decimal" autocomplete="off" placeholder=${String(usual ?? "")} />`;
+  if (type === "string") return html`<${TextInput} argument=${argument} common=${common} />`;
   return html`<textarea ...${common} rows="2" spellcheck=${false} placeholder=${usual === undefined ? "JSON" : JSON.stringify(usual)}></textarea>`;
 }
 
-/** The fields; `errors` has the reasons for a refusal, with their paths. */
+/** @param {{known: Argument[], errors: ProblemError[]}} props `errors`: why the arguments were refused */
 export function Arguments({ known, errors }) {
-  return known.map((argument) => {
+  return html`${known.map((argument) => {
     const { name, title, type, description, required } = argument;
     const error = errors.find(({ path }) => path === `/${name}` || path?.startsWith(`/${name}/`))?.message;
     const hint = `argument-${name}-hint`;
-    const described = { "aria-describedby": hint, "aria-invalid": error ? "true" : undefined };
+    const aria = { "aria-describedby": hint, "aria-invalid": error ? "true" : undefined };
     return html`<div class="argument ${type === "boolean" ? "check" : ""}" key=${name}>
-      <label><span>${title}${required && html` <abbr title="needed">*</abbr>`}</span><${Input} ...${{ argument, described }} /></label>
+      <label><span>${title}${required && html` <abbr title="needed">*</abbr>`}</span><${Input} ...${{ argument, aria }} /></label>
       <small id=${hint} class=${error ? "bad" : ""}>${error ?? description ?? ""}</small>
     </div>`;
-  });
+  })}`;
 }

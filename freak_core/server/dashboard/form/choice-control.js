@@ -1,31 +1,37 @@
-// Yes or no, one of several, and what is always the same.
+// Controls for yes or no, for one of several values, and for a value that cannot be changed.
 
 import { same } from "../lib/json.js";
-import { brief } from "./merge-patch.js";
 import { html } from "../vendor.js";
+import { valueText } from "./value-text.js";
 
-const said = (value) => brief(value, JSON.stringify);
+/**
+ * @import { Json } from "../lib/json.js"
+ * @import { ControlProps } from "./field.js"
+ */
 
-/** One of several values; "none" is one where the schema allows null. */
-export function ChoiceControl({ place, options, described: { nullable }, attributes }) {
+/**
+ * One of the schema's `enum`, or of `options`. If the schema allows null, "none" is one of them.
+ * @param {ControlProps & {options?: Json[]}} props
+ */
+export function ChoiceControl({ binding, described: { schema, nullable }, options = schema.enum ?? [], attributes }) {
   const all = nullable && !options.includes(null) ? [null, ...options] : options;
-  const at = all.findIndex((each) => same(each, place.value));
-  const onChange = ({ currentTarget: { value } }) => place.set(all[Number(value)]);
-  return html`<select ...${attributes} value=${String(at)} onChange=${onChange}>
-    ${at < 0 && html`<option value="-1" disabled>${said(place.value)}</option>`}
-    ${all.map((each, i) => html`<option key=${i} value=${String(i)}>${said(each)}</option>`)}
+  const chosen = all.findIndex((each) => same(each, binding.value));
+  return html`<select ...${attributes} value=${String(chosen)} onChange=${(event) => binding.set(all[Number(event.currentTarget.value)])}>
+    ${chosen < 0 && html`<option value="-1" disabled>${valueText(binding.value)}</option>`}
+    ${all.map((each, i) => html`<option key=${i} value=${String(i)}>${valueText(each)}</option>`)}
   </select>`;
 }
 
-export function ToggleControl({ place, described, attributes }) {
-  if (described.nullable || typeof place.value !== "boolean") {
-    return html`<${ChoiceControl} place=${place} options=${[true, false]} described=${described} attributes=${attributes} />`;
+/** @param {ControlProps} props */
+export function ToggleControl({ name, binding, described, attributes }) {
+  if (described.nullable || typeof binding.value !== "boolean") {
+    return html`<${ChoiceControl} ...${{ name, binding, described, attributes }} options=${[true, false]} />`;
   }
-  return html`<input ...${attributes} type="checkbox" role="switch" checked=${place.value} onChange=${({ currentTarget }) => place.set(currentTarget.checked)} />
-    <span class="unit" aria-hidden="true">${place.value ? "on" : "off"}</span>`;
+  return html`<input ...${attributes} type="checkbox" role="switch" checked=${binding.value} onChange=${(event) => binding.set(event.currentTarget.checked)} />
+    <span class="unit" aria-hidden="true">${binding.value ? "on" : "off"}</span>`;
 }
 
-/** What can be read and not set. */
-export function Fixed({ place, attributes }) {
-  return html`<output ...${attributes}>${brief(place.value, (value) => JSON.stringify(value))}</output>`;
+/** @param {ControlProps} props */
+export function ReadOnlyValue({ binding, attributes }) {
+  return html`<output ...${attributes}>${valueText(binding.value)}</output>`;
 }

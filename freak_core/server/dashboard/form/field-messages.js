@@ -1,66 +1,82 @@
-// What is to be said at a field: why it is refused, old → new, what is waited for, what became of it.
+// The messages at a field: why a value is refused, old → new, whether it waits, what became of it.
 
-import { same, some, stringify, Unparsed } from "../lib/json.js";
-import { changed, describe, MASK } from "./schema-kinds.js";
-import { idOf } from "./binding.js";
-import { brief, GONE } from "./merge-patch.js";
-import { outcomes, problems } from "./staged-edits.js";
+import { same, Unparsed } from "../lib/json.js";
 import { html } from "../vendor.js";
+import { elementId } from "./binding.js";
+import { describe } from "./schema-kinds.js";
+import { outcomes, problems } from "./staged-edits.js";
+import { maskedText, valueText } from "./value-text.js";
 
-const LONGEST = 80;
+/**
+ * @import { Schema } from "../lib/json-schema.js"
+ * @import { Binding } from "./binding.js"
+ * @import { Edit } from "./staged-edits.js"
+ */
 
-/** Return a value in a few words; a secret as its mask. */
-export function words(value, place) {
-  if (value instanceof Unparsed) return value.text || "nothing";
-  const open = value === undefined || value === GONE || place.live === MASK
-    ? value : changed(value, place.raw, place.root, (each, { kind }) => (kind === "secret" && typeof each === "string" ? MASK : each));
-  const shown = place.live === MASK && typeof value === "string" ? MASK : open;
-  const text = brief(shown, (each) => (some(each, (part) => part instanceof Unparsed) ? "…" : stringify(each)));
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
-}
-
-/** Return why a place is refused; `deep`: or anything in it, for a control that shows all of that. */
-export function refusals(place, deep) {
-  if (place.value instanceof Unparsed) return [place.value.message];
+/**
+ * Return why a value is refused.
+ * @param {Binding} binding
+ * @param {boolean} deep also for the values inside, for a control that shows all of them
+ */
+function refusals(binding, deep) {
+  const { at, value } = binding;
+  if (value instanceof Unparsed) return [value.message];
   return problems.value
-    .filter(({ path }) => path === place.at || (deep && path.startsWith(`${place.at}/`)))
-    .map(({ path, message }) => (path === place.at ? message : `${path.slice(place.at.length)}: ${message}`));
+    .filter(({ path }) => path === at || (deep && path.startsWith(`${at}/`)))
+    .map(({ path, message }) => (path === at ? message : `${path.slice(at.length)}: ${message}`));
 }
 
-/** Whether anything in a place is refused. */
-export const troubled = (place) => problems.value.some(({ path }) => path.startsWith(`${place.at}/`));
+/**
+ * Return whether a value inside this one is refused.
+ * @param {Binding} binding
+ */
+export const hasProblemsInside = (binding) => problems.value.some(({ path }) => path.startsWith(`${binding.at}/`));
 
-function Staged({ place, name }) {
-  const { entry, live } = place;
+/** @param {{binding: Binding, edit: Edit, name: string}} props */
+function StagedChange({ binding, edit, name }) {
+  const { live, drop } = binding;
   return html`<p class="staged">
-    <span><span class="old">${words(entry.base, place)}</span> → <strong>${words(entry.value, place)}</strong></span>
-    <button type="button" class="quiet" aria-label="drop the change of ${name}" onClick=${place.drop}>drop</button>
-    ${!same(entry.base, live) && html`<span class="meanwhile">changed meanwhile: now ${words(live, place)}</span>`}
+    <span><span class="old">${maskedText(edit.base, binding)}</span> → <strong>${maskedText(edit.value, binding)}</strong></span>
+    <button type="button" class="quiet" aria-label="drop the change of ${name}" onClick=${drop}>drop</button>
+    ${!same(edit.base, live) && html`<span class="meanwhile">changed meanwhile: now ${maskedText(live, binding)}</span>`}
   </p>`;
 }
 
-export function Marks({ place, name, deep }) {
-  const why = refusals(place, deep);
-  const became = outcomes.value.get(place.at);
+/** @param {{binding: Binding, name: string, deep: boolean}} props */
+export function FieldMessages({ binding, name, deep }) {
+  const { at, edit, sent } = binding;
+  const why = refusals(binding, deep);
+  const outcome = outcomes.value.get(at);
   return html`
-    ${why.length > 0 && html`<p class="error" id=${idOf(place, "error")}>${why.join("; ")}</p>`}
-    ${place.entry && html`<${Staged} place=${place} name=${name} />`}
-    ${place.sent && !place.entry && html`<p class="pending">→ <strong>${words(place.sent.value, place)}</strong> pending: the program applies it at its next safe point</p>`}
-    ${became && html`<p class="applied">${became}</p>`}`;
+    ${why.length > 0 && html`<p class="error" id=${elementId(binding, "error")}>${why.join("; ")}</p>`}
+    ${edit && html`<${StagedChange} binding=${binding} edit=${edit} name=${name} />`}
+    ${sent && !edit && html`<p class="pending">→ <strong>${maskedText(sent.value, binding)}</strong> pending: the program applies it at its next safe point</p>`}
+    ${outcome && html`<p class="applied">${outcome}</p>`}`;
 }
 
-/** Return the ARIA attributes of a place's control. */
-export function ariaOf(place, hint, deep) {
-  const bad = refusals(place, deep).length > 0;
-  const by = [hint && idOf(place, "hint"), bad && idOf(place, "error")].filter(Boolean).join(" ");
-  return { "aria-invalid": bad ? "true" : undefined, "aria-describedby": by || undefined };
+/**
+ * Return the ARIA attributes of a control.
+ * @param {Binding} binding
+ * @param {string} hint
+ * @param {boolean} deep
+ */
+export function ariaAttributes(binding, hint, deep) {
+  const invalid = refusals(binding, deep).length > 0;
+  const by = [hint && elementId(binding, "hint"), invalid && elementId(binding, "error")].filter(Boolean).join(" ");
+  return { "aria-invalid": invalid ? "true" : undefined, "aria-describedby": by || undefined };
 }
 
-/** Say what the schema says of a field beyond its name. */
-export function hintOf(raw, root, name) {
+/**
+ * Return what the schema says of a field: title, description, examples.
+ * @param {Schema} raw
+ * @param {Schema} root
+ * @param {string} name
+ */
+export function hintText(raw, root, name) {
   const { schema } = describe(raw, root);
+  /** @param {string} text */
   const plain = (text) => text.toLowerCase().replace(/[\s_]/g, "");
   const title = raw.title && plain(raw.title) !== plain(name) ? raw.title : "";
-  const examples = schema.examples?.length ? `such as ${schema.examples.map((each) => brief(each, stringify)).join(", ")}` : "";
+  const examples = schema.examples?.length ? `such as ${schema.examples.map(valueText).join(", ")}` : "";
   return [title, raw.description ?? schema.description, examples].filter(Boolean).join(" · ");
 }

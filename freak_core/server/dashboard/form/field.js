@@ -1,99 +1,170 @@
-// One field of a form: its name, its control, what is to be said about it.
+// A field of the form: a name, a control, and messages; or a group of fields.
 
-import { ChoiceControl, Fixed, ToggleControl } from "./choice-control.js";
+import { Unparsed } from "../lib/json.js";
+import { MASK } from "../live/secret-mask.js";
+import { Component, html } from "../vendor.js";
+import { elementId } from "./binding.js";
+import { ChoiceControl, ReadOnlyValue, ToggleControl } from "./choice-control.js";
+import { ariaAttributes, FieldMessages, hintText } from "./field-messages.js";
 import { Group } from "./group.js";
+import { initial } from "./initial-value.js";
 import { JsonControl } from "./json-control.js";
-import { ariaOf, hintOf, Marks } from "./field-messages.js";
-import { boundsOf, NumberControl } from "./number-control.js";
+import { REMOVED } from "./merge-patch.js";
+import { boundsText, NumberControl } from "./number-control.js";
+import { describe, fits } from "./schema-kinds.js";
 import { DecimalControl, SecretControl, TextControl } from "./text-control.js";
 import { UnionControl } from "./union-control.js";
-import { Unparsed } from "../lib/json.js";
-import { describe, fits, initial, MASK } from "./schema-kinds.js";
-import { idOf } from "./binding.js";
-import { GONE } from "./merge-patch.js";
-import { Component, html } from "../vendor.js";
+
+/**
+ * @import { Schema } from "../lib/json-schema.js"
+ * @import { Binding } from "./binding.js"
+ * @import { Described, Kind } from "./schema-kinds.js"
+ */
+
+/**
+ * @typedef {{name: string, binding: Binding, described: Described, attributes: object}} ControlProps
+ * @typedef {{onRemove: () => void, disabled?: boolean, title?: string}} Removal how a field is removed from a list or a dict
+ */
 
 const GROUPS = ["object", "mapping", "items", "tuple"];
 const DEEPEST = 12;
 
-const Choice = (props) => html`<${ChoiceControl} ...${props} options=${props.described.schema.enum} />`;
-export const CONTROLS = {
+/** @type {Partial<Record<Kind, (props: ControlProps) => object>>} */
+const CONTROLS = {
   number: NumberControl, decimal: DecimalControl, text: TextControl, secret: SecretControl, toggle: ToggleControl,
-  choice: Choice, union: UnionControl, const: Fixed, json: JsonControl,
+  choice: ChoiceControl, union: UnionControl, const: ReadOnlyValue,
 };
 
-/** Whether a schema needs a group of fields, not one control. */
-export function isGroup(described, root) {
-  return GROUPS.includes(described.kind)
-    || (described.kind === "union" && described.variants.some((each) => isGroup(describe(each, root), root)));
+/**
+ * Return the component that shows a kind of values.
+ * @param {Kind} kind
+ */
+export const controlFor = (kind) => CONTROLS[kind] ?? JsonControl;
+
+/**
+ * Return whether a schema needs a group of fields, not one control.
+ * @param {Described} described
+ * @param {Schema} root
+ * @returns {boolean}
+ */
+export function isGroup({ kind, variants }, root) {
+  return GROUPS.includes(kind) || (kind === "union" && variants.some((each) => isGroup(describe(each, root), root)));
 }
 
-function controlOf(place, described) {
-  const { kind } = described;
-  if (kind === "text" && place.live === MASK) return "secret";
-  return place.value instanceof Unparsed || fits(place.value, described, place.root) ? kind : "json";
+/**
+ * Return the kind of control for a value: "json" if no other control can show it.
+ * @param {Binding} binding
+ * @param {Described} described
+ * @returns {Kind}
+ */
+function controlKind({ live, value, root }, described) {
+  if (described.kind === "text" && live === MASK) return "secret";
+  return value instanceof Unparsed || fits(value, described, root) ? described.kind : "json";
 }
 
-/** The button that says none; pressed again, what was there or something to start from. */
-export function NoneButton({ place, name }) {
-  const none = place.value === null;
-  const onClick = () => place.set(!none ? null : place.live ?? initial(place.raw, place.root));
-  return html`<button type="button" class="quiet" aria-pressed=${String(none)} aria-label="${name}: none" onClick=${onClick}>none</button>`;
+/**
+ * The button that sets null. Pressed again, it sets the live value, or a value to start with.
+ * @param {{binding: Binding, name: string}} props
+ */
+export function NoneButton({ binding, name }) {
+  const { value, live, raw, root } = binding;
+  const onClick = () => binding.set(value !== null ? null : live ?? initial(raw, root));
+  return html`<button type="button" class="quiet" aria-pressed=${String(value === null)} aria-label="${name}: none" onClick=${onClick}>none</button>`;
 }
 
+/** @param {Removal & {name: string}} props */
 export const RemoveButton = ({ name, onRemove, disabled, title }) => html`
   <button type="button" class="quiet" aria-label="remove ${name}" disabled=${disabled} title=${title} onClick=${onRemove}>remove</button>`;
 
-/** Return a name that may be broken after its underscores. */
-export const broken = (name) => name.split(/(?<=[_.])/).map((part, i) => html`${i > 0 && html`<wbr />`}${part}`);
+/**
+ * Return a name that may wrap after underscores and dots.
+ * @param {string} name
+ */
+const wrapping = (name) => name.split(/(?<=[_.])/).map((part, i) => html`${i > 0 && html`<wbr />`}${part}`);
 
-function Row({ name, place, described, remove }) {
+/**
+ * @param {Binding} binding
+ * @param {Described} described
+ * @param {Kind} kind
+ * @param {string} name
+ */
+const rowHint = ({ raw, root }, { schema }, kind, name) =>
+  [
+    hintText(raw, root, name),
+    (kind === "number" || kind === "decimal") && boundsText(schema),
+    schema.computed ? "computed" : schema.readOnly && "fixed",
+  ].filter(Boolean).join(" · ");
+
+/** @param {Binding} binding */
+const isStaged = ({ edit, differs }) => Boolean(edit || differs);
+
+/** @param {Omit<ControlProps, "attributes"> & {remove?: Removal}} props */
+function RowControl({ name, binding, described, remove }) {
   const { schema, nullable } = described;
-  const kind = controlOf(place, described);
-  const hint = [hintOf(place.raw, place.root, name), (kind === "number" || kind === "decimal") && boundsOf(schema), schema.computed && "computed", schema.readOnly && !schema.computed && "fixed"]
-    .filter(Boolean).join(" · ");
-  const attributes = { id: idOf(place, "field"), ...ariaOf(place, hint, kind === "json") };
-  const gone = place.value === GONE;
-  const Control = schema.readOnly ? Fixed : CONTROLS[kind];
+  const kind = controlKind(binding, described);
+  const attributes = { id: elementId(binding, "field"), ...ariaAttributes(binding, rowHint(binding, described, kind, name), kind === "json") };
+  const unit = schema.unit && html`<span class="unit">${schema.unit}</span>`;
+  if (binding.value === REMOVED) return html`<s>${name}</s>${unit}`;
+  const hasNone = nullable && !schema.readOnly && !["choice", "toggle", "json"].includes(kind);
+  return html`
+    <${schema.readOnly ? ReadOnlyValue : controlFor(kind)} ...${{ name, binding, described, attributes }} />
+    ${unit}
+    ${hasNone && html`<${NoneButton} binding=${binding} name=${name} />`}
+    ${remove && html`<${RemoveButton} name=${name} ...${remove} />`}`;
+}
+
+/**
+ * A field with one control. Escape drops its edit.
+ * @param {Omit<ControlProps, "attributes"> & {remove?: Removal}} props
+ */
+function Row({ name, binding, described, remove }) {
+  const { deprecated } = described.schema;
+  const kind = controlKind(binding, described);
+  const hint = rowHint(binding, described, kind, name);
+  /** @param {KeyboardEvent} event */
   const onKeyDown = (event) => {
-    if (event.key !== "Escape" || !(place.held ? place.differs : place.entry)) return;
+    if (event.key !== "Escape" || !(binding.nested ? binding.differs : binding.edit)) return;
     event.stopPropagation();
-    place.drop();
+    binding.drop();
   };
-  const open = nullable && !schema.readOnly && !["choice", "toggle", "json"].includes(kind);
-  return html`<div class="field ${schema.deprecated ? "deprecated" : ""}" data-at=${place.at} data-state=${place.entry || place.differs ? "staged" : place.sent ? "pending" : undefined} onKeyDown=${onKeyDown}>
-    <label for=${attributes.id}>${broken(name)}${schema.deprecated && html` <small>deprecated</small>`}</label>
-    <div class="control">
-      ${gone ? html`<s>${name}</s>` : html`<${Control} name=${name} place=${place} described=${described} attributes=${attributes} />`}
-      ${schema.unit && html`<span class="unit">${schema.unit}</span>`}
-      ${open && !gone && html`<${NoneButton} place=${place} name=${name} />`}
-      ${remove && !gone && html`<${RemoveButton} name=${name} ...${remove} />`}
-    </div>
-    ${hint && html`<p class="hint" id=${idOf(place, "hint")}>${hint}</p>`}
-    <${Marks} place=${place} name=${name} deep=${kind === "json"} />
+  const status = isStaged(binding) ? "staged" : binding.sent ? "pending" : undefined;
+  return html`<div class="field ${deprecated ? "deprecated" : ""}" data-at=${binding.at} data-state=${status} onKeyDown=${onKeyDown}>
+    <label for=${elementId(binding, "field")}>${wrapping(name)}${deprecated && html` <small>deprecated</small>`}</label>
+    <div class="control"><${RowControl} ...${{ name, binding, described, remove }} /></div>
+    ${hint && html`<p class="hint" id=${elementId(binding, "hint")}>${hint}</p>`}
+    <${FieldMessages} binding=${binding} name=${name} deep=${kind === "json"} />
   </div>`;
 }
 
-/** Shows as JSON what cannot be drawn otherwise. */
-class Safe extends Component {
+/** Shows `fallback` if drawing the children fails. */
+class FallbackOnError extends Component {
   static getDerivedStateFromError() {
     return { failed: true };
   }
 
-  render({ children, instead }, { failed }) {
-    return failed ? instead : children;
+  /**
+   * @param {any} props
+   * @param {any} state
+   */
+  render({ children, fallback }, { failed }) {
+    return failed ? fallback : children;
   }
 }
 
-/** A field, for whatever its schema describes. `remove`: `{onRemove, disabled, title}` where it can be removed. */
-export function Field({ name, place, remove, depth = 0 }) {
-  const described = describe(place.raw, place.root);
-  const { readOnly } = described.schema;
+/**
+ * A field for any schema.
+ * @param {{name: string, binding: Binding, remove?: Removal, depth?: number}} props
+ */
+export function Field({ name, binding, remove, depth = 0 }) {
+  const described = describe(binding.raw, binding.root);
+  const editableGroup = isGroup(described, binding.root) && !described.schema.readOnly;
+  /** @type {Described} */
   const asJson = { ...described, kind: "json" };
-  const row = (how) => html`<${Row} name=${name} place=${place} described=${how} remove=${remove} />`;
-  const grouped = isGroup(described, place.root) && !readOnly && place.value !== GONE && depth < DEEPEST;
-  return html`<${Safe} instead=${row(asJson)}>
-    ${grouped ? html`<${Group} name=${name} place=${place} described=${described} remove=${remove} depth=${depth} />`
-      : row(isGroup(described, place.root) && !readOnly ? asJson : described)}
+  /** @param {Described} how */
+  const row = (how) => html`<${Row} name=${name} binding=${binding} described=${how} remove=${remove} />`;
+  return html`<${FallbackOnError} fallback=${row(asJson)}>
+    ${editableGroup && binding.value !== REMOVED && depth < DEEPEST
+      ? html`<${Group} name=${name} binding=${binding} described=${described} remove=${remove} depth=${depth} />`
+      : row(editableGroup ? asJson : described)}
   <//>`;
 }

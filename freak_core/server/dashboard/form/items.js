@@ -1,53 +1,73 @@
-// Lists and dicts: a field for every item, to add and to remove.
+// Lists and dicts: a field for every item, and buttons to add and remove items.
 
-import { pieces } from "../live/api.js";
-import { Field } from "./field.js";
 import { isObject, some } from "../lib/json.js";
-import { initial, inner, MASK } from "./schema-kinds.js";
-import { idOf, inside } from "./binding.js";
-import { GONE } from "./merge-patch.js";
-import { staged } from "./staged-edits.js";
+import { parsePointer } from "../lib/json-pointer.js";
+import { MASK } from "../live/secret-mask.js";
 import { html, useState } from "../vendor.js";
+import { child, editsInside, elementId, ownsEdits } from "./binding.js";
+import { Field } from "./field.js";
+import { initial } from "./initial-value.js";
+import { REMOVED } from "./merge-patch.js";
+import { childSchema } from "./subschema.js";
+
+/**
+ * @import { Json } from "../lib/json.js"
+ * @import { Schema } from "../lib/json-schema.js"
+ * @import { Binding } from "./binding.js"
+ * @import { Removal } from "./field.js"
+ */
 
 const EMPTY = html`<p class="hint">empty</p>`;
 
-/** The items of a list, or of a tuple, whose length is fixed. */
-export function Items({ name, place, schema, depth }) {
-  const { value } = place;
+/**
+ * The items of a list, or of a tuple, which has a fixed length.
+ * @param {{name: string, binding: Binding, schema: Schema, depth: number}} props
+ */
+export function Items({ name, binding, schema, depth }) {
+  /** @type {Json[]} */
+  const value = binding.value;
   const { prefixItems, items, minItems = 0, maxItems = Infinity } = schema;
+  /**
+   * @param {number} i
+   * @returns {Removal | undefined}
+   */
   const removal = (i) => {
     if (prefixItems) return undefined;
-    // The program tells masked secrets apart by their position: one that moved up would become its neighbour.
+    // The program identifies masked secrets by their position: a secret that moved up would become its neighbour.
     const moved = some(value.slice(i + 1), (each) => each === MASK);
     return {
       disabled: moved || value.length <= minItems,
       title: moved ? "secrets after this one would move: remove from the end" : undefined,
-      onRemove: () => place.set(value.filter((_, j) => j !== i)),
+      onRemove: () => binding.set(value.filter((_, j) => j !== i)),
     };
   };
   return html`
     ${value.length === 0 && EMPTY}
-    ${value.map((_, i) => html`<${Field} key=${i} name="${name} ${i}" place=${inside(place, i, prefixItems?.[i] ?? items)} remove=${removal(i)} depth=${depth + 1} />`)}
+    ${value.map((_, i) => html`<${Field} key=${i} name="${name} ${i}" binding=${child(binding, i, prefixItems?.[i] ?? items ?? {})} remove=${removal(i)} depth=${depth + 1} />`)}
     ${items && !prefixItems && value.length < maxItems && html`
-      <button type="button" class="add" aria-label="add to ${name}" onClick=${() => place.set([...value, initial(items, place.root)])}>Add</button>`}`;
+      <button type="button" class="add" aria-label="add to ${name}" onClick=${() => binding.set([...value, initial(items, binding.root)])}>Add</button>`}`;
 }
 
-/** Return the keys there are, and those that are staged to come. */
-function keysOf(place) {
-  const depth = pieces(place.at).length;
-  const coming = place.held || place.entry || place.sent ? []
-    : [...staged.value.keys()].filter((at) => at.startsWith(`${place.at}/`)).map((at) => pieces(at)[depth]);
-  return [...new Set([...Object.keys(isObject(place.value) ? place.value : {}), ...coming])];
+/**
+ * Return the keys of a dict, with those that staged edits add.
+ * @param {Binding} binding
+ */
+function keysOf(binding) {
+  const depth = parsePointer(binding.at).length;
+  const added = ownsEdits(binding) ? editsInside(binding).map((at) => parsePointer(at)[depth]) : [];
+  return [...new Set([...Object.keys(isObject(binding.value) ? binding.value : {}), ...added])];
 }
 
-function Adder({ place, raw, taken }) {
+/** @param {{binding: Binding, raw: Schema, taken: string[]}} props `raw`: the schema of a new value; `taken`: the keys that exist */
+function KeyAdder({ binding, raw, taken }) {
   const [key, setKey] = useState("");
-  const id = idOf(place, "key");
+  const id = elementId(binding, "key");
   const add = () => {
     if (!key || taken.includes(key)) return;
-    inside(place, key, raw).set(initial(raw, place.root));
+    child(binding, key, raw).set(initial(raw, binding.root));
     setKey("");
   };
+  /** @param {KeyboardEvent} event */
   const onKeyDown = (event) => {
     if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
@@ -55,21 +75,26 @@ function Adder({ place, raw, taken }) {
   };
   return html`<div class="adder">
     <label for=${id}>new key</label>
-    <input id=${id} type="text" value=${key} autocomplete="off" onInput=${({ currentTarget }) => setKey(currentTarget.value)} onKeyDown=${onKeyDown} />
+    <input id=${id} type="text" value=${key} autocomplete="off" onInput=${(event) => setKey(event.currentTarget.value)} onKeyDown=${onKeyDown} />
     <button type="button" class="add" disabled=${!key || taken.includes(key)} onClick=${add}>Add</button>
   </div>`;
 }
 
-/** The keys of an object that its schema doesn't name; `known` are those that it does. */
-export function Entries({ place, schema, known, depth }) {
+/**
+ * The keys of an object that its schema does not declare.
+ * @param {{binding: Binding, schema: Schema, declared: Record<string, Schema>, depth: number}} props
+ */
+export function Entries({ binding, schema, declared, depth }) {
   const extra = schema.additionalProperties;
-  const keys = keysOf(place).filter((key) => !Object.hasOwn(known, key));
-  const raw = isObject(extra) ? extra : {};
-  // Neither declared nor allowed: a serializer shows it.
-  const rawOf = (key) => (extra ? inner(place.raw, key, place.value, place.root) : { readOnly: true });
-  const removal = (key) => (extra ? { onRemove: () => inside(place, key, raw).set(GONE) } : undefined);
+  const keys = keysOf(binding).filter((key) => !Object.hasOwn(declared, key));
+  const raw = /** @type {Schema} */ (isObject(extra) ? extra : {});
+  // A key that is neither declared nor allowed comes from a serializer.
+  /** @param {string} key */
+  const rawOf = (key) => (extra ? childSchema(binding.raw, key, binding.value, binding.root) : { readOnly: true });
+  /** @param {string} key */
+  const removal = (key) => (extra ? { onRemove: () => child(binding, key, raw).set(REMOVED) } : undefined);
   return html`
-    ${keys.length === 0 && extra && !Object.keys(known).length && EMPTY}
-    ${keys.map((key) => html`<${Field} key=${key} name=${key} place=${inside(place, key, rawOf(key))} remove=${removal(key)} depth=${depth + 1} />`)}
-    ${extra && html`<${Adder} place=${place} raw=${raw} taken=${[...keys, ...Object.keys(known)]} />`}`;
+    ${keys.length === 0 && extra && !Object.keys(declared).length && EMPTY}
+    ${keys.map((key) => html`<${Field} key=${key} name=${key} binding=${child(binding, key, rawOf(key))} remove=${removal(key)} depth=${depth + 1} />`)}
+    ${extra && html`<${KeyAdder} binding=${binding} raw=${raw} taken=${[...keys, ...Object.keys(declared)]} />`}`;
 }

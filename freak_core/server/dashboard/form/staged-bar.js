@@ -1,80 +1,94 @@
-// What is staged, and the one button that applies it all.
+// The bar below the form: the staged edits, why they are refused, and the button that applies them.
 
-import { words } from "./field-messages.js";
-import { pieces } from "../live/api.js";
-import { connection, ended, exact as state, readOnly, schema, writable } from "../live/run.js";
-import { schemaAt, valueAt } from "./merge-patch.js";
-import { applying, consequences, drop, incomplete, notice, problems, staged, waiting } from "./staged-edits.js";
+import { parsePointer } from "../lib/json-pointer.js";
+import { connection, ended, exactState, readOnly, schema, writable } from "../live/run.js";
 import { html, useEffect, useRef } from "../vendor.js";
+import { applying } from "./apply.js";
+import { consequences } from "./dry-run.js";
+import { valueAt } from "./merge-patch.js";
+import { dropAllEdits, dropEdit, incomplete, notice, problems, staged, waiting } from "./staged-edits.js";
+import { schemaAt } from "./subschema.js";
+import { maskedText } from "./value-text.js";
 
-const MOST = 8; // paths named in a line
+/** @import { Schema } from "../lib/json-schema.js" */
 
-const dotted = (at) => pieces(at).join(".") || "state";
-const count = (number) => (number === 1 ? "1 change" : `${number} changes`);
+const MOST_PATHS = 8; // in a line
 
-function Edits() {
-  const placeOf = (at) => {
-    const keys = pieces(at);
-    return { at, root: schema.value, raw: schemaAt(schema.value, state.value, keys), live: valueAt(state.value, keys) };
-  };
+/** @param {string} at */
+const dotted = (at) => parsePointer(at).join(".") || "state";
+
+/** @param {number} number */
+const changes = (number) => (number === 1 ? "1 change" : `${number} changes`);
+
+/** @param {{root: Schema}} props */
+function Edits({ root }) {
   return html`<ul class="edits" aria-label="staged changes">${[...staged.value].map(([at, { value }]) => {
-    const place = placeOf(at);
+    const keys = parsePointer(at);
+    const field = { root, raw: schemaAt(root, exactState.value, keys), live: valueAt(exactState.value, keys) };
     return html`<li key=${at}>
       <code>${dotted(at)}</code>
-      <span><span class="old">${words(place.live, place)}</span> → <strong>${words(value, place)}</strong></span>
-      <button type="button" class="quiet" aria-label="drop ${dotted(at)}" onClick=${() => drop(at)}>drop</button>
+      <span><span class="old">${maskedText(field.live, field)}</span> → <strong>${maskedText(value, field)}</strong></span>
+      <button type="button" class="quiet" aria-label="drop ${dotted(at)}" onClick=${() => dropEdit(at)}>drop</button>
     </li>`;
   })}</ul>`;
 }
 
-/** Return what is to be told: about the last request, else why none can be made. */
-function told() {
-  if (ended.value && staged.value.size) return `The run has ended: ${count(staged.value.size)} not applied.`;
+/** Return what to tell: about the last request, or why none can be sent. */
+function message() {
+  if (ended.value && staged.value.size) return `The run has ended: ${changes(staged.value.size)} not applied.`;
   if (notice.value.text || writable.value || connection.value === "connecting") return notice.value.text;
-  if (readOnly.value) return "This link may only read.";
-  return ended.value ? "The run is over: nothing can be changed." : "Not connected: nothing can be changed.";
+  if (readOnly.value) return "This link is read-only.";
+  return ended.value ? "The run has ended: nothing can be changed." : "Not connected: nothing can be changed.";
 }
 
 function Answer() {
   const { bad, conflict } = notice.value;
   const [refused, also] = [problems.value, consequences.value.map(({ path }) => dotted(path))];
   return html`
-    <div role="status" class="answer ${bad ? "error" : ""}">${told()}${conflict && " The fields show what is live now beside what you staged."}</div>
-    ${refused.length > 0 && html`<ul class="error" aria-label="refused">${refused.map(({ path, message }) => html`<li key=${path + message}>${path && html`<code>${dotted(path)}</code>`} ${message}</li>`)}</ul>`}
-    ${also.length > 0 && html`<p class="hint">changes too: ${also.slice(0, MOST).join(", ")}${also.length > MOST && ", …"}</p>`}`;
+    <div role="status" class="answer ${bad ? "error" : ""}">${message()}${conflict && " The fields show the live values beside what you staged."}</div>
+    ${refused.length > 0 && html`<ul class="error" aria-label="refused">${refused.map(({ path, message: why }) => html`<li key=${path + why}>${path && html`<code>${dotted(path)}</code>`} ${why}</li>`)}</ul>`}
+    ${also.length > 0 && html`<p class="hint">also changes: ${also.slice(0, MOST_PATHS).join(", ")}${also.length > MOST_PATHS && ", …"}</p>`}`;
 }
 
-/** What becomes of the edits: what is left of them at the end of a run can only be dropped. */
+/**
+ * The buttons. After the run has ended, edits can only be dropped.
+ * @param {{note: string, setNote: (note: string) => void}} props
+ */
 function Buttons({ note, setNote }) {
-  if (ended.value) return html`<div class="apply"><button type="button" onClick=${() => drop()}>Drop</button></div>`;
-  const refused = !writable.value || applying.value || incomplete.value || problems.value.length > 0;
+  if (ended.value) return html`<div class="apply"><button type="button" onClick=${dropAllEdits}>Drop</button></div>`;
+  const disabled = !writable.value || applying.value || incomplete.value || problems.value.length > 0;
   return html`<div class="apply">
-    <input type="text" aria-label="note" placeholder="why, for the journal" maxlength="1000" value=${note} onInput=${({ currentTarget }) => setNote(currentTarget.value)} />
-    <button type="submit" class="primary" disabled=${refused} title="Ctrl+Enter">Apply ${notice.value.conflict ? "anyway" : count(staged.value.size)}</button>
-    <button type="button" class="quiet" onClick=${() => drop()}>Drop all</button>
+    <input type="text" aria-label="note" placeholder="why, for the journal" maxlength="1000" value=${note} onInput=${(event) => setNote(event.currentTarget.value)} />
+    <button type="submit" class="primary" disabled=${disabled} title="Ctrl+Enter">Apply ${notice.value.conflict ? "anyway" : changes(staged.value.size)}</button>
+    <button type="button" class="quiet" onClick=${dropAllEdits}>Drop all</button>
   </div>`;
 }
 
-/** Keep the field that is being edited in sight of a bar that grows over it. */
-function useReveal(bar) {
+/**
+ * Keep the field that has the focus visible when the bar grows over it.
+ * @param {{current: HTMLElement | null}} bar
+ */
+function useKeepFocusVisible(bar) {
   useEffect(() => {
-    const grown = new ResizeObserver(() => {
-      const edited = document.activeElement;
-      if (edited.closest(".state .field")) edited.scrollIntoView({ block: "nearest" });
+    const resized = new ResizeObserver(() => {
+      const focused = document.activeElement;
+      if (focused?.closest(".state .field")) focused.scrollIntoView({ block: "nearest" });
     });
-    grown.observe(bar.current);
-    return () => grown.disconnect();
+    if (bar.current) resized.observe(bar.current);
+    return () => resized.disconnect();
   }, []);
 }
 
+/** @param {{note: string, setNote: (note: string) => void}} props */
 export function StagedBar({ note, setNote }) {
   const [number, pending] = [staged.value.size, waiting.value.size];
-  const bar = useRef(null);
-  useReveal(bar);
-  return html`<div class="staged-bar" ref=${bar} data-idle=${number || pending || told() ? undefined : ""}>
-    ${number > 0 && html`<${Edits} />`}
+  const bar = useRef(/** @type {HTMLElement | null} */ (null));
+  useKeepFocusVisible(bar);
+  const idle = !number && !pending && !message();
+  return html`<div class="staged-bar" ref=${bar} data-idle=${idle ? "" : undefined}>
+    ${number > 0 && schema.value && html`<${Edits} root=${schema.value} />`}
     <${Answer} />
     ${number > 0 && html`<${Buttons} note=${note} setNote=${setNote} />`}
-    ${pending > 0 && html`<p class="pending">${count(pending)} pending</p>`}
+    ${pending > 0 && html`<p class="pending">${changes(pending)} pending</p>`}
   </div>`;
 }

@@ -1,46 +1,81 @@
-// The edits: staged, checked by the program as they are made, applied together.
+// The staged edits: changes in the form that have not been sent yet.
 
-import { call, pieces, send } from "../live/api.js";
-import { parse, same, some, Unparsed } from "../lib/json.js";
-import { GONE, requestFor, valueAt } from "./merge-patch.js";
-import { etag, exact as state, facts, receipts, revision, schema, takeReceipts, takeState, writable } from "../live/run.js";
+import { same, some, Unparsed } from "../lib/json.js";
+import { parsePointer } from "../lib/json-pointer.js";
+import { exactState } from "../live/run.js";
 import { batch, computed, effect, signal, untracked } from "../vendor.js";
+import { REMOVED, valueAt } from "./merge-patch.js";
 
-const CHECK_MS = 250;
-const RECHECK_MS = 2000;
-const ATTEMPTS = 3; // while others change other fields
-const VERDICTS = [400, 404, 409, 413, 422]; // any other refusal says nothing of the edits
+/**
+ * @import { Json } from "../lib/json.js"
+ * @import { Problem } from "../live/api.js"
+ */
 
-/** Edits by pointer: `{value, base}`, where `base` is what was live when the edit began. */
-export const staged = signal(new Map());
-/** Edits that the program has accepted and not yet applied, by pointer: `{value, receipt}`, the receipt's id. */
-export const waiting = signal(new Map());
-/** What became of the fields of the last request, by pointer. */
-export const outcomes = signal(new Map());
-/** Why the staged edits are refused: `{path, message}`. */
-export const problems = signal([]);
-/** What else would change, as the program says. */
-export const consequences = signal([]);
-/** "" or what to tell about the last request; `conflict`: others changed what is staged. */
-export const notice = signal({ text: "", bad: false, conflict: false });
-export const applying = signal(false);
+/**
+ * @typedef {{value: Json, base: Json}} Edit `base` is the live value when the edit began
+ * @typedef {{value: Json, receipt: string}} WaitingEdit `receipt` is the receipt's id
+ * @typedef {{text: string, bad?: boolean, conflict?: boolean}} Notice `conflict`: others have changed a value that is staged
+ */
 
-const complete = ([, { value }]) => !some(value, (each) => each instanceof Unparsed);
+/** The edits by pointer. */
+export const staged = signal(/** @type {Map<string, Edit>} */ (new Map()));
+/** Edits that the program has accepted and not applied yet, by pointer. */
+export const waiting = signal(/** @type {Map<string, WaitingEdit>} */ (new Map()));
+/** What became of the edits of the last request, by pointer. */
+export const outcomes = signal(/** @type {Map<string, string>} */ (new Map()));
+/** Why the program refuses the staged edits. */
+export const problems = signal(/** @type {{path: string, message: string}[]} */ ([]));
+/** What to tell about the last request. */
+export const notice = signal(/** @type {Notice} */ ({ text: "" }));
 
-/** Whether something typed is no value yet. */
-export const incomplete = computed(() => ![...staged.value].every(complete));
+/**
+ * Return whether an edit has a valid value.
+ * @param {[string, Edit]} entry
+ */
+export const isComplete = ([, { value }]) => !some(value, (each) => each instanceof Unparsed);
 
-const live = (at) => valueAt(state.value, pieces(at));
-const without = (map, keys) => new Map([...map].filter(([key]) => !keys.includes(key)));
-const within = (at, parent) => at !== parent && at.startsWith(`${parent}/`);
+/** Whether some typed text is not a valid value yet. */
+export const incomplete = computed(() => ![...staged.value].every(isComplete));
 
-/** Stage `value` at a pointer; undefined or what is live there already drops the edit. */
+/**
+ * Return the live value at a pointer.
+ * @param {string} at
+ */
+export const liveValue = (at) => valueAt(exactState.value, parsePointer(at));
+
+/**
+ * Return a copy of a map without some keys.
+ * @template T
+ * @param {Map<string, T>} map
+ * @param {string[]} keys
+ */
+export const without = (map, keys) => new Map([...map].filter(([key]) => !keys.includes(key)));
+
+/**
+ * Return whether a pointer leads to a part of the value at `parent`.
+ * @param {string} at
+ * @param {string} parent
+ */
+export const isInside = (at, parent) => at !== parent && at.startsWith(`${parent}/`);
+
+/**
+ * Return why a request was refused, as a list.
+ * @param {Problem} problem
+ */
+export const problemErrors = ({ errors, detail, title }) =>
+  (errors?.length ? errors : [{ path: "", message: detail ?? title ?? "" }]).map(({ path = "", message }) => ({ path, message }));
+
+/**
+ * Stage a value. Staging the live value, or undefined, drops the edit.
+ * @param {string} at pointer
+ * @param {Json} value
+ */
 export function stage(at, value) {
-  const now = live(at);
-  const next = new Map([...staged.value].filter(([key]) => !within(key, at)));
-  const unchanged = value === undefined || same(value, now) || (value === GONE && now === undefined);
+  const now = liveValue(at);
+  const next = new Map([...staged.value].filter(([key]) => !isInside(key, at)));
+  const unchanged = value === undefined || same(value, now) || (value === REMOVED && now === undefined);
   if (unchanged && !waiting.value.has(at)) next.delete(at);
-  else next.set(at, { value, base: next.has(at) ? next.get(at).base : now });
+  else next.set(at, { value, base: next.has(at) ? next.get(at)?.base : now });
   batch(() => {
     staged.value = next;
     outcomes.value = without(outcomes.value, [at]);
@@ -48,151 +83,37 @@ export function stage(at, value) {
   });
 }
 
-/** Forget the edit at a pointer; without one, every edit. */
-export function drop(at) {
+/**
+ * Drop the edit at a pointer.
+ * @param {string} at
+ */
+export function dropEdit(at) {
   batch(() => {
-    staged.value = at === undefined ? new Map() : without(staged.value, [at]);
+    staged.value = without(staged.value, [at]);
     notice.value = { text: "" };
   });
 }
 
-const reasons = ({ errors, detail, title }) => (errors?.length ? errors : [{ path: "", message: detail ?? title }]);
-
-let newest = 0;
-
-async function check() {
-  const mine = ++newest;
-  const edits = new Map([...staged.value].filter(complete));
-  if (!edits.size || !writable.value) return;
-  const { method, route, body } = requestFor(edits, state.value, schema.value);
-  const answer = await send(method, route, body, { dryRun: true });
-  if (mine !== newest) return;
+export function dropAllEdits() {
   batch(() => {
-    problems.value = VERDICTS.includes(answer.status) ? reasons(answer.problem) : [];
-    consequences.value = answer.ok ? (answer.receipt.changes ?? []).filter(({ path }) => ![...edits.keys()].some((at) => at === path || within(path, at))) : [];
+    staged.value = new Map();
+    notice.value = { text: "" };
   });
-  if (!answer.ok && !VERDICTS.includes(answer.status)) checkIn(RECHECK_MS);
 }
 
-let timer = null;
-
-function checkIn(ms) {
-  clearTimeout(timer);
-  timer = setTimeout(() => { timer = null; check(); }, ms);
-}
-
-effect(() => {
-  if (staged.value.size) checkIn(CHECK_MS);
-  else untracked(() => batch(() => { problems.value = []; consequences.value = []; }));
-  newest++; // an answer about other edits is of no use
-});
-
-effect(() => {
-  revision.value; // what is valid may depend on what others change
-  if (untracked(() => staged.value.size) && timer === null) checkIn(RECHECK_MS);
-});
-
-// The browser asks who leaves or loads the page anew with edits that are not sent.
+// The browser asks before it leaves or reloads a page with staged edits.
+/** @param {Event} event */
 const stay = (event) => event.preventDefault();
 effect(() => {
   if (staged.value.size) window.addEventListener("beforeunload", stay);
   else window.removeEventListener("beforeunload", stay);
 });
 
-// What somebody else set to the staged value is no edit any more.
+// An edit ends when somebody else sets the same value.
 effect(() => {
-  state.value;
-  const done = [...untracked(() => staged.value)].filter(([at, { value }]) => (value === GONE ? live(at) === undefined : same(value, live(at)))).map(([at]) => at);
+  void exactState.value;
+  const done = [...untracked(() => staged.value)]
+    .filter(([at, { value }]) => (value === REMOVED ? liveValue(at) === undefined : same(value, liveValue(at))))
+    .map(([at]) => at);
   if (done.length) untracked(() => { staged.value = without(staged.value, done); });
 });
-
-function told(receipt) {
-  const { step, ranks } = receipt.applied ?? {};
-  return `applied${step == null ? "" : ` at step ${step}`}${ranks > 1 ? ` on ${ranks} ranks` : ""}`;
-}
-
-function settle(receipt, edits) {
-  const keys = [...edits.keys()];
-  batch(() => {
-    waiting.value = without(waiting.value, keys);
-    if (receipt.status === "applied") {
-      outcomes.value = new Map([...outcomes.value, ...keys.map((at) => [at, told(receipt)])]);
-      notice.value = { text: told(receipt) };
-      return;
-    }
-    const edited = [...edits].filter(([at]) => !staged.value.has(at)).map(([at, { value }]) => [at, { value, base: live(at) }]);
-    staged.value = new Map([...staged.value, ...edited]);
-    const why = reasons(receipt.error ?? { detail: `the request was ${receipt.status}` });
-    notice.value = { text: `${receipt.status}: ${why.map(({ path, message }) => [path, message].filter(Boolean).join(" ")).join("; ")}`, bad: true };
-  });
-}
-
-// A request ends when its receipt says so and the state has come that far.
-effect(() => {
-  const [known, now] = [receipts.value, revision.value];
-  for (const id of new Set([...waiting.value.values()].map(({ receipt }) => receipt))) {
-    const receipt = known.get(id);
-    if (!receipt || receipt.status === "accepted" || (receipt.status === "applied" && now < receipt.revision)) continue;
-    untracked(() => settle(receipt, new Map([...waiting.value].filter(([, { receipt: of }]) => of === id))));
-  }
-});
-
-// Another run on the same port knows nothing of what this one was asked.
-let known = null;
-effect(() => {
-  const { id } = facts.value;
-  if (id && known && id !== known) untracked(() => batch(() => { waiting.value = new Map(); outcomes.value = new Map(); }));
-  known = id ?? known;
-});
-
-async function newestState() {
-  const response = await call("state").catch(() => null);
-  if (!response?.ok) return; // the stream notices
-  const number = Number(response.headers.get("ETag").match(/(\d+)"$/)[1]);
-  const value = parse(await response.text());
-  if (number > revision.value) takeState({ revision: number, value });
-}
-
-function accept(receipt, edits) {
-  batch(() => {
-    staged.value = new Map([...staged.value].filter(([at, { value }]) => !edits.has(at) || !same(value, edits.get(at).value)));
-    waiting.value = new Map([...waiting.value, ...[...edits].map(([at, { value }]) => [at, { value, receipt: receipt.id }])]);
-    outcomes.value = new Map();
-    problems.value = [];
-    notice.value = { text: receipt.status === "accepted" ? "accepted: the program applies it at its next safe point" : "applying" };
-    takeReceipts([receipt]);
-  });
-}
-
-function refuse({ status, problem }) {
-  const why = reasons(problem);
-  problems.value = status === 422 || status === 404 ? why : [];
-  notice.value = { text: [problem.title, status === 422 ? "" : problem.detail].filter(Boolean).join(": "), bad: true };
-}
-
-async function attempt(edits, note, anyway) {
-  for (let left = ATTEMPTS; ; left--) {
-    const { method, route, body } = requestFor(edits, state.value, schema.value);
-    const answer = await send(method, route, body, { note, ifMatch: anyway && method === "PATCH" ? undefined : etag.value });
-    if (answer.status !== 412) return answer;
-    await newestState();
-    const touched = [...edits].some(([at, { base }]) => !same(base, live(at)));
-    if ((touched && !anyway) || left <= 1) return answer;
-  }
-}
-
-/** Send what is staged as one request; `anyway`: although others have changed it meanwhile. */
-export async function apply(note, anyway = false) {
-  if (applying.value || !staged.value.size || incomplete.value || !writable.value) return false;
-  const edits = staged.value;
-  applying.value = true;
-  try {
-    const answer = await attempt(edits, note, anyway);
-    if (answer.ok) accept(answer.receipt, edits);
-    else if (answer.status === 412) notice.value = { text: "The state has changed meanwhile.", bad: true, conflict: true };
-    else refuse(answer);
-    return answer.ok;
-  } finally {
-    applying.value = false;
-  }
-}

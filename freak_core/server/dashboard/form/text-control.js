@@ -1,45 +1,78 @@
-// Texts, dates, durations, decimals and secrets.
+// Controls for texts, dates, times, decimals and secrets.
 
 import { Unparsed } from "../lib/json.js";
-import { MASK } from "./schema-kinds.js";
+import { MASK } from "../live/secret-mask.js";
 import { html, useState } from "../vendor.js";
 
 /**
- * Return `[text, onInput, onBlur]` of a control that is typed in: what was typed stays as it was typed while it
- * says the place's value. `read` makes a value of a text, or `Unparsed`; `show` makes a text of a value.
+ * @import { Json } from "../lib/json.js"
+ * @import { Binding } from "./binding.js"
+ * @import { ControlProps } from "./field.js"
  */
-export function useText(place, read, show, agrees) {
-  const [typed, setTyped] = useState(null);
-  const kept = typed !== null && agrees(read(typed), place.value);
-  const text = kept ? typed : place.value instanceof Unparsed ? place.value.text : show(place.value);
+
+/** @typedef {{currentTarget: {value: string}}} InputEvent */
+
+/**
+ * Return `{text, onInput, onBlur}` of a control with typed text. The text stays as the user typed it while it means the
+ * binding's value: `1e-3` does not become `0.001`.
+ * @param {Binding} binding
+ * @param {(text: string) => Json} read returns the value of a text, or `Unparsed`
+ * @param {(value: Json) => string} show returns the text of a value
+ * @param {(one: Json, other: Json) => boolean} agrees whether two values mean the same
+ */
+export function useTypedText(binding, read, show, agrees) {
+  const [typed, setTyped] = useState(/** @type {string | null} */ (null));
+  const kept = typed !== null && agrees(read(typed), binding.value);
+  const text = kept ? typed : binding.value instanceof Unparsed ? binding.value.text : show(binding.value);
+  /** @param {InputEvent} event */
   const onInput = ({ currentTarget: { value } }) => {
     setTyped(value);
-    place.set(read(value));
+    binding.set(read(value));
   };
-  return [text, onInput, () => setTyped(null)];
+  return { text, onInput, onBlur: () => setTyped(null) };
 }
 
-const DATES = { date: "date", "date-time": "datetime-local", time: "time" };
-const NAIVE = /^(\d{4}-\d\d-\d\dT)?\d\d:\d\d(:\d\d(\.\d{1,3})?)?$/; // what such a control can hold: no zone, no microseconds
-const HINTS = { duration: "PT1H30M", "date-time": "2025-01-31T12:00:00Z", uuid: "00000000-0000-0000-0000-000000000000" };
+/** @type {Record<string, string>} */
+const INPUT_TYPES = { date: "date", "date-time": "datetime-local", time: "time" };
+/** What the browser's control for times can hold: no time zone, no microseconds. */
+const LOCAL_TIME = /^(\d{4}-\d\d-\d\dT)?\d\d:\d\d(:\d\d(\.\d{1,3})?)?$/;
+/** @type {Record<string, string>} */
+const PLACEHOLDERS = { duration: "PT1H30M", "date-time": "2025-01-31T12:00:00Z", uuid: "00000000-0000-0000-0000-000000000000" };
 
-function typeOf(format, live) {
-  const type = DATES[format];
-  if (!type || (live && type !== "date" && !NAIVE.test(live))) return "text";
-  return type;
+/**
+ * @param {string} format
+ * @param {Json} live
+ */
+function inputType(format, live) {
+  const type = INPUT_TYPES[format];
+  return !type || (live && type !== "date" && !LOCAL_TIME.test(live)) ? "text" : type;
 }
 
-const seconds = (text) => (/(^|T)\d\d:\d\d$/.test(text) ? `${text}:00` : text);
+/**
+ * Add the seconds that the browser leaves out.
+ * @param {string} text
+ */
+const withSeconds = (text) => (/(^|T)\d\d:\d\d$/.test(text) ? `${text}:00` : text);
 
-export function TextControl({ place, described: { schema, nullable }, attributes }) {
-  const { format } = schema;
-  const [type] = useState(() => typeOf(format, place.live));
-  const value = place.value ?? "";
+/** @param {ControlProps} props */
+function placeholderOf({ binding: { value }, described: { schema: { format = "", examples } } }) {
+  if (value === null) return "none";
+  if (value === undefined) return "not set";
+  return PLACEHOLDERS[format] ?? (examples?.[0] === undefined ? "empty" : String(examples[0]));
+}
+
+/** @param {ControlProps} props */
+export function TextControl(props) {
+  const { binding, described: { schema, nullable }, attributes } = props;
+  const { format = "" } = schema;
+  const [type] = useState(() => inputType(format, binding.live));
+  const value = binding.value ?? "";
+  /** @param {InputEvent} event */
   const onInput = ({ currentTarget: { value: text } }) => {
-    if (text === "" && format && nullable) place.set(null);
-    else place.set(type === "text" || type === "date" ? text : seconds(text));
+    if (text === "" && format && nullable) binding.set(null);
+    else binding.set(type === "text" || type === "date" ? text : withSeconds(text));
   };
-  const placeholder = place.value === null ? "none" : place.value === undefined ? "not set" : HINTS[format] ?? (schema.examples?.[0] === undefined ? "empty" : String(schema.examples[0]));
+  const placeholder = placeholderOf(props);
   if (type === "text" && (value.includes("\n") || format === "multiline" || schema.contentMediaType)) {
     return html`<textarea ...${attributes} rows=${Math.min(12, value.split("\n").length + 1)} value=${value} placeholder=${placeholder} onInput=${onInput} />`;
   }
@@ -47,17 +80,24 @@ export function TextControl({ place, described: { schema, nullable }, attributes
     class=${format && type === "text" ? "code" : ""} spellcheck=${false} autocomplete="off" onInput=${onInput} />`;
 }
 
-export function DecimalControl({ place, described: { nullable }, attributes }) {
-  const onInput = ({ currentTarget: { value: text } }) => place.set(text === "" && nullable ? null : text);
-  return html`<input ...${attributes} type="text" inputmode="decimal" class="code" value=${String(place.value ?? "")}
-    placeholder=${place.value === null ? "none" : ""} autocomplete="off" onInput=${onInput} />`;
+/** @param {ControlProps} props */
+export function DecimalControl({ binding, described: { nullable }, attributes }) {
+  /** @param {InputEvent} event */
+  const onInput = ({ currentTarget: { value: text } }) => binding.set(text === "" && nullable ? null : text);
+  return html`<input ...${attributes} type="text" inputmode="decimal" class="code" value=${String(binding.value ?? "")}
+    placeholder=${binding.value === null ? "none" : ""} autocomplete="off" onInput=${onInput} />`;
 }
 
-/** A secret is never shown: empty means that it stays as it is. */
-export function SecretControl({ place, described: { nullable }, attributes }) {
-  const value = place.value === MASK ? "" : place.value ?? "";
-  const nothing = nullable ? null : place.held ? "" : undefined;
-  const onInput = ({ currentTarget: { value: text } }) => place.set(text === "" ? place.live ?? nothing : text);
+/**
+ * A secret is never shown. An empty field leaves it unchanged.
+ * @param {ControlProps} props
+ */
+export function SecretControl({ binding, described: { nullable }, attributes }) {
+  const { live, nested } = binding;
+  const value = binding.value === MASK ? "" : binding.value ?? "";
+  const empty = nullable ? null : nested ? "" : undefined;
+  /** @param {InputEvent} event */
+  const onInput = ({ currentTarget: { value: text } }) => binding.set(text === "" ? live ?? empty : text);
   return html`<input ...${attributes} type="password" value=${value} autocomplete="new-password"
-    placeholder=${place.value === MASK || place.live === MASK ? MASK : place.value === null ? "none" : "not set"} onInput=${onInput} />`;
+    placeholder=${binding.value === MASK || live === MASK ? MASK : binding.value === null ? "none" : "not set"} onInput=${onInput} />`;
 }

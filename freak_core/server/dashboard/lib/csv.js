@@ -1,18 +1,32 @@
-// Points as comma-separated values (RFC 4180), every digit kept.
-
-const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-const cell = (value) => (value === null ? "" : typeof value === "number" ? String(value) : quoted(value));
+// Points as comma-separated values (RFC 4180), with every digit.
 
 /**
- * Return a table with a line for every point: metric, step, time in seconds since the epoch, value; `nan` for a value
- * that is not finite.
- *
- * @param series rows `[step, time, value]` by the metric's name.
+ * A point as the server sends it: step, seconds since the epoch, value. Null stands for a missing step, and for a
+ * value that is not finite.
+ * @typedef {[step: number | null, time: number, value: number | null]} Row
+ */
+
+/** A spreadsheet takes a text that starts like this for a formula, and runs it. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/** @param {string} text */
+const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+/** @param {string | number | null} value */
+function cell(value) {
+  if (typeof value === "number") return String(value);
+  return value === null ? "" : quoted(FORMULA.test(value) ? `'${value}` : value);
+}
+
+/**
+ * Return a table with a line for every point: metric, step, time in seconds since the epoch, value. The value is `nan`
+ * where it is not finite. A name that a spreadsheet would run as a formula begins with an apostrophe.
+ * @param {Record<string, Row[]>} series the points by the metric's name
  */
 export function csv(series) {
   const lines = ["metric,step,time,value"];
   for (const [name, rows] of Object.entries(series)) {
     for (const [step, time, value] of rows) lines.push([name, step, time, value ?? "nan"].map(cell).join(","));
   }
-  return lines.join("\r\n") + "\r\n";
+  return lines.map((line) => `${line}\r\n`).join("");
 }

@@ -1,35 +1,36 @@
-// Light, dark, or as the system has it; kept for the next visit.
+// Light, dark, or as the system is set. The choice is kept in localStorage.
 
 import { effect, html, signal } from "../vendor.js";
 
 const KEY = "freak-theme";
 const THEMES = ["auto", "light", "dark"];
 
-function kept() {
+function stored() {
   try {
-    return localStorage.getItem(KEY);
+    return localStorage.getItem(KEY) ?? "auto";
   } catch {
-    return null; // storage is switched off
+    return "auto"; // the browser allows no storage
   }
 }
 
-export const theme = signal(THEMES.includes(kept()) ? kept() : "auto");
+export const theme = signal(THEMES.includes(stored()) ? stored() : "auto");
 const system = matchMedia("(prefers-color-scheme: dark)");
 /** Whether the page is dark now. */
 export const dark = signal(false);
 
-const settle = () => { dark.value = theme.value === "auto" ? system.matches : theme.value === "dark"; };
+const update = () => { dark.value = theme.value === "auto" ? system.matches : theme.value === "dark"; };
 effect(() => {
   document.documentElement.dataset.theme = theme.value;
-  settle();
+  update();
 });
-system.addEventListener("change", settle);
+system.addEventListener("change", update);
 
-function choose(event) {
-  theme.value = event.target.value;
+/** @param {{target: HTMLSelectElement}} event */
+function choose({ target }) {
+  theme.value = target.value;
   try {
     localStorage.setItem(KEY, theme.value);
-  } catch { /* it holds for this visit */ }
+  } catch { /* without storage, the choice lasts until the page is closed */ }
 }
 
 export function ThemeSwitch() {

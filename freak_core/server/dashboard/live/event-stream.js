@@ -1,13 +1,19 @@
-// Follows the run: one snapshot, then every event. Reconnects by itself and catches up where it was.
+// Follows the run: a snapshot first, then every event. Reconnects by itself and continues after the last event.
 
-import { call, get } from "./api.js";
 import { parse } from "../lib/json.js";
-import {
-  actions, connection, denial, ended, facts, heardAt, newest, progressed, receipts, schema, takeFacts, takeReceipts, takeState,
-} from "./run.js";
+import { batch, createParser } from "../vendor.js";
+import { call, get, HttpError, httpError } from "./api.js";
 import { loadSeries, takeMetrics } from "./metric-history.js";
+import { announced, receipts, takeReceipts } from "./receipts.js";
+import {
+  actions, connection, denial, ended, facts, factsOfProgress, heardAt, schema, takeFacts, takeState,
+} from "./run.js";
 import { takeFragment } from "./token.js";
-import { batch } from "../vendor.js";
+
+/**
+ * @import { EventSourceMessage } from "../vendor.js"
+ * @import { Facts } from "./run.js"
+ */
 
 export const RECEIPTS_AT_FIRST = 300;
 const LONGEST_WAIT_MS = 5000;
@@ -15,25 +21,31 @@ const OPEN_WITHIN_MS = 10_000;
 const SNAPSHOT_WITHIN_MS = 60_000;
 const POLL_MS = 2000;
 const ANSWER_WITHIN_MS = 5000;
-const SILENCE_MS = 45_000; // the server says something every 15 s
-const REST_AFTER_MS = 30_000; // out of sight
+const SILENCE_MS = 45_000; // the server sends a ping every 15 s
+const REST_AFTER_MS = 30_000; // since the page was hidden
 const POLL_AT_REST_MS = 20_000;
 
 let stream = new AbortController();
 let retryNow = () => {};
-let shownRun = null;
-/** Whether nobody has looked for a while. Then there is no stream: a browser has six connections for all pages of a run. */
+/** The id of the run that the page shows. @type {string | undefined} */
+let shownRun;
+/** Whether the page has been hidden for a while. Then it has no stream: browsers allow six connections to a server. */
 let resting = false;
 let wake = () => {};
-let askedAt = 0;
+let polledAt = 0;
 let unanswered = 0;
-/** The question for the run's pace that is under way: what events have told since, as the answer may be from before. */
-let question = null;
+/** Facts of events since the poll under way was sent. They are newer than its answer. @type {Facts | null} */
+let newerFacts = null;
 
-/** Return what `work` on the stream comes to; gives the stream up where that takes longer. */
+/**
+ * Return the result of `work`. Aborts the stream if that takes longer than `ms`.
+ * @template T
+ * @param {number} ms
+ * @param {Promise<T>} work
+ */
 async function within(ms, work) {
-  const worked = stream;
-  const timer = setTimeout(() => worked.abort(), ms);
+  const current = stream;
+  const timer = setTimeout(() => current.abort(), ms);
   try {
     return await work;
   } finally {
@@ -41,91 +53,108 @@ async function within(ms, work) {
   }
 }
 
-async function snapshot() {
-  const [run, value, history, described, callable] = await Promise.all(
+async function loadSnapshot() {
+  const [run, value, history, stateSchema, actionsByName] = await Promise.all(
     ["run", "state", `receipts?last=${RECEIPTS_AT_FIRST}`, "schema", "actions"].map((route) => get(route, { signal: stream.signal })),
   );
   batch(() => {
-    if (shownRun !== run.id) receipts.value = new Map(); // another run on the same port
+    if (shownRun !== run.id) receipts.value = new Map(); // another run now uses the same port
     shownRun = run.id;
     facts.value = {};
-    question = null; // its answer may be about what was
+    newerFacts = null; // the answer of a poll under way may be about the other run
     takeFacts(run);
     takeState({ revision: run.revision, value });
     takeReceipts(history);
-    schema.value = described;
-    actions.value = callable;
+    schema.value = stateSchema;
+    actions.value = actionsByName;
   });
   await loadSeries({ signal: stream.signal });
 }
 
-function take(type, data) {
-  if (type === "state") takeState(data);
-  if (type === "receipt") {
-    takeReceipts([data]);
-    newest.value = data;
-  }
-  if (type === "run" || type === "progress") {
-    const told = type === "run" ? data : progressed(data);
-    if (question) Object.assign(question, told);
-    takeFacts(told);
-  }
-  if (type === "metrics") takeMetrics(data);
+/** @param {Facts} news */
+function takeNewFacts(news) {
+  if (newerFacts) Object.assign(newerFacts, news);
+  takeFacts(news);
 }
 
-/** Open the stream after the event with an id, or at the newest. */
-async function open(lastId) {
+/**
+ * Update the page with an event of the stream.
+ * @param {EventSourceMessage} message
+ */
+async function takeEvent({ event, data }) {
+  if (event === "reset") return within(SNAPSHOT_WITHIN_MS, loadSnapshot()); // the server has forgotten some events
+  if (event === "state") takeState(parse(data));
+  if (event === "receipt") {
+    const receipt = parse(data);
+    takeReceipts([receipt]);
+    announced.value = receipt;
+  }
+  if (event === "run") takeNewFacts(JSON.parse(data));
+  if (event === "progress") takeNewFacts(factsOfProgress(JSON.parse(data)));
+  if (event === "metrics") takeMetrics(JSON.parse(data));
+}
+
+/**
+ * Open the stream after the event with an id, or at the newest event.
+ * @param {string | null} lastId
+ */
+async function openStream(lastId) {
   const response = await call("events", { headers: lastId ? { "Last-Event-ID": lastId } : {}, signal: stream.signal });
-  if (response.ok) return response;
-  const problem = await response.json().catch(() => ({}));
-  throw Object.assign(new Error(problem.detail ?? "refused"), { status: response.status });
+  if (!response.ok) throw await httpError(response);
+  return /** @type {ReadableStream<BufferSource>} */ (response.body);
 }
 
-/** Read the stream until it ends; calls `seen` with the id of each event. */
-async function follow(lastId, seen) {
+/**
+ * Read the stream until it ends.
+ * @param {string | null} lastId
+ * @param {(id: string) => void} seen is called with the id of each event
+ */
+async function readStream(lastId, seen) {
   stream = new AbortController();
-  const response = await within(OPEN_WITHIN_MS, open(lastId));
-  if (!lastId) await within(SNAPSHOT_WITHIN_MS, snapshot());
+  const body = await within(OPEN_WITHIN_MS, openStream(lastId));
+  if (!lastId) await within(SNAPSHOT_WITHIN_MS, loadSnapshot());
   connection.value = "live";
   heardAt.value = Date.now();
   poll();
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let buffer = "";
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  /** @type {EventSourceMessage[]} */
+  const messages = [];
+  const parser = createParser({ onEvent: (message) => { messages.push(message); } });
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
     heardAt.value = Date.now();
-    buffer += value;
-    const blocks = buffer.split("\n\n");
-    buffer = blocks.pop();
-    for (const block of blocks) {
-      const field = (name) => block.match(new RegExp(`^${name}: ?(.*)$`, "m"))?.[1];
-      const data = field("data") && (["state", "receipt"].includes(field("event")) ? parse : JSON.parse)(field("data"));
-      if (data && field("event") === "reset") await within(SNAPSHOT_WITHIN_MS, snapshot()); // more was missed than the server remembers
-      else if (data) take(field("event"), data);
-      if (field("id")) seen(field("id"));
+    parser.feed(value);
+    for (const message of messages.splice(0)) {
+      await takeEvent(message);
+      if (message.id) seen(message.id);
     }
   }
 }
 
-/** Wait longer from try to try, by chance not as long as other pages do; or until `retryNow`. */
-function beforeTry(number) {
-  const longest = Math.min(LONGEST_WAIT_MS, 250 * 2 ** number);
-  return new Promise((resolve) => {
+/**
+ * Wait before the next try: longer each time, and a random part, so that not all pages reconnect at once. `retryNow`
+ * ends the wait.
+ * @param {number} tries
+ */
+function waitToRetry(tries) {
+  const longest = Math.min(LONGEST_WAIT_MS, 250 * 2 ** tries);
+  return /** @type {Promise<void>} */ (new Promise((resolve) => {
     const timer = setTimeout(resolve, longest * (0.5 + Math.random() / 2));
     retryNow = () => { clearTimeout(timer); resolve(); };
-  });
+  }));
 }
 
 /** Follow the run until it has ended or access is denied. */
 export async function followRun() {
+  /** @type {string | null} */
   let lastId = null;
   for (let tries = 0; ; tries += 1) {
-    if (resting) await new Promise((resolve) => { wake = resolve; });
+    if (resting) await /** @type {Promise<void>} */ (new Promise((resolve) => { wake = resolve; }));
     try {
-      await follow(lastId, (id) => { lastId = id; tries = 0; });
+      await readStream(lastId, (id) => { lastId = id; tries = 0; });
     } catch (error) {
-      if (error.status === 401 || error.status === 403) {
+      if (error instanceof HttpError && (error.status === 401 || error.status === 403)) {
         denial.value = error.message;
         connection.value = "denied";
         return;
@@ -134,39 +163,41 @@ export async function followRun() {
     if (resting) continue;
     if (ended.value) return;
     if (connection.value === "live") connection.value = "disconnected";
-    await beforeTry(tries);
+    await waitToRetry(tries);
   }
 }
 
-/** Whether it is time to ask for the pace: at rest, too, as the title is in sight. */
-function due() {
-  if (question || ended.value || connection.value === "denied") return false;
-  return resting ? Date.now() - askedAt >= POLL_AT_REST_MS : connection.value === "live" && !document.hidden;
+/** Return whether to poll now. A hidden page polls too: its title stays visible. */
+function shouldPoll() {
+  if (newerFacts || ended.value || connection.value === "denied") return false;
+  return resting ? Date.now() - polledAt >= POLL_AT_REST_MS : connection.value === "live" && !document.hidden;
 }
 
-/** Ask for what no event tells: the pace and the silence of a run. Gives a connection up that answers no more. */
+/** Ask for what no event tells: steps per second, and the time since the last progress. Aborts a stream that is silent. */
 async function poll() {
-  if (!due()) return;
-  const told = question = {};
-  const asked = stream;
-  askedAt = Date.now();
+  if (!shouldPoll()) return;
+  /** @type {Facts} */
+  const newer = newerFacts = {};
+  const polled = stream;
+  polledAt = Date.now();
   try {
     const news = await get("run", { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-    if (question === told) takeFacts({ ...news, ...told });
+    if (newerFacts === newer) takeFacts({ ...news, ...newer });
     unanswered = 0;
     if (resting) heardAt.value = Date.now();
   } catch {
     unanswered += 1;
   }
-  if (question === told) question = null;
+  if (newerFacts === newer) newerFacts = null;
   if (resting) connection.value = unanswered > 1 ? "disconnected" : "live";
   else if (unanswered > 1 || Date.now() - heardAt.value > SILENCE_MS) {
     unanswered = 0;
-    asked.abort();
+    polled.abort();
   }
 }
 
-let restTimer = null;
+/** @type {number | undefined} */
+let restTimer;
 
 function rest() {
   resting = true;
@@ -174,8 +205,8 @@ function rest() {
   poll();
 }
 
-/** Rest when nobody has looked for a while; go on where the stream was when somebody does. */
-function look() {
+/** Rest when the page has been hidden for a while. Continue after the last event when it is visible again. */
+function onVisibility() {
   clearTimeout(restTimer);
   if (document.hidden) restTimer = setTimeout(rest, REST_AFTER_MS);
   else if (resting) {
@@ -184,19 +215,19 @@ function look() {
     heardAt.value = Date.now();
     wake();
   }
-  lookAgain();
+  reconnect();
 }
 
-function lookAgain() {
+function reconnect() {
   if (document.hidden) return;
   retryNow();
   poll();
 }
 
 setInterval(poll, POLL_MS);
-window.addEventListener("online", lookAgain);
-window.addEventListener("focus", lookAgain);
-document.addEventListener("visibilitychange", look);
-look();
-// A link of this origin pasted into this tab changes the fragment only.
+window.addEventListener("online", reconnect);
+window.addEventListener("focus", reconnect);
+document.addEventListener("visibilitychange", onVisibility);
+onVisibility();
+// A link to this page, pasted into this tab, changes the fragment only.
 window.addEventListener("hashchange", () => { if (takeFragment()) location.reload(); });

@@ -1,27 +1,37 @@
-// When charts are drawn anew: at most four times a second for what arrives, and only where somebody sees it.
+// Tells charts that a metric has new points, at most four times a second.
 
 const EVERY_MS = 250;
-const drawn = new Map();
-const dirty = new Set();
-let timer = null;
+/** The metric's name by the function that draws it. @type {Map<() => void, string>} */
+const listeners = new Map();
+/** @type {Set<string>} */
+const updated = new Set();
+/** @type {number | undefined} */
+let timer;
 let last = -Infinity;
 
-/** Call `draw` when there is news of a metric, until the returned function is called. */
-export function watch(name, draw) {
-  drawn.set(draw, name);
-  return () => drawn.delete(draw);
+/**
+ * Call `draw` when a metric has new points. Returns a function that ends it.
+ * @param {string} name
+ * @param {() => void} draw
+ */
+export function onUpdate(name, draw) {
+  listeners.set(draw, name);
+  return () => { listeners.delete(draw); };
 }
 
-/** Say that there is news of a metric. */
-export function touch(name) {
-  dirty.add(name);
-  timer ??= setTimeout(() => requestAnimationFrame(redraw), Math.max(0, last + EVERY_MS - performance.now()));
+/**
+ * Say that a metric has new points.
+ * @param {string} name
+ */
+export function updateMetric(name) {
+  updated.add(name);
+  timer ??= setTimeout(() => requestAnimationFrame(drawUpdated), Math.max(0, last + EVERY_MS - performance.now()));
 }
 
-function redraw() {
+function drawUpdated() {
   last = performance.now();
-  timer = null;
-  const news = new Set(dirty);
-  dirty.clear();
-  for (const [draw, name] of [...drawn]) if (news.has(name)) draw();
+  timer = undefined;
+  const names = new Set(updated);
+  updated.clear();
+  for (const [draw, name] of [...listeners]) if (names.has(name)) draw();
 }

@@ -1,67 +1,109 @@
-// Receipts in words.
+// Receipts as texts.
 
-import { pieces, pointer } from "./api.js";
 import { isInteger, isNumber, isObject, stringify } from "../lib/json.js";
+import { formatPointer, parsePointer } from "../lib/json-pointer.js";
+import { MASK } from "./secret-mask.js";
 
-const MASK = "**********";
+/**
+ * @import { Json } from "../lib/json.js"
+ * @import { Problem } from "./api.js"
+ * @import { Receipt } from "./receipts.js"
+ */
 
-/** Return a JSON Pointer as people write it: `lr.hold`. */
-export const dotted = (path) => pieces(path).join(".") || "the whole state";
+/**
+ * Return a JSON Pointer with dots: `lr.hold`.
+ * @param {string} path
+ */
+export const dotted = (path) => parsePointer(path).join(".") || "the whole state";
 
-/** Return a value in one line. */
-export function value(thing) {
-  const text = thing === undefined ? "null" : stringify(thing);
+/**
+ * Return a value as a text of at most 120 characters.
+ * @param {Json} value
+ */
+export function valueText(value) {
+  const text = value === undefined ? "null" : stringify(value);
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }
 
-/** Return why something was refused: each path with its reason, or the sentence. */
+/**
+ * Return why a request was refused: each path with its reason, or the problem's sentence.
+ * @param {Problem} problem
+ */
 export const reasons = (problem) =>
   problem.errors?.length
     ? problem.errors.map(({ path, message }) => (path && path !== "/" ? `${dotted(path)}: ${message}` : message)).join("; ")
-    : problem.detail ?? problem.title;
+    : problem.detail ?? problem.title ?? "";
 
-/** Return where a request took effect: " at step 1,200 on 2 ranks". */
+/**
+ * Return where a request was applied: " at step 1,200 on 2 ranks".
+ * @param {Pick<Receipt, "applied">} receipt
+ */
 export function where({ applied }) {
-  const step = applied?.step == null ? "" : ` at step ${applied.step.toLocaleString("en")}`;
-  return applied?.ranks > 1 ? `${step} on ${applied.ranks} ranks` : step;
+  const step = applied?.step === null || applied?.step === undefined ? "" : ` at step ${applied.step.toLocaleString("en")}`;
+  return applied && applied.ranks > 1 ? `${step} on ${applied.ranks} ranks` : step;
 }
 
-/** Return the values that a request asks for, as `[path, value]`; none where they are secret or not told. */
-export function wishes({ kind, path, asked }) {
+/**
+ * Return the values that a request asked for, as `[path, value]`. Empty for a secret, or if the receipt does not tell.
+ * @param {Receipt} receipt
+ * @returns {[string, Json][]}
+ */
+export function askedValues({ kind, path, asked }) {
   if (asked === null || asked === undefined || asked === MASK) return [];
-  const leaves = (thing, at) =>
-    isObject(thing) && (kind !== "put" || at === "")
-      ? Object.entries(thing).flatMap(([key, inner]) => leaves(inner, at + pointer([key])))
-      : [[at, thing]];
+  /**
+   * @param {Json} value
+   * @param {string} at
+   * @returns {[string, Json][]}
+   */
+  const leaves = (value, at) =>
+    isObject(value) && (kind !== "put" || at === "")
+      ? Object.entries(value).flatMap(([key, inner]) => leaves(inner, at + formatPointer([key])))
+      : [[at, value]];
   return leaves(asked, kind === "action" ? "" : path);
 }
 
-/** Return when a request that waits is due: "due at step 1,200". */
+/**
+ * Return when a scheduled request is due: ", due at step 1,200".
+ * @param {Receipt} receipt
+ */
 export function due({ at_step: step, at_epoch: epoch, applied }) {
-  const wanted = [["step", step], ["epoch", epoch]].filter(([, at]) => at !== null && at !== undefined);
-  return wanted.length && !applied ? `, due at ${wanted.map(([what, at]) => `${what} ${at.toLocaleString("en")}`).join(" and ")}` : "";
+  if (applied) return "";
+  const wanted = Object.entries({ step, epoch }).flatMap(([name, at]) => (at === null || at === undefined ? [] : [`${name} ${at.toLocaleString("en")}`]));
+  return wanted.length ? `, due at ${wanted.join(" and ")}` : "";
 }
 
-/** Return what a request is about. */
+/**
+ * Return what a request is about: "set lr.hold", "call checkpoint".
+ * @param {Receipt} receipt
+ */
 export function subject(receipt) {
   const { kind, name, path, changes, by } = receipt;
-  if (kind === "action") return ["program", "freak"].includes(by) ? name : `call ${name}`;
+  if (kind === "action") return ["program", "freak"].includes(by) ? name ?? "" : `call ${name}`;
   if (kind === "reset") return `reset ${dotted(path)}`;
-  const paths = changes.length ? changes.map((change) => change.path) : wishes(receipt).map(([at]) => at);
-  const touched = paths.length ? paths.map(dotted) : [path ? dotted(path) : "the state"];
-  return `set ${touched.slice(0, 3).join(", ")}${touched.length > 3 ? `, and ${touched.length - 3} more` : ""}`;
+  const paths = changes.length ? changes.map((change) => change.path) : askedValues(receipt).map(([at]) => at);
+  const named = paths.length ? paths.map(dotted) : [path ? dotted(path) : "the state"];
+  return `set ${named.slice(0, 3).join(", ")}${named.length > 3 ? `, and ${named.length - 3} more` : ""}`;
 }
 
-/** Return a number as short as six digits say it. */
+/**
+ * Return a number with at most six digits; an integer with all of its digits.
+ * @param {Json} number
+ */
 const short = (number) => String(isInteger(number) ? number : Number(Number(number).toPrecision(6)));
 
+/** @param {string} key */
 const spaced = (key) => key.replaceAll("_", " ");
 
-/** Return the parts of a result, as `[what, text]`. */
-export function parts(result, what = "") {
+/**
+ * Return the parts of an action's result, as `[name, text]`.
+ * @param {Json} result
+ * @param {string} [name]
+ * @returns {[string, string][]}
+ */
+export function resultParts(result, name = "") {
   if (isObject(result)) {
-    return Object.entries(result).flatMap(([key, thing]) => parts(thing, key.startsWith(what) ? spaced(key) : `${what} ${spaced(key)}`));
+    return Object.entries(result).flatMap(([key, part]) => resultParts(part, key.startsWith(name) ? spaced(key) : `${name} ${spaced(key)}`));
   }
-  const text = isNumber(result) ? short(result) : typeof result === "string" ? result : value(result);
-  return [[what || "result", text]];
+  const text = isNumber(result) ? short(result) : typeof result === "string" ? result : valueText(result);
+  return [[name || "result", text]];
 }

@@ -1,63 +1,88 @@
-// What is known of the run, as signals: components that read one are drawn anew when it changes.
+// The run as the server describes it, in signals. A component that reads a signal is drawn again when it changes.
 
 import { batch, computed, signal } from "../vendor.js";
 
-export const ENDED = ["finished", "failed", "interrupted"];
+/**
+ * @import { Json } from "../lib/json.js"
+ * @import { Schema } from "../lib/json-schema.js"
+ */
 
-/** "connecting", "live", "disconnected", "denied". */
+/**
+ * What `GET /run` answers.
+ * @typedef {object} Facts
+ * @property {string} [id]
+ * @property {string} [name]
+ * @property {number} [pid]
+ * @property {string} [host]
+ * @property {string} [phase]
+ * @property {string | null} [error]
+ * @property {number | null} [revision]
+ * @property {string} [access] "reader" for a read-only token
+ * @property {number | null} [epoch]
+ * @property {number | null} [max_epochs]
+ * @property {number | null} [step]
+ * @property {number | null} [total_steps]
+ * @property {number | null} [steps_per_second]
+ * @property {number | null} [eta_s]
+ * @property {number} [world_size]
+ * @property {boolean} [stalled]
+ * @property {number | null} [seconds_since_progress]
+ * @property {string | null} [paused_since] as RFC 3339
+ * @property {string | null} [pause_reason]
+ * @property {string | null} [saves_to] the folder of the checkpoints
+ * @property {string} [journal] "degraded" if the journal cannot be written
+ * @property {string | null} [journal_path]
+ */
+
+/** @typedef {{description?: string, arguments: Schema, confirm?: boolean}} ActionDescription */
+
+const ENDED = ["finished", "failed", "interrupted"];
+
+/** "connecting", "live", "disconnected" or "denied". */
 export const connection = signal("connecting");
-/** Why access is denied, as the server puts it. */
+/** Why access is denied, in the server's words. */
 export const denial = signal("");
 /** When the server was last heard, in milliseconds since the epoch. */
 export const heardAt = signal(Date.now());
-/** What `GET /run` answers: name, phase, step, world_size, … */
-export const facts = signal({});
-/** When `seconds_since_progress` was true, in milliseconds since the epoch. */
+export const facts = signal(/** @type {Facts} */ ({}));
+/** When `seconds_since_progress` was received, in milliseconds since the epoch. */
 export const factsAt = signal(Date.now());
-/** The state as JSON, the same with every number as it was written (see json.js), and its revision. */
-export const state = signal(null);
-export const exact = signal(null);
+/** The state in JavaScript's numbers. */
+export const state = signal(/** @type {Json} */ (null));
+/** The state with every number in its original digits (see lib/json.js). */
+export const exactState = signal(/** @type {Json} */ (null));
 export const revision = signal(0);
-/** ETag of that revision, for If-Match. */
+/** The ETag of that revision, for If-Match. */
 export const etag = computed(() => `"${facts.value.id}-${revision.value}"`);
-/** The state's JSON schema, and the actions by name: `{description, arguments, confirm}`. */
-export const schema = signal(null);
-export const actions = signal({});
-/** Every known receipt by its id. */
-export const receipts = signal(new Map());
-export const newestFirst = computed(() => [...receipts.value.values()].sort((a, b) => b.seq - a.seq));
-/** The receipt that the stream told last, to be read out. */
-export const newest = signal(null);
-export const ended = computed(() => ENDED.includes(facts.value.phase));
-/** Whether the token may only read. */
+/** The state's JSON schema. */
+export const schema = signal(/** @type {Schema | null} */ (null));
+export const actions = signal(/** @type {Record<string, ActionDescription>} */ ({}));
+export const ended = computed(() => ENDED.includes(facts.value.phase ?? ""));
+/** Whether the token is read-only. */
 export const readOnly = computed(() => facts.value.access === "reader");
 /** Whether a change can be sent now. */
 export const writable = computed(() => connection.value === "live" && !ended.value && !readOnly.value);
 
-/** Whether the section at a pointer is a control's that has buttons: a training's stop or pause. */
+/**
+ * Return whether a section of the state has buttons at the top of the page: a training's stop or pause.
+ * @param {string} at the section's pointer
+ */
 export const hasButtons = (at) =>
   (at === "/stop" && state.value?.stop?.should_stop !== undefined) || (at === "/pause" && state.value?.pause?.paused !== undefined);
 
-/** Take receipts in; a dry run's has no number and is none of the history. */
-export function takeReceipts(news) {
-  const all = new Map(receipts.value);
-  for (const receipt of news) {
-    const known = all.get(receipt.id);
-    if (!receipt.seq || (known && known.status !== "accepted" && receipt.status === "accepted")) continue; // an older word on it
-    all.set(receipt.id, receipt);
-  }
-  receipts.value = all;
-}
-
+/** @param {{revision: number, value: Json}} news */
 export function takeState({ revision: number, value }) {
   batch(() => {
     revision.value = number;
-    exact.value = value;
+    exactState.value = value;
     state.value = JSON.parse(JSON.stringify(value));
   });
 }
 
-/** Take facts in; null says that one holds no more. */
+/**
+ * Update some facts. Null removes one.
+ * @param {Facts} news
+ */
 export function takeFacts(news) {
   batch(() => {
     if ("seconds_since_progress" in news) factsAt.value = Date.now();
@@ -65,8 +90,12 @@ export function takeFacts(news) {
   });
 }
 
-/** Return what progress says of the run: it goes on, so it isn't stalled; null is no news. */
-export function progressed(news) {
-  const told = Object.fromEntries(Object.entries(news).filter(([, value]) => value != null));
+/**
+ * Return the facts that a progress event tells. The run made progress, so it is not stalled. Null means no news.
+ * @param {Facts} news
+ * @returns {Facts}
+ */
+export function factsOfProgress(news) {
+  const told = Object.fromEntries(Object.entries(news).filter(([, value]) => value !== null && value !== undefined));
   return { ...told, stalled: false, seconds_since_progress: 0 };
 }

@@ -1,8 +1,8 @@
-// The token: it comes in the link's fragment, which no server sees, and stays in this tab.
+// The token. It comes in the fragment of the link, which browsers send to no server, and stays in this tab.
 
 const KEY = `freak-token ${location.pathname}`;
 
-/** Keep the token of a fragment such as `#token=…` and take it out of the address; return whether there was one. */
+/** Store the token of a fragment such as `#token=…` and remove it from the address. Return whether there was one. */
 export function takeFragment() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!token) return false;
@@ -11,12 +11,16 @@ export function takeFragment() {
   return true;
 }
 
-/** Keep a token that somebody typed: the token itself, or the whole link with it. */
-export const keepToken = (typed) =>
+/**
+ * Store a token that the user typed.
+ * @param {string} typed the token, or the whole link that contains it
+ */
+export const storeToken = (typed) =>
   sessionStorage.setItem(KEY, new URLSearchParams(typed.split("#")[1] ?? "").get("token") ?? typed.trim());
 
 export const hasToken = () => sessionStorage.getItem(KEY) !== null;
 
+/** Return the Authorization header. */
 export const authorization = () => ({ Authorization: `Bearer ${encodeURI(sessionStorage.getItem(KEY) ?? "")}` });
 
 takeFragment();

@@ -1,20 +1,26 @@
-// The few keys that work anywhere, and the dialog that lists them.
+// The keyboard shortcuts, and the dialog that lists them.
 
 import { Dialog } from "../lib/dialog.js";
 import { html, signal } from "../vendor.js";
 
 const shown = signal(false);
+/** @type {{key: string, description: string, act: () => void}[]} */
 const shortcuts = [];
 
-/** Call `act` when a key is pressed outside fields and dialogs; `says` what it does. */
-export const onKey = (key, says, act) => shortcuts.push({ key, says, act });
+/**
+ * Call `act` when a key is pressed outside of fields and dialogs.
+ * @param {string} key
+ * @param {string} description what the key does, for the list
+ * @param {() => void} act
+ */
+export const addShortcut = (key, description, act) => { shortcuts.push({ key, description, act }); };
 
 export const showShortcuts = () => { shown.value = true; };
 
-onKey("?", "show these shortcuts", showShortcuts);
+addShortcut("?", "show these shortcuts", showShortcuts);
 
 window.addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+  const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const found = shortcuts.find(({ key }) => key === event.key);
   if (!found) return;
@@ -22,20 +28,20 @@ window.addEventListener("keydown", (event) => {
   found.act();
 });
 
-/** Where the routes are documented, if anywhere; the new tab gets this one's token from its opener. */
-function Docs() {
+/** The link to the documentation of the routes. The new tab gets the token from this one, its opener. */
+function DocsLink() {
   const { docs } = document.documentElement.dataset;
-  return docs && html`<p>What this page does, a program can do: <a href=${docs} target="_blank" rel="opener">the HTTP API</a>.</p>`;
+  return docs && html`<p>A program can do what this page does, with <a href=${docs} target="_blank" rel="opener">the HTTP API</a>.</p>`;
 }
 
 export function Shortcuts() {
   if (!shown.value) return null;
   const close = () => { shown.value = false; };
   return html`<${Dialog} title="Keyboard shortcuts" onClose=${close}>
-    <dl class="shortcuts">${shortcuts.map(({ key, says }) => html`
-      <div key=${key}><dt><kbd>${key}</kbd></dt><dd>${says}</dd></div>`)}
+    <dl class="shortcuts">${shortcuts.map(({ key, description }) => html`
+      <div key=${key}><dt><kbd>${key}</kbd></dt><dd>${description}</dd></div>`)}
     </dl>
-    <${Docs} />
+    <${DocsLink} />
     <div class="buttons"><button type="button" onClick=${close}>Close</button></div>
   </${Dialog}>`;
 }

@@ -1,0 +1,60 @@
+// Receipts as texts, and which facts and receipts the page keeps.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { askedValues, dotted, due, reasons, resultParts, subject, valueText, where } from "../../freak_core/server/dashboard/live/receipt-text.js";
+import { receipts, takeReceipts } from "../../freak_core/server/dashboard/live/receipts.js";
+import { facts, factsOfProgress, takeFacts } from "../../freak_core/server/dashboard/live/run.js";
+import { MASK } from "../../freak_core/server/dashboard/live/secret-mask.js";
+
+/** @import { Receipt } from "../../freak_core/server/dashboard/live/receipts.js" */
+
+/** @param {Partial<Receipt>} [facts_] */
+const receipt = (facts_) => /** @type {Receipt} */ ({
+  id: "r", seq: 1, status: "accepted", kind: "patch", path: "", by: "you", requested_at: "2025-01-01T00:00:00Z", changes: [], ...facts_,
+});
+
+test("a receipt says what it is about", () => {
+  assert.equal(subject(receipt({ asked: { lr: { hold: 1 }, epochs: 2 } })), "set lr.hold, epochs");
+  assert.equal(subject(receipt({ changes: ["a", "b", "c", "d"].map((key) => ({ path: `/${key}` })) })), "set a, b, c, and 1 more");
+  assert.equal(subject(receipt({ kind: "reset", path: "/lr" })), "reset lr");
+  assert.equal(subject(receipt({ kind: "action", name: "save" })), "call save");
+  assert.equal(subject(receipt({ kind: "action", name: "stop", by: "freak" })), "stop");
+  assert.equal(dotted("/a~1b/c"), "a/b.c");
+});
+
+test("a secret's value is not shown as asked for", () => {
+  assert.deepEqual(askedValues(receipt({ kind: "put", path: "/key", asked: MASK })), []);
+  assert.deepEqual(askedValues(receipt({ kind: "put", path: "/m", asked: { a: 1 } })), [["/m", { a: 1 }]]);
+});
+
+test("a receipt says where it was applied, or when it is due", () => {
+  const applied = { at: "", step: 1200, ranks: 2 };
+  assert.equal(where({ applied }), " at step 1,200 on 2 ranks");
+  assert.equal(where({ applied: { ...applied, step: null, ranks: 1 } }), "");
+  assert.equal(due(receipt({ at_step: 1200, at_epoch: 0 })), ", due at step 1,200 and epoch 0");
+  assert.equal(due(receipt({ at_step: 1200, applied })), "");
+});
+
+test("a refusal names each path with its reason", () => {
+  assert.equal(reasons({ errors: [{ path: "/lr/hold", message: "too big" }, { path: "/", message: "no" }] }), "lr.hold: too big; no");
+  assert.equal(reasons({ title: "Conflict", detail: "the state has changed", errors: [] }), "the state has changed");
+});
+
+test("a result is shown in parts", () => {
+  assert.deepEqual(resultParts({ path: "/x.ckpt", sizes: { sizes_mb: 1.23456789 }, steps: 1234567 }), [["path", "/x.ckpt"], ["sizes mb", "1.23457"], ["steps", "1234567"]]);
+  assert.deepEqual(resultParts(3), [["result", "3"]]);
+  assert.equal(valueText("x".repeat(200)).length, 118);
+});
+
+test("an older message about a receipt changes nothing, and a dry run is not kept", () => {
+  takeReceipts([receipt({ status: "applied" }), receipt({ id: "dry", seq: 0 })]);
+  takeReceipts([receipt({ status: "accepted" })]);
+  assert.deepEqual([...receipts.value.values()].map(({ id, status }) => [id, status]), [["r", "applied"]]);
+});
+
+test("progress ends a stall, and null in it is no news", () => {
+  takeFacts({ step: 1, eta_s: 5, stalled: true });
+  takeFacts(factsOfProgress({ step: 2, eta_s: null }));
+  assert.deepEqual(facts.value, { step: 2, eta_s: 5, stalled: false, seconds_since_progress: 0 });
+});
