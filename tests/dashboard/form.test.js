@@ -114,7 +114,7 @@ test("the schema of a part is found through unions, lists and dicts", () => {
   assert.deepEqual(schemaAt(ROOT, STATE, ["sizes", "1"]), { type: "integer" });
   assert.deepEqual(schemaAt(ROOT, STATE, ["weights", "new"]), { type: "number" });
   assert.deepEqual(schemaAt(ROOT, STATE, ["free", "x", "y"]), {});
-  assert.deepEqual(childSchema({ type: "array", prefixItems: [{ type: "null" }] }, 0, [null], ROOT), { type: "null" });
+  assert.deepEqual(childSchema({ type: "array", prefixItems: [{ type: "null" }], items: { type: "integer" } }, 0, [null], ROOT), { type: "null" });
   assert.deepEqual(mapParts({ total: 9, epochs: 3 }, ROOT, ROOT, (each, { schema }) => (schema.computed ? undefined : each)), { epochs: 3 });
 });
 
@@ -128,6 +128,7 @@ test("edits are one merge patch", () => {
 
 test("edits that no merge patch can say are a PUT of the smallest value that contains them", () => {
   assert.deepEqual(requestOf({ "/model": { layers: 1 } }), { method: "PUT", route: "state/model", body: '{"layers":1}' });
+  assert.deepEqual(requestOf({ "/free/new": { note: null } }), { method: "PUT", route: "state/free/new", body: '{"note":null}' });
   assert.deepEqual(requestOf({ "/gaps/none": REMOVED }), { method: "PUT", route: "state/gaps", body: "{}" });
   assert.deepEqual(requestOf({ "/gaps/none": REMOVED, "/gaps/more": 1 }).body, '{"more":1}');
   const both = requestOf({ "/model": { layers: 1 }, "/lr": 0.2 });

@@ -1,7 +1,8 @@
-// Receipts as texts, and which facts and receipts the page keeps.
+// The event stream in blocks, receipts as texts, and which facts and receipts the page keeps.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventParser } from "../../freak_core/server/dashboard/live/event-parser.js";
 import { askedValues, dotted, due, reasons, resultParts, subject, valueText, where } from "../../freak_core/server/dashboard/live/receipt-text.js";
 import { receipts, takeReceipts } from "../../freak_core/server/dashboard/live/receipts.js";
 import { facts, factsOfProgress, takeFacts } from "../../freak_core/server/dashboard/live/run.js";
@@ -12,6 +13,24 @@ import { MASK } from "../../freak_core/server/dashboard/live/secret-mask.js";
 /** @param {Partial<Receipt>} [facts_] */
 const receipt = (facts_) => /** @type {Receipt} */ ({
   id: "r", seq: 1, status: "accepted", kind: "patch", path: "", by: "you", requested_at: "2025-01-01T00:00:00Z", changes: [], ...facts_,
+});
+
+test("the event stream is read in blocks, whatever its pieces", () => {
+  const text = ': connected\nid: b-1\n\nid: b-2\nevent: state\ndata: {"a":\ndata: 1}\n\n: ping\n\nevent: run\ndata: {}\n\nid: b-3\n\nevent: cut';
+  const expected = [
+    ["b-1", undefined, undefined],
+    ["b-2", "state", '{"a":\n1}'],
+    [undefined, "run", "{}"],
+    ["b-3", undefined, undefined],
+  ];
+  for (const size of [1, 7, 1000]) {
+    for (const stream of [text, text.replaceAll("\n", "\r\n")]) {
+      const blocksIn = eventParser();
+      const pieces = Array.from({ length: Math.ceil(stream.length / size) }, (_, i) => stream.slice(i * size, (i + 1) * size));
+      const found = pieces.flatMap((piece) => blocksIn(piece)).map(({ id, message }) => [id, message?.event, message?.data]);
+      assert.deepEqual(found, expected);
+    }
+  }
 });
 
 test("a receipt says what it is about", () => {

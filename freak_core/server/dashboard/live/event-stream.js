@@ -1,8 +1,9 @@
 // Follows the run: a snapshot first, then every event. Reconnects by itself and continues after the last event.
 
 import { parse } from "../lib/json.js";
-import { batch, createParser } from "../vendor.js";
+import { batch } from "../vendor.js";
 import { call, get, HttpError, httpError } from "./api.js";
+import { eventParser } from "./event-parser.js";
 import { loadSeries, takeMetrics } from "./metric-history.js";
 import { announced, receipts, takeReceipts } from "./receipts.js";
 import {
@@ -107,7 +108,7 @@ async function openStream(lastId) {
 /**
  * Read the stream until it ends.
  * @param {string | null} lastId
- * @param {(id: string) => void} seen is called with the id of each event
+ * @param {(id: string) => void} seen is called with the id of each block
  */
 async function readStream(lastId, seen) {
   stream = new AbortController();
@@ -117,17 +118,14 @@ async function readStream(lastId, seen) {
   heardAt.value = Date.now();
   poll();
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  /** @type {EventSourceMessage[]} */
-  const messages = [];
-  const parser = createParser({ onEvent: (message) => { messages.push(message); } });
+  const blocksIn = eventParser();
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
     heardAt.value = Date.now();
-    parser.feed(value);
-    for (const message of messages.splice(0)) {
-      await takeEvent(message);
-      if (message.id) seen(message.id);
+    for (const { id, message } of blocksIn(value)) {
+      if (message) await takeEvent(message);
+      if (id) seen(id); // after the event: a snapshot that fails must be loaded again
     }
   }
 }
