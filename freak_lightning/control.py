@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict
 
-from freak_core import ConfigurationError, Freak, Refused, Store
+from freak_core import ConfigurationError, Freak, Refused, Store, Write
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer, rank_zero_warn
 from freak_lightning.ranks.cadence import Sync
@@ -163,7 +163,9 @@ class ControlCallback(Callback):
         Raises:
             Refused: the document no longer fits; nothing has changed.
         """
-        Store(self.state).revert((wanted, 0))
+        store = Store(self.state)
+        store.reset_to(wanted)
+        store.apply(Write("reset"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out a section in which nothing has changed: its class may have been made at run time."""
@@ -173,7 +175,7 @@ class ControlCallback(Callback):
 
 def document(state: BaseModel) -> dict[str, Any]:
     """Return an object as JSON from which it can be validated again."""
-    return Store(state).memento()[0]
+    return Store(state).initial
 
 
 def _saved(state: BaseModel) -> dict[str, Any]:

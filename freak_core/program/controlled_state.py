@@ -3,95 +3,124 @@
 import copy
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Generic
 
 from pydantic import BaseModel
+from typing_extensions import TypeVar
 
 from freak_core.errors import Conflict
 from freak_core.program.write_request import Write
-from freak_core.receipts import Receipt
 from freak_core.state import transaction
 from freak_core.strict_json import JSON
 
 logger = logging.getLogger("freak")
 
-Memento = tuple[dict[str, JSON], int]
+Model = TypeVar("Model", bound=BaseModel, default=BaseModel)
+"""The user's class."""
 
 
-class Listener(Protocol):
-    """Who hears what happens to a store; called under the store's lock, so it must be quick."""
+@dataclass(frozen=True, slots=True)
+class Memento:
+    """What ``revert`` goes back to."""
 
-    def receipt(self, receipt: Receipt) -> None:
-        """Hear that a receipt was written or has changed."""
-
-    def state(self, revision: int, value: dict[str, JSON]) -> None:
-        """Hear the new state, as readers see it."""
+    held: transaction.Snapshot
+    revision: int
 
 
-@dataclass(slots=True)
-class State:
+@dataclass(frozen=True, slots=True)
+class _Proposal:
+    operations: str
+    held: transaction.Snapshot
+    candidate: transaction.Candidate
+
+
+class ControlledState(Generic[Model]):
     """One pydantic object, what readers see of it, and the number of times it has changed.
 
     Args:
         model: the object under control; the program goes on using it.
+        on_news: called with the revision and the new state, as readers see it; under the lock.
     """
 
-    model: BaseModel
-    _: KW_ONLY
-    revision: int = 0
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    listener: Listener | None = None
-    initial: dict[str, JSON] = field(init=False)
-    _public: dict[str, JSON] = field(init=False)
-    _unshown: bool = False
-
-    def __post_init__(self) -> None:
-        self.initial = transaction.document(self.model)
-        self._public = transaction.public(self.model)
-
-    def reset_to(self, start: dict[str, JSON]) -> None:
-        """Let a reset go back to ``start``, the document of a memento."""
-        with self.lock:
-            self.initial = start
+    def __init__(self, model: Model, on_news: Callable[[int, dict[str, JSON]], None]) -> None:
+        self.model = model
+        self.revision = 0
+        self.lock = threading.RLock()
+        self._on_news = on_news
+        reading = transaction.Reading(model)
+        self.public = reading.public
+        """The state as readers see it, secrets masked. It is replaced as a whole: reading needs no lock."""
+        self.initial = reading.document_and_outcome()[0]
+        """The document to which a reset goes back."""
+        self._unshown: tuple[transaction.Snapshot, dict[str, JSON]] | None = None
+        self._proposal: _Proposal | None = None
 
     @contextmanager
-    def locked(self) -> Iterator[BaseModel]:
+    def locked(self) -> Iterator[Model]:
         """Hold changes off while the program reads several values that belong together."""
         with self.lock:
             yield self.model
 
-    def snapshot(self) -> BaseModel:
+    def snapshot(self) -> Model:
         """Return a deep copy that no later change touches."""
         with self.lock:
             return copy.deepcopy(self.model)
 
-    def public(self) -> dict[str, JSON]:
-        """Return the state as readers see it: JSON, secrets masked."""
+    def reset_to(self, start: dict[str, JSON]) -> None:
+        """Let a reset go back to ``start``, a document of the state."""
         with self.lock:
-            return self._public
+            self.initial = start
+            self._proposal = None
 
-    @property
-    def shown(self) -> dict[str, JSON]:
-        """What readers were last shown, read without the lock."""
-        return self._public
+    def refresh(self, *, wait: bool = True) -> transaction.Reading | None:
+        """Notice what the program itself has changed, and count it as a revision.
 
-    def refresh(self, *, wait: bool = True) -> None:
-        """Notice what the program itself has changed, and count it as a revision."""
+        Args:
+            wait: wait for the lock; else do nothing if another thread holds it.
+
+        Returns:
+            The state as it was read; None if it was not.
+        """
         if not self.lock.acquire(blocking=wait):
-            return
+            return None
         try:
-            if self._unshown:
-                return  # what differs is a request on which other ranks have yet to agree
-            seen = transaction.public(self.model)
-            if seen != self._public:
-                self._moved_on(seen)
+            if self._unshown is not None:
+                return None  # what differs is a request on which other ranks have yet to agree
+            reading = transaction.Reading(self.model)
+            if reading.public != self.public:
+                self.revision += 1
+                self._tell(reading.public)
         except Exception:  # the program may be changing the object this very moment
             logger.debug("Freak could not read the state; it will try again", exc_info=True)
+            return None
+        else:
+            return reading
         finally:
             self.lock.release()
+
+    def propose(
+        self, operations: Sequence[transaction.Operation], reading: transaction.Reading | None = None
+    ) -> transaction.Candidate:
+        """Validate operations on the state as it is, and remember the result until the state changes.
+
+        Raises:
+            Refused: they are not valid; nothing was changed.
+        """
+        with self.lock:
+            known, asked = self._proposal, repr(operations)  # in Python, True equals 1
+            if known is not None and known.operations == asked and known.held.unchanged():
+                return known.candidate
+            candidate = transaction.propose(self.model, operations, self.initial, reading)
+            self._proposal = _Proposal(asked, transaction.Snapshot(self.model), candidate)
+            return candidate
+
+    @property
+    def as_proposed(self) -> bool:
+        """Whether the state is sure to be what the last proposal was made for."""
+        return self._proposal is not None and self._proposal.held.unchanged()
 
     def apply(self, write: Write) -> list[transaction.Change]:
         """Apply a write that was accepted, here or on another rank, and return what changed.
@@ -102,39 +131,40 @@ class State:
         with self.lock:
             if write.if_match is not None and write.if_match != self.revision:
                 raise Conflict(f"the state was changed meanwhile: it is at revision {self.revision}")
-            return self.commit(transaction.propose(self.model, [write.operation()], self.initial))
+            return self.commit(self.propose([write.operation()]))
 
     def commit(self, candidate: transaction.Candidate) -> list[transaction.Change]:
-        """Write a candidate that was validated against this very state, and return what changed."""
+        """Write a candidate that was validated against this very state, and return what changed.
+
+        Readers are not told before ``show``.
+        """
         with self.lock:
-            changes = transaction.commit(self.model, candidate)
+            self._proposal = None  # its objects are the program's now
+            changes, seen = transaction.commit(self.model, candidate)
             if changes:
                 self.revision += 1
-                self._unshown = True
+                self._unshown = transaction.Snapshot(self.model), seen
             return changes
 
+    def show(self) -> None:
+        """Tell readers the state after a commit."""
+        if self._unshown is not None:
+            held, seen = self._unshown
+            self._unshown = None
+            self._tell(seen if held.unchanged() else transaction.public(self.model))
+
     def memento(self) -> Memento:
-        """Return what ``revert`` needs to come back to here."""
+        """Return what ``revert`` needs to come back to here; nothing is serialized for it."""
         with self.lock:
-            return transaction.document(self.model), self.revision
+            return Memento(transaction.Snapshot(self.model), self.revision)
 
     def revert(self, memento: Memento) -> None:
         """Put the state back to where it was, as after a failure on some rank."""
-        document, revision = memento
         with self.lock:
-            candidate = transaction.propose(self.model, [transaction.Operation("reset", ())], document)
-            transaction.commit(self.model, candidate)
-            self.revision = revision
-            self._unshown = False
+            memento.held.restore()
+            self.revision = memento.revision
+            self._unshown = self._proposal = None
 
-    def _moved_on(self, seen: dict[str, JSON]) -> None:
-        self._public = seen
-        self.revision += 1
-        if self.listener is not None:
-            self.listener.state(self.revision, seen)
-
-    def _show(self) -> None:
-        self._unshown = False
-        self._public = transaction.public(self.model)
-        if self.listener is not None:
-            self.listener.state(self.revision, self._public)
+    def _tell(self, seen: dict[str, JSON]) -> None:
+        self.public = seen
+        self._on_news(self.revision, seen)

@@ -68,7 +68,7 @@ class Responder:
                 "schema": self._schema,
                 "actions": self._actions(),
                 "revision": store.revision,
-                "value": store.shown,
+                "value": store.public(),
                 "receipts": [r.model_dump(mode="json") for r in store.receipts.since(0)],
                 "run": self._run(),
             }

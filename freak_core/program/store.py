@@ -3,13 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Generic, Protocol
 
 from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver, TooManyRequests
 from freak_core.program.actions import Action
 from freak_core.program.arguments import Apply
-from freak_core.program.controlled_state import State
+from freak_core.program.controlled_state import ControlledState, Memento, Model
 from freak_core.program.idempotency import KeysSeen
 from freak_core.program.write_request import MOST_PENDING, Entry, Write
 from freak_core.receipt_history import ReceiptHistory
@@ -21,28 +21,113 @@ from freak_core.strict_json import JSON, dumps
 logger = logging.getLogger("freak")
 
 
-@dataclass(slots=True)
-class Store(State):
-    """The state with the requests that wait for it: validated, ordered, applied, each with a receipt.
+class Listener(Protocol):
+    """Is told of everything that happens to a store; called under the store's lock, so it must be quick."""
+
+    def receipt(self, receipt: Receipt) -> None:
+        """Take a receipt that was written or has changed."""
+
+    def state(self, revision: int, value: dict[str, JSON]) -> None:
+        """Take the new state, as readers see it."""
+
+
+class Store(Generic[Model]):
+    """The state under control and the requests that wait for it: validated, ordered, applied, with receipts.
 
     Args:
         model: the object under control; the program goes on using it.
         apply_when: ``"now"`` applies a write as it arrives, on the calling thread; ``"sync"`` keeps it until
             the program takes it with ``take`` at a safe point of its own.
-        on_pending: told of each write that waits; with ``"now"`` only actions do, for a thread of their own.
+        actions: the actions by name; more may be added later.
+        listener: is told of receipts and of the state.
+        on_pending: called with each write that waits; with ``"now"``, only actions wait, for their thread.
+        on_change: called with the receipt of each change that was applied.
     """
 
-    apply_when: Apply = "now"
-    actions: dict[str, Action] = field(default_factory=dict)
-    receipts: ReceiptHistory = field(default_factory=ReceiptHistory)
-    keys: KeysSeen = field(default_factory=KeysSeen)
-    on_pending: Callable[[Entry], None] | None = None
-    closed: str | None = None
-    on_change: list[Callable[[Receipt], None]] = field(default_factory=list)
-    _pending: list[Entry] = field(default_factory=list)
-    _underway: dict[str, Write] = field(default_factory=dict)
-    _begun: set[str] = field(default_factory=set)
-    _seq: int = 0
+    def __init__(
+        self,
+        model: Model,
+        apply_when: Apply = "now",
+        *,
+        actions: dict[str, Action] | None = None,
+        listener: Listener | None = None,
+        on_pending: Callable[[Entry], None] | None = None,
+        on_change: list[Callable[[Receipt], None]] | None = None,
+    ) -> None:
+        self.apply_when = apply_when
+        self.actions = {} if actions is None else actions
+        self.listener = listener
+        self.on_pending = on_pending
+        self.on_change = [] if on_change is None else on_change
+        self.receipts = ReceiptHistory()
+        self.keys = KeysSeen()
+        self.closed: str | None = None
+        """Why no more writes are taken; None while they are."""
+        self._state = ControlledState(model, self._tell_state)
+        self._pending: list[Entry] = []
+        self._underway: dict[str, Write] = {}
+        self._begun: set[str] = set()
+        self._seq = 0
+
+    # -- the state -------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> Model:
+        """The object under control."""
+        return self._state.model
+
+    @property
+    def revision(self) -> int:
+        """How often the state has changed."""
+        return self._state.revision
+
+    @property
+    def initial(self) -> dict[str, JSON]:
+        """The document to which a reset goes back; it holds secrets."""
+        return self._state.initial
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held while the state or the requests change."""
+        return self._state.lock
+
+    def public(self) -> dict[str, JSON]:
+        """Return the state as readers were last shown it, secrets masked; needs no lock."""
+        return self._state.public
+
+    def locked(self) -> AbstractContextManager[Model]:
+        """Hold changes off while the program reads several values that belong together."""
+        return self._state.locked()
+
+    def snapshot(self) -> Model:
+        """Return a deep copy of the state that no later change touches."""
+        return self._state.snapshot()
+
+    def refresh(self, *, wait: bool = True) -> None:
+        """Notice what the program itself has changed; ``wait=False`` does nothing while the lock is held."""
+        self._state.refresh(wait=wait)
+
+    def apply(self, write: Write) -> list[transaction.Change]:
+        """Apply a ``write`` that was accepted, here or on another rank, and return what changed.
+
+        Raises:
+            Refused: it is no longer valid; nothing was changed.
+        """
+        return self._state.apply(write)
+
+    def memento(self) -> Memento:
+        """Return what ``revert`` needs to come back to the state as it is; nothing is serialized for it."""
+        return self._state.memento()
+
+    def revert(self, memento: Memento) -> None:
+        """Put the state back to where it was at the ``memento``, as after a failure on some rank."""
+        self._state.revert(memento)
+
+    def reset_to(self, start: dict[str, JSON]) -> None:
+        """Let a reset go back to ``start``, a document such as ``initial``."""
+        self._state.reset_to(start)
+
+    # -- requests --------------------------------------------------------------------------------
 
     @property
     def pending(self) -> bool:
@@ -63,10 +148,10 @@ class Store(State):
             if len(self._pending) >= MOST_PENDING:  # no receipt: a repetition with its key may pass
                 then = "cancel some or let the program come to a safe point"
                 raise TooManyRequests(f"{MOST_PENDING} requests wait already; {then}", retry_after=1.0)
-            self.refresh()
+            reading = self._state.refresh()
             receipt = write.receipt(self.revision)
             try:
-                candidate = self._check(write)
+                candidate = self._check(write, reading)
             except Refused as refused:
                 if not write.dry_run:
                     asked = self._asked(write)
@@ -89,7 +174,7 @@ class Store(State):
             self._underway[entry.receipt_id] = write
             if candidate is not None:
                 self._begun.add(entry.receipt_id)
-                changes = self.commit(candidate)
+                changes = self._state.commit(candidate)
         if candidate is None:
             return self.carry_out(entry)
         return self.complete(receipt.id, Applied(), changes) or receipt
@@ -152,7 +237,7 @@ class Store(State):
             if error is not None:
                 return self._write(receipt, status="failed", error=error.problem(), revision=self.revision)
             if changes:
-                self._show()
+                self._state.show()
             receipt = self._write(
                 receipt,
                 status="applied",
@@ -183,7 +268,8 @@ class Store(State):
                 result = self.actions[str(write.name)].call(write.body)
             else:
                 with self.lock:
-                    self.refresh()
+                    if not self._state.as_proposed:
+                        self._state.refresh()
                     changes = self.apply(write)
         except Refused as refused:
             error = refused
@@ -230,12 +316,12 @@ class Store(State):
 
     def forked(self) -> None:
         """Become a read-only snapshot in a forked child, whatever lock another thread held."""
-        self.lock = threading.RLock()
+        self._state.lock = threading.RLock()
         self.listener = None
         self.closed = "this is a forked child of the program"
         self._pending = []
 
-    def _check(self, write: Write) -> transaction.Candidate | None:
+    def _check(self, write: Write, reading: transaction.Reading | None) -> transaction.Candidate | None:
         """Refuse a write that cannot be applied; return the state after it, unless it is an action."""
         if self.closed is not None:
             raise RunOver(self.closed)
@@ -254,7 +340,7 @@ class Store(State):
             action.validate(write.body)
             return None
         operations = [*self._operations_before(write), write.operation()]
-        return transaction.propose(self.model, operations, self.initial)
+        return self._state.propose(operations, reading)
 
     def _preview(self, write: Write, candidate: transaction.Candidate | None) -> list[transaction.Change]:
         """Return what a write would change, seen from the state that those before it will leave."""
@@ -295,6 +381,10 @@ class Store(State):
             action = self.actions.get(str(write.name))
             return action.shown(write.body) if action is not None else None
         return MASK if transaction.hides(self.model, changes) else write.body
+
+    def _tell_state(self, revision: int, value: dict[str, JSON]) -> None:
+        if self.listener is not None:
+            self.listener.state(revision, value)
 
     def _tell(self, receipt: Receipt) -> None:
         for function in self.on_change:

@@ -28,9 +28,9 @@ class Change:
     new: JSON
 
 
-def view(model: BaseModel) -> View:
-    """Return a copy of the state for ``changes`` to compare."""
-    return public(model), _hidden(model)
+def view(model: BaseModel, seen: dict[str, JSON] | None = None) -> View:
+    """Return a copy of the state for ``changes`` to compare; ``seen`` is its public form, if known."""
+    return public(model) if seen is None else seen, _hidden(model)
 
 
 def hides(model: BaseModel, made: Sequence[Change] = ()) -> bool:

@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Mapping
 from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel, RootModel
@@ -14,13 +15,46 @@ from freak_core.state.type_hints import SECRETS
 from freak_core.state.validation import outcome
 from freak_core.strict_json import JSON, writable
 
-_UNKNOWN: Final = "\0unknown"  # stands for an object that has no JSON form
+_UNKNOWN: Final = f"\0{secrets.token_hex(8)} "
+"""Begins the text that stands for an object without a JSON form; the name of its type follows."""
+
+
+class Reading:
+    """A state, serialized once, in the forms that readers and validation need.
+
+    Args:
+        model: the live state.
+
+    Attributes:
+        public: the state for readers: by field names, with computed fields, secrets masked.
+    """
+
+    def __init__(self, model: BaseModel) -> None:
+        self._model = model
+        self._dumped = _dump(model)
+        self.public = cast(dict[str, JSON], _shown(self._dumped))
+
+    def document_and_outcome(self) -> tuple[dict[str, JSON], BaseModel | None, list[FieldError]]:
+        """Return the ``document`` and the result of its validation, as ``validation.outcome`` returns it.
+
+        Call it before the model changes.
+        """
+        model = self._model
+        dumped = _dump(model, round_trip=True) if _round_trip_differs(type(model)) else self._dumped
+        exact = reveal(model, dumped, exact=True)
+        valid, errors = outcome(type(model), exact)
+        if valid is None:
+            # A field may accept another form than it holds, such as "3 kB" for 3000: use its serializer's.
+            serialized = reveal(model, dumped, exact=False)
+            read, _ = outcome(type(model), serialized)
+            if read is not None:
+                return cast(dict[str, JSON], serialized), read, []
+        return cast(dict[str, JSON], exact), valid, errors
 
 
 def public(model: BaseModel) -> dict[str, JSON]:
     """Return the state for readers: by field names, with computed fields, secrets masked. Never raises."""
-    seen = _dump(model, lambda value: f"<{type(value).__name__}>", None)
-    return cast(dict[str, JSON], writable(seen))
+    return Reading(model).public
 
 
 def document(model: BaseModel) -> dict[str, JSON]:
@@ -28,25 +62,32 @@ def document(model: BaseModel) -> dict[str, JSON]:
 
     A value without a JSON form, such as a callable, is left out.
     """
-    return document_and_outcome(model)[0]
+    return Reading(model).document_and_outcome()[0]
 
 
-def document_and_outcome(model: BaseModel) -> tuple[dict[str, JSON], BaseModel | None, list[FieldError]]:
-    """Return the ``document`` and the result of its validation, as ``validation.outcome`` returns it."""
-    dumped = _dump(model, lambda _: _UNKNOWN, ABSENT, round_trip=True)
-    exact = reveal(model, dumped, exact=True)
-    valid, errors = outcome(type(model), exact)
-    if valid is None:
-        # A field may accept another form than it holds, such as "3 kB" for 3000: use its serializer's.
-        serialized = reveal(model, dumped, exact=False)
-        read, _ = outcome(type(model), serialized)
-        if read is not None:
-            return cast(dict[str, JSON], serialized), read, []
-    return cast(dict[str, JSON], exact), valid, errors
+@functools.lru_cache(maxsize=256)
+def _round_trip_differs(kind: type[BaseModel]) -> bool:
+    """Whether a value may have another form where it must validate back: ``Json`` is a text then.
+
+    A serializer that takes ``info`` can see the difference too.
+    """
+    schema = repr(kind.__pydantic_core_schema__)
+    return "'type': 'json'" in schema or "'info_arg': True" in schema
 
 
-def _dump(model: BaseModel, fallback: Callable[[Any], str], failed: JSON, *, round_trip: bool = False) -> Any:
-    """Serialize by field names. A field whose serializer raises becomes ``failed``."""
+def _shown(value: Any) -> Any:
+    """Return what was dumped as readers see it; ``ABSENT`` stands for a field whose serializer raised."""
+    if isinstance(value, dict):
+        return {_shown(key): _shown(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(inner) for inner in value]
+    if isinstance(value, str) and value.startswith(_UNKNOWN):
+        return f"<{value.removeprefix(_UNKNOWN)}>"
+    return None if value is ABSENT else writable(value)
+
+
+def _dump(model: BaseModel, *, round_trip: bool = False) -> Any:
+    """Serialize by field names. A field whose serializer raises becomes ``ABSENT``."""
 
     def dump(include: set[str] | None) -> Any:
         return type(model).__pydantic_serializer__.to_python(
@@ -56,7 +97,7 @@ def _dump(model: BaseModel, fallback: Callable[[Any], str], failed: JSON, *, rou
             by_alias=False,
             round_trip=round_trip,
             warnings=False,
-            fallback=fallback,
+            fallback=_unknown,
         )
 
     try:
@@ -68,8 +109,12 @@ def _dump(model: BaseModel, fallback: Callable[[Any], str], failed: JSON, *, rou
         try:
             result |= dump({name})
         except Exception:  # noqa: BLE001
-            result[name] = failed
+            result[name] = ABSENT
     return result
+
+
+def _unknown(value: object) -> str:
+    return f"{_UNKNOWN}{type(value).__name__}"
 
 
 def reveal(  # noqa: PLR0911  one return per kind of value
@@ -88,10 +133,12 @@ def reveal(  # noqa: PLR0911  one return per kind of value
     if dumped is ABSENT or isinstance(live, SECRETS):
         live = live.get_secret_value() if isinstance(live, SECRETS) else live
         dumped = _jsonable(live, bytes_mode)
-    if dumped == _UNKNOWN or dumped is ABSENT:
+    if dumped is ABSENT or (isinstance(dumped, str) and dumped.startswith(_UNKNOWN)):
         return ABSENT
     if dataclasses.is_dataclass(live) and isinstance(dumped, dict):
-        return {name: again(getattr(live, name, None), value) for name, value in dumped.items()}
+        computed = getattr(getattr(live, "__pydantic_decorators__", None), "computed_fields", ())
+        given = {name: value for name, value in dumped.items() if name not in computed}
+        return {name: again(getattr(live, name, None), value) for name, value in given.items()}
     if isinstance(live, Mapping) and isinstance(dumped, dict) and len(live) == len(dumped):
         pairs = zip(live.values(), dumped.items(), strict=True)
         values = {key: again(value, shown) for value, (key, shown) in pairs}
@@ -133,7 +180,7 @@ def _jsonable(value: Any, bytes_mode: Literal["utf8", "base64"]) -> Any:
             round_trip=True,
             bytes_mode=bytes_mode,
             inf_nan_mode="constants",
-            fallback=lambda _: _UNKNOWN,
+            fallback=_unknown,
         )
     except Exception:  # noqa: BLE001  serializers are user code
         return ABSENT

@@ -11,13 +11,15 @@ A change has three stages. Only the last one touches the program's object:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from pydantic import BaseModel
 
 from freak_core.state.diff import Change, changes, hides, listed, view
 from freak_core.state.in_place import Plan, planned
 from freak_core.state.patch import Draft, Operation
-from freak_core.state.serialization import document, document_and_outcome, public
+from freak_core.state.serialization import Reading, document, public
+from freak_core.state.snapshot import Snapshot
 from freak_core.state.validation import reason, rejected
 from freak_core.strict_json import JSON
 
@@ -25,6 +27,8 @@ __all__ = [
     "Candidate",
     "Change",
     "Operation",
+    "Reading",
+    "Snapshot",
     "commit",
     "document",
     "hides",
@@ -43,20 +47,28 @@ class Candidate:
         model: the new state.
         baseline: the state validated without the operations; None where it is not valid.
         plan: the writes that turn the live state into the new one.
+        seen: the live state as readers see it.
     """
 
     model: BaseModel
     baseline: BaseModel | None
     plan: Plan
+    seen: dict[str, JSON]
 
 
-def propose(model: BaseModel, operations: Sequence[Operation], initial: dict[str, JSON]) -> Candidate:
+def propose(
+    model: BaseModel,
+    operations: Sequence[Operation],
+    initial: dict[str, JSON],
+    reading: Reading | None = None,
+) -> Candidate:
     """Apply ``operations`` in order to a copy of ``model`` and validate the result. Changes nothing.
 
     Args:
         model: the live state.
         operations: the changes, validated as a whole.
         initial: the ``document`` of the state at the start, which a reset restores.
+        reading: the live state as it is, where the caller has read it.
 
     Raises:
         Rejected: the result is not a valid state. It has one error per field.
@@ -65,8 +77,9 @@ def propose(model: BaseModel, operations: Sequence[Operation], initial: dict[str
     kind = type(model)
     if kind.model_config.get("frozen"):
         raise rejected([reason((), "frozen", "the state is frozen")])
-    current, baseline, old_errors = document_and_outcome(model)
-    seen = public(model)
+    reading = reading or Reading(model)
+    seen = reading.public
+    current, baseline, old_errors = reading.document_and_outcome()
     draft = Draft(kind, current, seen, initial).applied(operations)
     new, errors = draft.outcome()
     if new is None and draft.ambiguous:  # fields of the union's old member may be in the way
@@ -79,15 +92,16 @@ def propose(model: BaseModel, operations: Sequence[Operation], initial: dict[str
     plan = planned(model, baseline, new, tuple(draft.paths))
     if plan.frozen:
         raise rejected([reason(path, "frozen", "this field is frozen") for path in plan.frozen])
-    return Candidate(new, baseline, plan)
+    return Candidate(new, baseline, plan, seen)
 
 
-def commit(model: BaseModel, candidate: Candidate) -> list[Change]:
-    """Write ``candidate`` into ``model`` in place. Returns the changes as readers see them."""
-    before = view(model)
+def commit(model: BaseModel, candidate: Candidate) -> tuple[list[Change], dict[str, JSON]]:
+    """Write ``candidate`` into ``model`` in place. Returns the changes and the new public state."""
+    before = view(model, candidate.seen)
     for write in candidate.plan.writes:
         write()
-    return changes(before, view(model))
+    after = view(model)
+    return changes(before, after), cast(dict[str, JSON], after[0])
 
 
 def preview(model: BaseModel, candidate: Candidate) -> list[Change]:

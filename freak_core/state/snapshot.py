@@ -1,0 +1,134 @@
+"""What the live objects of a state hold, noted without serializing anything: to compare, or to put back."""
+
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import pathlib
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Final, cast
+
+from pydantic import BaseModel
+
+from freak_core.paths import PLAIN
+from freak_core.state.type_hints import SECRETS
+
+_NEVER_CHANGE: Final = (
+    bytes,
+    complex,
+    dt.date,
+    dt.time,
+    dt.timedelta,
+    decimal.Decimal,
+    enum.Enum,
+    frozenset,
+    pathlib.PurePath,
+    uuid.UUID,
+    type,
+    *SECRETS,
+)
+
+_HIDDEN = ("__pydantic_fields_set__", "__pydantic_private__", "__pydantic_extra__")
+
+
+class Snapshot:
+    """The contents of every model, dataclass, dict, list and set in a state.
+
+    Args:
+        model: the live state.
+    """
+
+    def __init__(self, model: BaseModel) -> None:
+        self._held: list[tuple[object, object]] = []
+        self._seen: set[int] = set()
+        self._comparable = True
+        self._note(model)
+
+    def unchanged(self) -> bool:
+        """Whether the live objects are sure to hold what they held; False if one of them cannot tell."""
+        return self._comparable and all(_same(_contents(live), held) for live, held in self._held)
+
+    def restore(self) -> None:
+        """Put the contents of every live object back. No code of the program runs."""
+        for live, held in self._held:
+            _put_back(live, held)
+
+    def _note(self, value: object) -> None:
+        if type(value) in PLAIN or id(value) in self._seen:
+            return
+        contents = _contents(value)
+        if contents is not None:
+            self._seen.add(id(value))
+            self._held.append((value, contents))
+        elif not isinstance(value, (*_NEVER_CHANGE, tuple)):
+            self._comparable = False
+        for inner in _inside(value):
+            self._note(inner)
+
+
+def _contents(value: object) -> object:
+    """Return a copy of what a value holds, its items not copied; None for a value that holds nothing."""
+    if isinstance(value, BaseModel):
+        hidden = [getattr(value, name, None) for name in _HIDDEN]
+        return dict(value.__dict__), *(each.copy() if each is not None else None for each in hidden)
+    if type(value) in (dict, list, set):
+        return cast(Callable[[], object], getattr(value, "copy"))()  # noqa: B009  each of the three has one
+    if dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"):
+        return dict(value.__dict__)
+    return None
+
+
+def _inside(value: object) -> Iterator[object]:
+    if isinstance(value, BaseModel):
+        yield from value.__dict__.values()
+        yield from (value.__pydantic_private__ or {}).values()
+        yield from (value.model_extra or {}).values()
+    elif isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list | tuple | set | frozenset):
+        yield from value
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from getattr(value, "__dict__", {}).values()
+
+
+def _put_back(live: object, held: object) -> None:
+    if isinstance(live, BaseModel) and isinstance(held, tuple):
+        fields, *hidden = held
+        live.__dict__.clear()
+        live.__dict__.update(fields)
+        for name, value in zip(_HIDDEN, hidden, strict=True):
+            now = getattr(live, name, None)
+            if isinstance(now, dict | set) and value is not None:
+                now.clear()
+                now.update(value)
+            else:
+                object.__setattr__(live, name, value)
+    elif isinstance(live, list) and isinstance(held, list):
+        live[:] = held
+    elif (isinstance(live, dict) and isinstance(held, dict)) or (
+        isinstance(live, set) and isinstance(held, set)
+    ):
+        live.clear()
+        live.update(held)
+    elif isinstance(held, dict):
+        live.__dict__.clear()
+        live.__dict__.update(held)
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two contents hold the same objects, or equal plain values, in the same places."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if type(one) is dict and type(other) is dict:
+        return list(one) == list(other) and all(map(_is, one.values(), other.values()))
+    if type(one) is list and type(other) is list:
+        return len(one) == len(other) and all(map(_is, one, other))
+    if isinstance(one, set) and isinstance(other, set):
+        return set(map(id, one)) == set(map(id, other))
+    return one is other
+
+
+def _is(one: object, other: object) -> bool:
+    # Floats by identity: 0.0 equals -0.0, and NaN does not equal itself.
+    return one is other or (type(one) is type(other) and type(one) in (bool, int, str) and one == other)
