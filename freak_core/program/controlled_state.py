@@ -18,8 +18,8 @@ from freak_core.strict_json import JSON
 
 logger = logging.getLogger("freak")
 
-Model = TypeVar("Model", bound=BaseModel, default=BaseModel)
-"""The user's class."""
+Model_co = TypeVar("Model_co", bound=BaseModel, covariant=True, default=BaseModel)
+"""The user's class. Covariant, so that what takes any state takes yours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Proposal:
     candidate: transaction.Candidate
 
 
-class ControlledState(Generic[Model]):
+class ControlledState(Generic[Model_co]):
     """One pydantic object, what readers see of it, and the number of times it has changed.
 
     Args:
@@ -45,7 +45,7 @@ class ControlledState(Generic[Model]):
         on_news: called with the revision and the new state, as readers see it; under the lock.
     """
 
-    def __init__(self, model: Model, on_news: Callable[[int, dict[str, JSON]], None]) -> None:
+    def __init__(self, model: Model_co, on_news: Callable[[int, dict[str, JSON]], None]) -> None:
         self.model = model
         self.revision = 0
         self.lock = threading.RLock()
@@ -59,12 +59,12 @@ class ControlledState(Generic[Model]):
         self._proposal: _Proposal | None = None
 
     @contextmanager
-    def locked(self) -> Iterator[Model]:
+    def locked(self) -> Iterator[Model_co]:
         """Hold changes off while the program reads several values that belong together."""
         with self.lock:
             yield self.model
 
-    def snapshot(self) -> Model:
+    def snapshot(self) -> Model_co:
         """Return a deep copy that no later change touches."""
         with self.lock:
             return copy.deepcopy(self.model)

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from freak_core.event_buffer import Recent
@@ -19,7 +19,7 @@ from freak_core.timestamps import now
 
 logger = logging.getLogger("freak")
 
-Gauge = Callable[[], tuple[Any, dict[str, Any]]]
+Gauge = Callable[[], tuple[object, Mapping[str, object]]]
 """Returns something that changes whenever the program goes on, and the facts to tell then."""
 
 

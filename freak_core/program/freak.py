@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
@@ -31,8 +31,8 @@ from freak_core.program.arguments import (
     checked_token,
     new_token,
 )
+from freak_core.program.controlled_state import Model_co
 from freak_core.program.event_log import Feed, Gauge
-from freak_core.program.fork import forget_in_children, keep_in_children
 from freak_core.program.listener import bind, bind_socket
 from freak_core.program.request_handler import Responder
 from freak_core.program.serving import Serving
@@ -48,10 +48,11 @@ from freak_core.timestamps import now
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., object])
+State = TypeVar("State", bound=BaseModel)
 
 
-class Freak:
+class Freak(Generic[Model_co]):
     """Remote control of one pydantic object, served over HTTP from a process of its own.
 
     ``control(state)`` starts it; the object is changed in place, so the program just goes on using it.
@@ -113,12 +114,14 @@ class Freak:
         self._apply = checked_apply(apply)
         self._actions: dict[str, Action] = {}
         self._on_change: list[Callable[[Receipt], None]] = []
-        self._store: Store | None = None
+        self._store: Store[Model_co] | None = None
         self._feed: Feed | None = None
         self._serving: Serving | None = None
 
-    def control(self, state: BaseModel, serve: bool | None = None, *, apply: Apply | None = None) -> Self:
-        """Put ``state`` under control and serve it, unless you serve your own app.
+    def control(
+        self, state: State, serve: bool | None = None, *, apply: Apply | None = None
+    ) -> "Freak[State]":
+        """Put ``state`` under control and serve it, unless you serve your own app. Returns this object.
 
         Args:
             state: a pydantic model instance; it is changed in place.
@@ -137,9 +140,10 @@ class Freak:
                 raise ConfigurationError("this Freak controls a state already; stop() it, or make another")
             self._name_run()
         how = checked_apply(apply or self._apply)
-        self._store = store = Store(state, how, actions=self._actions, on_change=self._on_change)
+        freak = cast("Freak[State]", self)  # its type is that of the state from here on
+        freak._store = store = Store(state, how, actions=self._actions, on_change=self._on_change)
         if self.disabled:
-            return self
+            return freak
         journal = Journal(self.journal_path)
         self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
@@ -160,9 +164,9 @@ class Freak:
             self._serving.stop()
             self._store = self._feed = self._serving = None
             raise
-        forget_in_children(self)
+        _running.append(self)
         atexit.register(self.stop)
-        return self
+        return freak
 
     def serve(self) -> None:
         """Start the server process; for a state that was put under control with ``serve=False``.
@@ -188,7 +192,8 @@ class Freak:
         if feed is None or serving is None:
             return
         atexit.unregister(self.stop)
-        keep_in_children(self)
+        if self in _running:
+            _running.remove(self)
         feed.flush(0.3)
         feed.event("run", ending(error))
         serving.stop()
@@ -225,7 +230,7 @@ class Freak:
         return self._serving.pid if self._serving is not None else None
 
     @property
-    def store(self) -> Store:
+    def store(self) -> Store[Model_co]:
         """The state under control, with its revision and receipts.
 
         Raises:
@@ -235,11 +240,11 @@ class Freak:
             raise ConfigurationError("no state is under control; call control(state) first")
         return self._store
 
-    def locked(self) -> AbstractContextManager[BaseModel]:
-        """Hold changes off while reading several values: ``with freak.locked(): ...``."""
+    def locked(self) -> AbstractContextManager[Model_co]:
+        """Hold changes off while reading several values: ``with freak.locked() as state: ...``."""
         return self.store.locked()
 
-    def snapshot(self) -> BaseModel:
+    def snapshot(self) -> Model_co:
         """Return a deep copy of the state that no later change touches."""
         return self.store.snapshot()
 
@@ -249,7 +254,7 @@ class Freak:
     def action(self, *, name: str | None = None, confirm: bool = False) -> Callable[[Function], Function]: ...
     def action(
         self, function: Function | None = None, *, name: str | None = None, confirm: bool = False
-    ) -> Any:
+    ) -> Function | Callable[[Function], Function]:
         """Let requests call ``function``; its annotations are the contract for the arguments.
 
         It runs inside ``sync()`` with ``apply="sync"``, else on a thread of Freak's, one at a time. With
@@ -290,7 +295,7 @@ class Freak:
         if (feed := self._feed) is not None and metrics:
             feed.measure("metrics", {"step": step, "at": time.time(), "values": dict(metrics)})
 
-    def phase(self, phase: str, **facts: Any) -> None:
+    def phase(self, phase: str, **facts: object) -> None:
         """Tell which phase the program is in, and facts that ``GET /run`` shall show."""
         if (feed := self._feed) is not None:
             feed.event("run", {"phase": phase, **facts})
@@ -318,8 +323,21 @@ class Freak:
         atexit.unregister(self.stop)
 
 
+_running: list[Freak] = []
+
+
+def _forget_in_child() -> None:
+    """Let go of what stays with the parent of a fork: threads, locks, the server."""
+    for freak in _running:
+        freak.forget()
+    _running.clear()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
+
+
 def control(
-    state: BaseModel,
+    state: State,
     app: "FastAPI | None" = None,
     serve: bool | None = None,
     prefix: str | None = None,
@@ -334,7 +352,7 @@ def control(
     journal: str | os.PathLike[str] | None = None,
     allowed_hosts: Sequence[str] = (),
     uds: str | os.PathLike[str] | None = None,
-) -> Freak:
+) -> Freak[State]:
     """Put ``state`` under remote control, in one line; see ``Freak`` for the arguments.
 
     >>> from pydantic import BaseModel

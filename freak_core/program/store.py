@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol
 from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver, TooManyRequests
 from freak_core.program.actions import Action
 from freak_core.program.arguments import Apply
-from freak_core.program.controlled_state import ControlledState, Memento, Model
+from freak_core.program.controlled_state import ControlledState, Memento, Model_co
 from freak_core.program.idempotency import KeysSeen
 from freak_core.program.write_request import MOST_PENDING, Entry, Write
 from freak_core.receipt_history import ReceiptHistory
@@ -31,7 +31,7 @@ class Listener(Protocol):
         """Take the new state, as readers see it."""
 
 
-class Store(Generic[Model]):
+class Store(Generic[Model_co]):
     """The state under control and the requests that wait for it: validated, ordered, applied, with receipts.
 
     Args:
@@ -46,7 +46,7 @@ class Store(Generic[Model]):
 
     def __init__(
         self,
-        model: Model,
+        model: Model_co,
         apply_when: Apply = "now",
         *,
         actions: dict[str, Action] | None = None,
@@ -72,7 +72,7 @@ class Store(Generic[Model]):
     # -- the state -------------------------------------------------------------------------------
 
     @property
-    def model(self) -> Model:
+    def model(self) -> Model_co:
         """The object under control."""
         return self._state.model
 
@@ -95,11 +95,11 @@ class Store(Generic[Model]):
         """Return the state as readers were last shown it, secrets masked; needs no lock."""
         return self._state.public
 
-    def locked(self) -> AbstractContextManager[Model]:
+    def locked(self) -> AbstractContextManager[Model_co]:
         """Hold changes off while the program reads several values that belong together."""
         return self._state.locked()
 
-    def snapshot(self) -> Model:
+    def snapshot(self) -> Model_co:
         """Return a deep copy of the state that no later change touches."""
         return self._state.snapshot()
 

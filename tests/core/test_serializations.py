@@ -1,4 +1,4 @@
-"""How often a change serializes and validates the user's object: its serializers and validators cost the program."""
+"""How often a change serializes and validates the user's object: its code may be slow."""
 
 import collections
 from typing import Any
@@ -47,7 +47,7 @@ def test_a_change_of_one_field_serializes_twice_and_validates_twice(store: Store
 
 
 def test_a_change_that_may_be_reverted_costs_no_more(store: Store) -> None:
-    """What a training does on each rank before a request: it keeps what the request may have to go back to."""
+    """A training takes a memento on each rank before it applies a request."""
     state: Any = store.model
     if store.apply_when == "sync":
         receipt = store.submit(Write("patch", body={"rate": 0.5}))
