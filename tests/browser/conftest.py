@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from freak_core import Freak
-from tests.browser.filling import Shown
+from tests.browser.form_parts import Shown
 from tests.browser.tunnel import Tunnel
 from tests.core.conftest import closing, home, served
 from tests.dashboard.npm_packages import MODULES, install

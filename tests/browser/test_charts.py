@@ -7,7 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from freak_core import Client, Freak
-from tests.browser.drawing import (
+from tests.browser.chart_parts import (
     Steered,
     at,
     chart,

@@ -1,4 +1,4 @@
-"""The page and its connection: lost, slow, silent, through a tunnel; what is shown stays true meanwhile."""
+"""The connection of the page: lost, slow, silent, through a tunnel."""
 
 import re
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from freak_core import Freak
 from tests.browser.conftest import UNREACHED, Open
-from tests.browser.crawling import Crawler, badge, entry
-from tests.browser.filling import control
+from tests.browser.form_parts import control
+from tests.browser.page_parts import Crawler, badge, entry
 from tests.browser.tunnel import Tunnel
 from tests.core.conftest import Serve, connection
 from tests.waiting import eventually
@@ -60,7 +60,7 @@ def test_an_answer_from_before_some_progress_turns_nothing_back(served: Serve, o
 def test_values_are_greyed_while_disconnected_and_catch_up(
     context: BrowserContext, served: Serve, open_page: Open
 ) -> None:
-    """What is shown is marked as old, nothing can be sent; afterwards everything that was missed is there."""
+    """Nothing can be sent while disconnected; afterwards the page has every missed event."""
     freak = served(Crawler())
     page = open_page(freak.link or "", UNREACHED)
     expect(badge(page)).to_have_text("live")
@@ -89,7 +89,7 @@ def test_a_tunnel_to_another_port_works(
 def test_a_connection_that_falls_silent_is_given_up(
     served: Serve, open_page: Open, tunnel: Callable[[int], Tunnel]
 ) -> None:
-    """No question waits for ever: when the tunnel works again, so does the page; a write arrives once."""
+    """When the tunnel works again, so does the page; a write is applied once."""
     crawler = Crawler()
     freak = served(crawler)
     through = tunnel(port_of(freak))

@@ -7,7 +7,7 @@ from pydantic import BaseModel, SecretStr
 
 from freak_core import Freak
 from tests.browser.conftest import Open
-from tests.browser.crawling import Crawler, badge
+from tests.browser.page_parts import Crawler, badge
 from tests.core.conftest import Serve, connection
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from playwright.sync_api import Page, expect
 from pydantic import BaseModel, Field, SecretStr
 
-from tests.browser.filling import Shown, apply, at, control
+from tests.browser.form_parts import Shown, apply, at, control
 from tests.core.schema_zoo import Cat, Colour, Dog, Layer, Sgd, Zoo, zoo
 
 

@@ -1,4 +1,4 @@
-"""Undo in the timeline: what was changed is taken back exactly, or it is said what cannot be known."""
+"""Undo in the timeline restores the old values exactly, or says what a receipt does not tell."""
 
 import json
 import re
@@ -7,8 +7,8 @@ from typing import Any
 from playwright.sync_api import Page, expect
 from pydantic import BaseModel, computed_field
 
-from tests.browser.crawling import entry
-from tests.browser.filling import Shown, apply, at, change, control
+from tests.browser.form_parts import Shown, apply, at, change, control
+from tests.browser.page_parts import entry
 from tests.browser.test_form import edit_zoo
 from tests.core.conftest import connection
 from tests.core.schema_zoo import zoo

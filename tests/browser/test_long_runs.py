@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from freak_core import Client, Freak
-from tests.browser.drawing import Steered, drag, plot, readout
+from tests.browser.chart_parts import Steered, drag, plot, readout
 
 DRAWS = "Number(document.querySelector('[data-metric=loss] .plot').dataset.draws)"
 

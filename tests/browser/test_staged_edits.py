@@ -1,4 +1,4 @@
-"""Edits on their way: staged, checked, in conflict with somebody else's, applied."""
+"""Staged edits: validated, in conflict with other changes, applied."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Dialog, Page, Route, expect
 
 from freak_core import Client
-from tests.browser.filling import Shown, apply, at, change, control
+from tests.browser.form_parts import Shown, apply, at, change, control
 from tests.core.schema_zoo import Zoo, zoo
 from tests.waiting import eventually
 
@@ -159,7 +159,7 @@ def test_an_answer_that_is_no_verdict_refuses_nothing(shown: Shown, status: int)
 
 
 def test_what_is_staged_when_the_run_ends_can_only_be_dropped(shown: Shown) -> None:
-    """There is no button that does nothing."""
+    """No button is shown that would do nothing."""
     page, _, freak = shown(zoo())
     control(page, "/lr").fill("0.5")
     expect(page.get_by_role("button", name="Apply 1 change")).to_be_enabled()

@@ -1,4 +1,4 @@
-"""What the tests of the charts share: a program's metrics, and what is to be seen of them."""
+"""The metrics of a program, and parts of its charts."""
 
 import csv
 import math

@@ -1,4 +1,4 @@
-"""What the tests of the page around the form share: a program's state, and what is to be seen of it."""
+"""The state of a program, and parts of the page around the form."""
 
 from playwright.sync_api import Locator, Page
 from pydantic import BaseModel, Field, SecretStr

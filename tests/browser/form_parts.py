@@ -1,4 +1,4 @@
-"""What the tests of the form share: its fields, and the button that applies them."""
+"""Parts of the form: its fields, and the button that applies the edits."""
 
 import re
 from collections.abc import Callable

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from freak_core import Applied, Freak
 from tests.browser.conftest import Open
-from tests.browser.crawling import Crawler, badge, entry
+from tests.browser.page_parts import Crawler, badge, entry
 from tests.core.conftest import Serve, connection
 
 Barriers = Callable[[Page], list[str]]

@@ -1,4 +1,4 @@
-"""Charts for who cannot see them: what a key leads to is read out, what changes by itself is not."""
+"""Charts with a screen reader: it reads the value that a key leads to, not what changes by itself."""
 
 import re
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from freak_core import Client, Freak
-from tests.browser.drawing import Steered, at, chart, loss, plot, publish
+from tests.browser.chart_parts import Steered, at, chart, loss, plot, publish
 
 
 def test_the_value_at_a_key_is_read_out(served: Callable[..., Freak], open_page: Callable[..., Page]) -> None:
-    """By one live region, and only keys feed it; the label of the chart in focus stays while it is."""
+    """Only keys change the live region; a chart keeps its label while it has the focus."""
     freak = served(Steered())
     publish(freak, range(50))
     page = open_page(freak.link)
