@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LIGHTNINGS := lowest alone
-# Most tests wait for processes: three at a time keep two cores busy.
-SIDE_BY_SIDE := -n 3 --dist loadfile
+# Most tests wait for processes: four at a time keep two cores busy.
+SIDE_BY_SIDE := -n 4 --dist worksteal
+PYTHONS := 3.12 3.13
 DASHBOARD := tests/dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test versions lint bench soak reference client dashboard-check vendor screenshots clean
+.PHONY: help setup demo check test versions pythons coverage lint bench soak reference client dashboard-check vendor screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -28,6 +29,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## train on two ranks and steer the run from a second process
 	$(BIN)/python -W error::DeprecationWarning:__main__ examples/digits_steered.py
 
+check: $(READY) lint  ## lint, types and the tests that start no process, for the inner loop
+	$(BIN)/python -m pytest -q -n 2 -m "not processes" tests/core tests/test_rules.py
+
 test: $(READY) lint  ## lint, types and every test
 	@missing=; for each in chromium tmux; do command -v $$each >/dev/null || missing="$$missing $$each"; done; \
 		test -z "$$missing" || { echo "the tests of browser and terminal need it: installing Debian's$$missing" >&2; \
@@ -37,6 +41,16 @@ test: $(READY) lint  ## lint, types and every test
 
 versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## the tests of what Lightning may change, with the lowest Lightning and with pytorch_lightning alone
 	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q $(SIDE_BY_SIDE) -m every_lightning tests/lightning || exit; done
+
+pythons: $(READY)  ## the smoke tests of freak_core with other Pythons, without torch; a Python that is missing is skipped
+	for each in $(PYTHONS); do $(BIN)/python -m tests.pythons.other_python $$each || exit; done
+
+coverage: $(READY)  ## the branches that the tests take, servers and ranks included
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest -q $(SIDE_BY_SIDE) tests/core tests/faults tests/lightning
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report --include 'freak_core/*'
+	$(BIN)/python -m coverage report --include 'freak_lightning/*'
 
 $(VENV)-%/.ready: $(READY) tests/lightning/other_lightning.py
 	$(BIN)/python -m tests.lightning.other_lightning $(@D) $*
@@ -51,7 +65,10 @@ lint: $(READY)  ## ruff, mypy --strict and the import rules
 bench: $(READY)  ## what remote control costs a training, as ratios measured side by side
 	$(BIN)/python -m tests.benchmarks
 
-soak: $(READY)  ## the long proofs: a pause of 3 minutes, 1,000 random requests on 2 and 4 ranks
+soak: $(READY)  ## the long proofs: every row of each grid, a long pause, random requests; writes the tables in docs
+	$(BIN)/python -m tests.lightning.matrix_table
+	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_exact_point.py \
+		tests/lightning/test_checkpoint_now.py tests/lightning/test_lr_grid.py
 	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
 		tests/lightning/test_pause.py -k 'random or outlive'
 
@@ -72,4 +89,5 @@ screenshots: $(READY)  ## take the pictures in docs/img anew
 	FREAK_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_end_to_end.py
 
 clean:  ## forget the virtual environment and the caches
-	rm -rf $(VENV) $(LIGHTNINGS:%=$(VENV)-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LIGHTNINGS:%=$(VENV)-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+		$(PYTHONS:%=$(VENV)-%) .coverage .coverage.*

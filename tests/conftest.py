@@ -1,5 +1,7 @@
 """For all tests: Ctrl-C works in the programs they start, no example is too slow, skips are on a list."""
 
+import inspect
+import re
 import signal
 from collections.abc import Generator
 
@@ -14,6 +16,24 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine makes any example slow.
 settings.register_profile("no_deadline", deadline=None)
 settings.load_profile("no_deadline")
+
+
+STARTING = {"served", "shared_freak", "program", "start", "many", "twin", "shell"}
+"""Fixtures that start a process or a server."""
+
+STARTS = re.compile(
+    r"\b(subprocess|Popen|fork|pty|serve|sockets?|Canned|Proxy|HttpServer)\b|\bFreak\(|\bcontrol\("
+)
+"""What a test's source says where it does so itself."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of tests/core that start a process or a server: ``make check`` leaves them out."""
+    for item in items:
+        function = getattr(item, "function", None)
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & STARTING or (function is not None and STARTS.search(inspect.getsource(function))):
+            item.add_marker("processes")
 
 
 @pytest.hookimpl(wrapper=True)

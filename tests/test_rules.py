@@ -15,6 +15,9 @@ PACKAGES = ("freak_core", "freak_lightning")
 REACHING_IN = ("benchmarks", "browser")
 """Folders that still use private names: of parts that they switch off, and of the queue of events."""
 
+NEWER = {"test_type_aliases.py"}
+"""Files that Python 3.11 cannot read."""
+
 WAITS = {"wait", "join", "communicate", "result", "acquire"}
 """Methods that wait for ever unless they are given a number of seconds."""
 
@@ -30,7 +33,8 @@ RUNS = {"run", "check_output", "check_call"}
 def parsed(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path.relative_to(ROOT), ast.parse(path.read_text())
+            if path.name not in NEWER:
+                yield path.relative_to(ROOT), ast.parse(path.read_text())
 
 
 def waits_for_ever(node: ast.AST) -> bool:

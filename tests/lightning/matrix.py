@@ -1,4 +1,4 @@
-"""Steer every control in every mode under one strategy: python -m tests.lightning.matrix ddp DIR.
+"""Steer every control under one strategy: python -m tests.lightning.matrix ddp DIR automatic manual.
 
 Every rank writes what it saw to ``DIR/MODE/rank-N.json``; ``matrix_table`` makes a table of that.
 """
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,16 @@ from freak_core import Client, Write
 from freak_lightning import ControlCallback, Pause, Tunable, remote_control
 from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.tiny import TinyModel, plain_loader, resumable_loader, tiny_trainer
+from tests.pairs import diagonal
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "lightning.md"
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 EXAMPLE = next(
     text
-    for text in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    for page in PAGES
+    for text in re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     if "class Temperature" in text
 )
 """The control that the docs write, in so few lines."""
@@ -48,6 +51,13 @@ DEADLINE = 500.0
 
 STRATEGIES = ("single device", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook", "fully_shard")
 MODES = {"automatic": "A", "manual": "M", "accumulating": "G", "scaler": "S"}
+
+
+FEW: dict[str, list[str]] = {
+    strategy: list(MODES) if strategy == "ddp" else [mode]
+    for strategy, mode in diagonal(STRATEGIES, [*MODES])
+}
+"""The modes tried under each strategy in ``make test``: each strategy, each mode, and all modes under DDP."""
 
 
 class Knob(BaseModel):
@@ -200,21 +210,21 @@ threads may have a tensor to let go of: seen once in some two hundred exits, aft
 """
 
 
-def run(strategy: str, out: Path) -> Path:
-    """Train in every mode under one strategy, in processes of their own; return where they wrote."""
+def run(strategy: str, modes: Sequence[str], out: Path) -> Path:
+    """Train in some modes under one strategy, in processes of their own; return where they wrote."""
     for attempt in ("first", "second"):
         folder = out / attempt
         folder.mkdir()
-        _run(strategy, folder)
+        _run(strategy, modes, folder)
         if TORCH_ABORTS not in (folder / "log.txt").read_text():
             break
     return folder
 
 
-def _run(strategy: str, out: Path) -> None:
+def _run(strategy: str, modes: Sequence[str], out: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "FREAK_HOME": str(out / "home")}
     environment |= {"FREAK_DISABLED": "0", "PYTHONFAULTHANDLER": "1"}
-    command = [sys.executable, "-m", "tests.lightning.matrix", strategy, str(out)]
+    command = [sys.executable, "-m", "tests.lightning.matrix", strategy, str(out), *modes]
     with (out / "log.txt").open("w") as log:
         training = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -228,5 +238,5 @@ def _run(strategy: str, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    for each in MODES:
+    for each in sys.argv[3:]:
         train(sys.argv[1], each, Path(sys.argv[2]) / each)

@@ -1,0 +1,62 @@
+"""The smoke tests of freak_core with another Python: python -m tests.pythons.other_python 3.12.
+
+Its environment, ``.venv-3.12``, has no torch. A Python that is neither on the PATH nor in pyenv's folder is
+printed as skipped.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+WANTED = ["pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "--editable", str(ROOT)]
+SMOKE = [
+    "tests/pythons",
+    "tests/core/test_program.py",
+    "tests/core/test_merge.py",
+    "tests/core/test_client.py",
+    "tests/core/cli/test_commands.py",
+    "tests/faults/test_forks.py",
+]
+
+
+def found(version: str) -> Path | None:
+    """Return the Python of a version such as 3.12 that really starts, if there is one."""
+    on_path = shutil.which(f"python{version}")
+    newest_last = sorted(PYENV.glob(f"{version}.*/bin/python"))
+    for python in [*newest_last[::-1], *([Path(on_path)] if on_path else [])]:
+        # A shim of pyenv is there for each Python that it knows, also where it is not switched on.
+        if subprocess.run([python, "-c", ""], capture_output=True, timeout=60, check=False).returncode == 0:
+            return python
+    return None
+
+
+def environment(python: Path, folder: Path) -> Path:
+    """Return the Python of an environment with freak_core in it, made where there is no current one."""
+    inside, ready = folder / "bin" / "python", folder / ".ready"
+    sources = [ROOT / "pyproject.toml", ROOT / "constraints.txt"]
+    if not ready.exists() or ready.stat().st_mtime < max(source.stat().st_mtime for source in sources):
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True, timeout=120)
+        pip = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "-c", ROOT / "constraints.txt", *WANTED], check=True, timeout=900)
+        ready.touch()
+    return inside
+
+
+def main() -> None:
+    """Run the smoke tests, or say that the Python is missing."""
+    version = sys.argv[1]
+    python = found(version)
+    if python is None:
+        print(f"Python {version}: skipped, since it is not installed here")
+        return
+    inside = environment(python, ROOT / f".venv-{version}")
+    command = [inside, "-m", "pytest", "-q", "-n", "3", "-p", "no:cacheprovider", *SMOKE]
+    raise SystemExit(subprocess.run(command, cwd=ROOT, timeout=600, check=False).returncode)
+
+
+if __name__ == "__main__":
+    main()
