@@ -29,7 +29,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## train on two ranks and steer the run from a second process
 	$(BIN)/python -W error::DeprecationWarning:__main__ examples/digits_steered.py
 
-check: $(READY) lint  ## lint, types and the tests that start no process, for the inner loop
+check: $(READY) lint dashboard-check  ## lint, types and the tests that start no process, for the inner loop
 	$(BIN)/python -m pytest -q -n 2 -m "not processes" tests/core tests/test_rules.py
 
 test: $(READY) lint  ## lint, types and every test

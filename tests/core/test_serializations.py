@@ -107,12 +107,11 @@ def test_a_revert_puts_back_lists_dicts_and_what_has_no_json_form() -> None:
 
 def test_served_from_a_process_a_patch_costs_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("FREAK_HOME", str(tmp_path))
+    monkeypatch.setattr(Store, "refresh", lambda *_, **__: None)  # once a second, whatever is asked
     from freak_core import Client
 
     with Freak(port=0).control(Counting()) as freak, Client(freak.link) as client:
         client.get("rate")
-        monkeypatch.setattr(freak.store, "refresh", lambda wait: None)  # once a second, whatever is asked
-        freak._feed.on_idle[0] = lambda: None  # type: ignore[union-attr]
         calls.clear()
         assert client.set({"rate": 0.5}, wait=5).status == "applied"
         assert calls["serialized"] <= 2
