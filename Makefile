@@ -39,8 +39,9 @@ test: $(READY) lint  ## lint, types and every test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	$(MAKE) --no-print-directory versions
 
-versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## the tests of what Lightning may change, with the lowest Lightning and with pytorch_lightning alone
+versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## what Lightning may change: with the lowest, with pytorch_lightning alone; names in every release between
 	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q $(SIDE_BY_SIDE) -m every_lightning tests/lightning || exit; done
+	$(BIN)/python -m tests.lightning.minor_releases $(VENV)-between
 
 pythons: $(READY)  ## the smoke tests of freak_core with other Pythons, without torch; a Python that is missing is skipped
 	for each in $(PYTHONS); do $(BIN)/python -m tests.pythons.other_python $$each || exit; done
@@ -90,4 +91,4 @@ screenshots: $(READY)  ## take the pictures in docs/img anew
 
 clean:  ## forget the virtual environment and the caches
 	rm -rf $(VENV) $(LIGHTNINGS:%=$(VENV)-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
-		$(PYTHONS:%=$(VENV)-%) .coverage .coverage.*
+		$(PYTHONS:%=$(VENV)-%) $(VENV)-between .coverage .coverage.*
