@@ -1,4 +1,4 @@
-"""The place of a checkpoint: which folder, under which name, and under which one until it is whole."""
+"""The file of a checkpoint: its folder, its name, and that it has this name only when it is complete."""
 
 import contextlib
 import itertools
@@ -15,24 +15,24 @@ def folder_for(trainer: Trainer, dirpath: str | os.PathLike[str] | None) -> Path
     """Return the folder for a control's checkpoints.
 
     Raises:
-        Failed: it is on no file system of this machine.
+        Failed: the folder is a URL, such as that of a bucket.
     """
     given = str(dirpath or trainer.default_root_dir)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", given):  # "s3://", and what a Path makes of it; not "D:/"
-        raise Failed(f"{given!r} is no folder of this machine; give the control a dirpath that is")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", given):  # "s3://", or "s3:/" after a Path; not "D:/"
+        raise Failed(f"{given!r} is no folder of this machine; give the control a local folder as dirpath")
     return Path(given if dirpath is not None else Path(given) / "checkpoints").absolute()
 
 
 def free(path: Path) -> Path:
-    """Return the path, or as ``ModelCheckpoint`` does its first version (``-v1``) that is not there yet."""
+    """Return the path, or if it exists its first free version (``-v1``), as ``ModelCheckpoint`` does."""
     versions = (path.with_name(f"{path.stem}-v{number}{path.suffix}") for number in itertools.count(1))
     return path if not path.exists() else next(each for each in versions if not each.exists())
 
 
 def finish(partial: Path, path: Path, *, replace: bool) -> Path:
-    """Give a whole checkpoint its name, and return that; it is a folder under some strategies.
+    """Rename a complete checkpoint, a file or under some strategies a folder; return its final path.
 
-    Without ``replace`` the name is chosen only now: another run may have saved to the folder meanwhile.
+    Without ``replace`` the final name is chosen only now: another run may have saved there meanwhile.
     """
     path = path if replace else free(path)
     if path.is_dir():
@@ -44,7 +44,7 @@ def finish(partial: Path, path: Path, *, replace: bool) -> Path:
 
 
 def discard(partial: Path) -> None:
-    """Remove a torn checkpoint."""
+    """Remove an incomplete checkpoint."""
     shutil.rmtree(partial, ignore_errors=True)
     with contextlib.suppress(OSError):
         partial.unlink(missing_ok=True)

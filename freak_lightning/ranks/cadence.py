@@ -1,4 +1,4 @@
-"""The cadence: how many optimizer steps lie between the points at which ranks agree."""
+"""The cadence: how many optimizer steps lie between two agreements of the ranks."""
 
 import math
 import time
@@ -7,31 +7,32 @@ from statistics import median
 from typing import Literal
 
 Sync = int | Literal["epoch", "auto"]
+"""Every so many optimizer steps, once an epoch, or as often as the budget allows."""
 
 _BUDGET = 0.0025
-"""The share of step time that agreeing may cost with ``sync="auto"``: half of what all of it may."""
+"""The share of step time that agreements may cost with ``sync="auto"``: half of Freak's whole share."""
 
 _LONGEST = 1000
-"""Control points are at most this many optimizer steps apart with ``sync="auto"``."""
+"""The most optimizer steps between two agreements with ``sync="auto"``."""
 
 _SAMPLES, _ENOUGH = 64, 8
-"""Steps that are remembered with and without an agreement, and how many are enough to go by."""
+"""How many steps with and without an agreement are remembered, and how many of each are enough."""
 
 _NEAR = 3
-"""How many steps before a point the clock is read again, to see a step without an agreement."""
+"""How many steps before an agreement the clock is read again, to time steps without an agreement."""
 
 
 class Cadence:
-    """When the next control point is, in optimizer steps; equal on all ranks, since rank zero's is shared.
+    """Counts the optimizer steps to the next agreement; equal on all ranks, which use rank zero's proposal.
 
-    What agreeing costs is more than the call takes on rank zero: the other ranks wait for its decision, and
-    everyone waits for them at the next gradient. So steps with an agreement are compared with steps without,
-    of those just before.
-    Medians, as a validation, a checkpoint or a slow batch in between must not count.
+    An agreement costs more than its call takes on rank zero: the other ranks wait for rank zero's decision,
+    and all ranks wait for them at the next gradient. So the time of steps with an agreement is compared with
+    that of the steps just before, without one. Medians are compared: a validation, a checkpoint or a slow
+    batch in between must not count.
 
     Args:
         sync: every so many steps; ``"epoch"`` for the last step of an epoch only; ``"auto"`` for as often
-            as keeps the cost of agreeing under 0.25% of the time of a step.
+            as keeps the cost of agreements under 0.25% of the time of a step.
     """
 
     def __init__(self, sync: Sync) -> None:
@@ -45,7 +46,7 @@ class Cadence:
         self._in_a_row = 0
 
     def skip(self) -> bool:
-        """Count one optimizer step and say so, if the next point is far: that costs next to nothing."""
+        """Return True, and count one optimizer step, if the next agreement is far: the cheapest path."""
         if self._agreed or self._left <= _NEAR:
             return False
         self._left -= 1
@@ -53,17 +54,17 @@ class Cadence:
         return True
 
     def due(self, last_batch: bool) -> bool:
-        """Count one optimizer step and say whether the ranks shall agree now."""
+        """Count one optimizer step; return whether the ranks agree now."""
         now = time.perf_counter()
         if self._seen is not None:
             (self._with if self._agreed else self._without).append(now - self._seen)
-        self._seen = None if last_batch else now  # what comes between epochs is no part of a step
+        self._seen = None if last_batch else now  # the time between two epochs is not a step's
         self._agreed = False
         self._left -= 1
         return self._left <= 0 or last_batch
 
     def proposal(self) -> int:
-        """Return, on rank zero, how many steps on the next point shall be."""
+        """Return how many steps later the next agreement should be; rank zero's proposal is used."""
         if self._sync == "epoch":
             return 2**40
         if isinstance(self._sync, int):
@@ -72,21 +73,22 @@ class Cadence:
             return 2
         every = max(1, min(_LONGEST, math.ceil(self._cost() / (_BUDGET * median(self._without)))))
         self._in_a_row = self._in_a_row + 1 if every == 1 else 0
-        return 2 if self._in_a_row % _SAMPLES == _SAMPLES - 1 else every  # to see a step without, at times
+        # Now and then one step without an agreement is timed.
+        return 2 if self._in_a_row % _SAMPLES == _SAMPLES - 1 else every
 
     def agreed(self, next_in: int, took: float | None = None) -> None:
-        """Note the next point, and how many seconds agreeing took here, where there was nothing to do."""
+        """Record the steps to the next agreement, and the seconds of the call if there were no requests."""
         self._left = next_in
         self._agreed = True
         if took is None:
-            self._seen = None  # the step took longer for other reasons
+            self._seen = None  # the requests made the step longer
         else:
             self._took.append(took)
 
     def _cost(self) -> float:
-        """Return the seconds that an agreement adds to a step, between 1 and 5 times what the call takes.
+        """Return the seconds that an agreement adds to a step, within 1 to 5 times those of the call.
 
-        The bounds keep out the noise of long steps of uneven length.
+        Long steps of uneven length are noisy: the bounds keep the noise out.
         """
         took = median(self._took)
         return max(took, min(5 * took, median(self._with) - median(self._without)))
