@@ -64,7 +64,7 @@ class Outcome:
             "Pause": self.applied("pause") and self.recorded("pause")["ended_by"] == "resume",
             "LiveMetrics": {"loss", "val_loss", "lr-SGD"} <= set(each[0]["series"]),
             "Tunable": self.applied("tune") and self.used(3, 1.0, "tune", 2.0),
-            "your own, as below": self.applied("heat") and self.used(4, 1.0, "heat", 2.5),
+            "your own": self.applied("heat") and self.used(4, 1.0, "heat", 2.5),
         }
         cells = {control: "yes" if well else "no" for control, well in works.items()}
         if self.of["clip"]["error"] is not None:

@@ -1,16 +1,11 @@
 """``freak get``, ``set``, ``reset`` and ``call``."""
 
 import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
-from typer.main import get_command
-
 from freak_core import Freak
-from freak_core.cli.app import app
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.steered import Steered
@@ -61,20 +56,6 @@ def test_a_dry_run_shows_what_would_change(state: Steered) -> None:
     assert state.epochs == 10
     freak("reset", "--dry-run")
     freak("set", "epochs=0", "--dry-run", code=4)
-
-
-def test_every_command_has_the_options_that_the_page_says() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
-    has: dict[str, set[str]] = {
-        name: {option for parameter in command.params for option in parameter.opts}
-        for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]
-    }
-    rows = re.findall(r"^\| (`--.*?) \| (`.*?) \| ", page, re.MULTILINE)
-    assert len(rows) == 6
-    for options, commands in rows:
-        named = set(re.findall(r"`(\w+)`", commands))
-        for option in re.findall(r"`(--[\w-]+)", options):
-            assert {name for name, there in has.items() if option in there} == named, option
 
 
 def test_what_is_kept_back_until_a_step_waits(served: Serve) -> None:
