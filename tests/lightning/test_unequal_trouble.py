@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from freak_core import Failed
 from freak_lightning import GracefulStop, LROverride, Tunable
+from freak_lightning.checkpoint import saver
 from freak_lightning.checkpoint.saver import CheckpointSaver
 from freak_lightning.ranks.collectives import SingleProcess
 from freak_lightning.session.restored import restored_sections
@@ -37,11 +38,35 @@ def test_a_folder_that_one_rank_cannot_see_fails_before_any_other_collective(
         raise PermissionError(13, "Permission denied")
 
     collectives, trainer = Noting(), SimpleNamespace(default_root_dir=str(tmp_path))
-    saver = CheckpointSaver(trainer, [], collectives)  # type: ignore[arg-type]
+    checkpoints = CheckpointSaver(trainer, [], collectives)  # type: ignore[arg-type]
     monkeypatch.setattr(Path, "exists", blind)
     with pytest.raises(Failed, match=r"Permission denied.*on rank 0 of 2"):
-        saver.save(None, "one")
+        checkpoints.save(None, "one")
     assert collectives.calls == ["gather"]
+
+
+def test_nothing_is_written_if_another_rank_could_not_collect_its_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing is a collective under sharded strategies: the rank that failed would be missing in it."""
+
+    class OtherFails(Noting):
+        def gather(self, outcome: str | None) -> list[str | None]:
+            super().gather(outcome)
+            return [outcome, "no memory" if len(self.calls) == 2 else None]
+
+    def write(*_: Any) -> None:
+        written.append(True)
+
+    written: list[bool] = []
+    strategy = SimpleNamespace(checkpoint_io=None, save_checkpoint=write)
+    trainer: Any = SimpleNamespace(
+        default_root_dir=str(tmp_path), strategy=strategy, is_global_zero=True, world_size=2
+    )
+    monkeypatch.setattr(saver, "exact_checkpoint", lambda *_, **__: {})
+    with pytest.raises(Failed, match=r"no memory.*on rank 1 of 2"):
+        CheckpointSaver(trainer, [], OtherFails()).save(None, "one", weights_only=True)
+    assert not written
 
 
 class Shard(BaseModel):
