@@ -10,7 +10,7 @@ from pydantic import BaseModel, RootModel
 from pydantic_core import to_jsonable_python
 
 from freak_core.errors import FieldError
-from freak_core.paths import ABSENT
+from freak_core.state.json_values import ABSENT
 from freak_core.state.type_hints import SECRETS
 from freak_core.state.validation import outcome
 from freak_core.strict_json import JSON, writable
