@@ -34,9 +34,9 @@ class Action:
     ) -> None:
         self.function = function
         inner = function.func if isinstance(function, functools.partial) else function
-        self.name = name or inner.__name__
+        self.name: str = name or inner.__name__
         self.confirm = confirm
-        self.description = inspect.getdoc(inner) or ""
+        self.description: str = inspect.getdoc(inner) or ""
         self._arguments = _arguments_model(self.name, function)
 
     @property

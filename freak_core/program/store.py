@@ -55,12 +55,12 @@ class Store(Generic[Model_co]):
         on_change: list[Callable[[Receipt], None]] | None = None,
     ) -> None:
         self.apply_when = apply_when
-        self.actions = {} if actions is None else actions
+        self.actions: dict[str, Action] = {} if actions is None else actions
         self.listener = listener
         self.on_pending = on_pending
-        self.on_change = [] if on_change is None else on_change
-        self.receipts = ReceiptHistory()
-        self.keys = KeysSeen()
+        self.on_change: list[Callable[[Receipt], None]] = [] if on_change is None else on_change
+        self.receipts: ReceiptHistory = ReceiptHistory()
+        self.keys: KeysSeen = KeysSeen()
         self.closed: str | None = None
         """Why no more writes are taken; None while they are."""
         self._state = ControlledState(model, self._tell_state)

@@ -113,7 +113,7 @@ class Draft:
         self.fresh = fresh
         self.paths: list[Path] = []
         self.errors: list[FieldError] = []
-        self.ambiguous = False
+        self.ambiguous: bool = False
 
     def outcome(self) -> tuple[BaseModel | None, list[FieldError]]:
         """Validate the document. Returns the model, or None and the errors."""
