@@ -17,7 +17,7 @@ Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "vali
 SETTLED: frozenset[Status] = frozenset({"applied", "failed", "rejected", "cancelled", "valid"})
 
 
-def plain(result: Any) -> Any:
+def plain(result: object) -> Any:
     """Return something that JSON can hold, for a receipt; what it cannot hold as text."""
     return to_jsonable_python(writable(result), fallback=repr, inf_nan_mode="null", serialize_unknown=True)
 
