@@ -70,7 +70,7 @@ class Refused(FreakError):  # noqa: N818
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.errors: list[FieldError] = _first(errors)
+        self.errors = _first(errors)
         self.receipt = receipt
         self.retry_after = retry_after
 
@@ -105,77 +105,67 @@ def _first(errors: Sequence[FieldError]) -> list[FieldError]:
 class Malformed(Refused):
     """400: not JSON, or not a request Freak understands."""
 
-    title: ClassVar[str] = "Malformed request"
+    title = "Malformed request"
 
 
 class Unauthorized(Refused):
     """401: no token, or a wrong one."""
 
-    status: ClassVar[int] = 401
-    title: ClassVar[str] = "A token is needed"
+    status, title = 401, "A token is needed"
 
 
 class AccessDenied(Refused):
     """403: the token may only read, or the request comes from a foreign host or origin."""
 
-    status: ClassVar[int] = 403
-    title: ClassVar[str] = "Not allowed"
+    status, title = 403, "Not allowed"
 
 
 class NotFound(Refused):
     """404: no such path, action or receipt."""
 
-    status: ClassVar[int] = 404
-    title: ClassVar[str] = "Not found"
+    status, title = 404, "Not found"
 
 
 class RunOver(Refused):
     """409: the run has ended, or takes no live changes."""
 
-    status: ClassVar[int] = 409
-    title: ClassVar[str] = "The run takes no changes"
+    status, title = 409, "The run takes no changes"
 
 
 class Conflict(Refused):
     """412: the state has moved on since the revision named in If-Match."""
 
-    status: ClassVar[int] = 412
-    title: ClassVar[str] = "The state has changed"
+    status, title = 412, "The state has changed"
 
 
 class TooLarge(Refused):
     """413: the body is over the limit."""
 
-    status: ClassVar[int] = 413
-    title: ClassVar[str] = "Too large"
+    status, title = 413, "Too large"
 
 
 class UnsupportedMedia(Refused):
     """415: the body is not JSON."""
 
-    status: ClassVar[int] = 415
-    title: ClassVar[str] = "JSON is needed"
+    status, title = 415, "JSON is needed"
 
 
 class Rejected(Refused):
     """422: the change is not valid for this state."""
 
-    status: ClassVar[int] = 422
-    title: ClassVar[str] = "Not valid"
+    status, title = 422, "Not valid"
 
 
 class TooManyRequests(Refused):
     """429: slow down."""
 
-    status: ClassVar[int] = 429
-    title: ClassVar[str] = "Too many requests"
+    status, title = 429, "Too many requests"
 
 
 class Failed(Refused):
     """500: the program's own code raised while carrying the request out; state is as before."""
 
-    status: ClassVar[int] = 500
-    title: ClassVar[str] = "Failed in the program"
+    status, title = 500, "Failed in the program"
 
 
 class Unreachable(Refused):
@@ -184,8 +174,7 @@ class Unreachable(Refused):
     ``key`` is the Idempotency-Key of a client's request: repeated with it, it is carried out once.
     """
 
-    status: ClassVar[int] = 503
-    title: ClassVar[str] = "Not reachable"
+    status, title = 503, "Not reachable"
     key: str | None = None
 
 

@@ -1,7 +1,8 @@
 """Freak for PyTorch Lightning: controls to put into ``Trainer(callbacks=[...])``."""
 
-from freak_lightning.control import ControlCallback, Section, action
+from freak_lightning.control import NotYet, Section, action
 from freak_lightning.controls.checkpoint_now import CheckpointNow
+from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.controls.graceful_stop import GracefulStop
 from freak_lightning.controls.live_metrics import LiveMetrics
 from freak_lightning.controls.lr_override import LROverride
@@ -11,7 +12,6 @@ from freak_lightning.controls.replay import Replay
 from freak_lightning.controls.trainer_override import TrainerOverride
 from freak_lightning.controls.tunable import Tunable
 from freak_lightning.controls.validate_now import ValidateNow
-from freak_lightning.not_yet import NotYet
 from freak_lightning.remote_control import remote_control
 from freak_lightning.session.session import ControlSession
 

@@ -1,24 +1,32 @@
-"""The control callback: a section of the state, actions, and what to do with them on every rank."""
+"""Control: a section of the state, actions, and what to do with them on every rank. Knows no session."""
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, cast, get_args, get_origin, overload
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypeVar, get_original_bases
 
 from freak_core import ConfigurationError, Freak, Refused, Store, Write
 from freak_lightning.control_point import Point
-from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer, rank_zero_warn
+from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_warn
 from freak_lightning.ranks.cadence import Sync
 
-if TYPE_CHECKING:
-    from freak_lightning.session.session import ControlSession
+Method = TypeVar("Method", bound=Callable[..., object])
+StateT = TypeVar("StateT", bound=BaseModel, default=Any)
+"""The class of a control's section. A control with an inner class ``State`` may leave it out."""
 
-Method = TypeVar("Method", bound=Callable[..., Any])
+
+class NotYet(Exception):  # noqa: N818 - nothing is wrong
+    """Raise it in an action that has begun and cannot end at this control point.
+
+    The action is called again at the next control point, until it returns or raises something else. A rank
+    on which it has returned is not called again. The request and those after it wait meanwhile.
+    """
 
 
 class Section(BaseModel):
-    """Base of the sections: knows its fields, and keeps what it refuses out."""
+    """Base class for sections of the state: a request that names an unknown field is rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,11 +39,11 @@ class NoSection(Section):
 def action(method: Method) -> Method: ...
 @overload
 def action(*, confirm: bool = False) -> Callable[[Method], Method]: ...
-def action(method: Method | None = None, *, confirm: bool = False) -> Any:
-    """Let requests call this method of a ControlCallback, on every rank at the same step.
+def action(method: Method | None = None, *, confirm: bool = False) -> Method | Callable[[Method], Method]:
+    """Let requests call this method of a control, on every rank at the same step.
 
-    The method takes ``trainer``, ``pl_module`` and arguments with annotations, and returns something that
-    JSON can hold. With ``@action(confirm=True)`` the dashboard asks before it calls.
+    The method takes ``trainer``, ``pl_module`` and arguments with annotations. It returns something that
+    JSON can hold. With ``@action(confirm=True)`` the dashboard asks the user before it calls the method.
     """
 
     def mark(method: Method) -> Method:
@@ -45,55 +53,54 @@ def action(method: Method | None = None, *, confirm: bool = False) -> Any:
     return mark if method is None else mark(method)
 
 
-class ControlCallback(Callback):
-    """Base of all controls. Yours needs a section and what to do when it has changed::
-
-        class Temperature(ControlCallback):
-            class State(Section):
-                value: float = Field(1.0, gt=0)
-
-            def apply(self, trainer, pl_module):
-                pl_module.temperature = self.state.value
-
-    All controls of a trainer share one server on global rank zero and one session.
+class Control(Generic[StateT]):
+    """What a control is to the session that carries requests out. Write yours as a ``ControlCallback``.
 
     Args:
         freak: how to serve (host, port, name, token); one for all controls, so give it to one of them.
-        sync: every how many optimizer steps the ranks look for requests; ``"epoch"`` or ``"auto"``. One for
+        sync: number of optimizer steps between two looks for requests; ``"epoch"`` or ``"auto"``. One for
             all controls too.
+
+    Raises:
+        ConfigurationError: ``sync`` is none of these.
     """
 
     State: ClassVar[type[BaseModel]] = NoSection
+    """The class of the section; ``ControlCallback[MyState]`` sets it."""
     section: str | None = None
     """Name of the section; the class's name in snake_case if you give none."""
 
     freak: Freak | None = None
     sync: Sync | None = None
-    session: "ControlSession | None" = None
-    """The session, from the start of fit to its end."""
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if "State" in vars(cls):
+            return
+        for base in get_original_bases(cls):
+            generic, given = get_origin(base), get_args(base)
+            if isinstance(generic, type) and issubclass(generic, Control) and isinstance(given[0], type):
+                cls.State = given[0]
 
     def __init__(self, *, freak: Freak | None = None, sync: Sync | None = None) -> None:
-        if isinstance(sync, bool) or (isinstance(sync, int) and sync < 1):
-            raise ConfigurationError(
-                f"sync={sync!r} is neither a number of steps from 1 on, 'epoch' nor 'auto'"
-            )
-        if isinstance(sync, str) and sync not in ("epoch", "auto"):
-            raise ConfigurationError(
-                f"sync={sync!r} is neither a number of steps from 1 on, 'epoch' nor 'auto'"
-            )
+        number = isinstance(sync, int) and not isinstance(sync, bool) and sync >= 1
+        if sync is not None and not number and sync not in ("epoch", "auto"):
+            raise ConfigurationError(f"sync={sync!r} is not a number of steps (1 or more), 'epoch' or 'auto'")
         self.freak = freak
         self.sync = sync
 
+    # -- the section -----------------------------------------------------------------------------
+
     @property
-    def state(self) -> Any:
+    def state(self) -> StateT:
         """This control's section of the state; the same on every rank, changed at control points only."""
         if "_state" not in self.__dict__:
             self._state = self.initial_state()
         return self._state
 
-    def initial_state(self) -> BaseModel:
+    def initial_state(self) -> StateT:
         """Return the section as it is before any request."""
-        return self.State()
+        return cast(StateT, self.State())
 
     def initial_document(self) -> dict[str, Any]:
         """Return the section before any request, as JSON from which it can be validated again."""
@@ -103,51 +110,13 @@ class ControlCallback(Callback):
         """Return the name of the section."""
         return self.section or snake_case(type(self).__name__)
 
-    def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Make the section fit this trainer, before it is served; called on every rank as fit starts."""
-
-    def apply(self, trainer: Trainer, pl_module: LightningModule) -> Any:
-        """Do what the changed section says; called on every rank at the same step.
-
-        Returns:
-            Something JSON can hold, for the receipt; or None.
-
-        Raises:
-            Exception: the request fails on all ranks and the section is as before; training goes on.
-        """
-
-    def waits(self) -> bool:
-        """Whether ``on_control_point`` has anything to do; must be equal on all ranks.
-
-        By default yes, where it is overridden: the point is then worked out after every step.
-        """
-        return type(self).on_control_point is not ControlCallback.on_control_point
-
-    def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
-        """Do what is due at this point, requests or none; called on every rank at every point."""
-
-    def actions(self) -> dict[str, Callable[..., Any]]:
-        """Return the methods marked with ``@action``, by name."""
-        names = (name for name in dir(type(self)) if not name.startswith("__"))
-        marked = (name for name in names if hasattr(getattr(type(self), name), "__freak_action__"))
-        return {name: getattr(self, name) for name in marked}
-
-    # -- Lightning's hooks -----------------------------------------------------------------------
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Bring the session's driver into the trainer; a subclass with a setup of its own calls this one."""
-        from freak_lightning.session.driver import SessionDriver
-
-        if stage == "fit":
-            SessionDriver.attach(trainer)
-
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """Return the section, if it differs from the start, so that overrides survive a resume."""
         state = _saved(self.state)
         return {} if state == _saved(self.initial_state()) else {"state": state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the section from a checkpoint; one that no longer fits is left out with a warning."""
+        """Take the section from a checkpoint; a section that no longer fits is ignored with a warning."""
         if "state" not in state_dict:
             return
         try:
@@ -156,7 +125,7 @@ class ControlCallback(Callback):
             rank_zero_warn(f"{self.section_name()} cannot take its state from the checkpoint: {error}")
 
     def become(self, wanted: dict[str, Any]) -> None:
-        """Put the section, in place and as a whole, where a document says.
+        """Set the whole section to ``wanted``, a document, in place.
 
         In place, since some strategies load a checkpoint when the session holds this very object already.
 
@@ -167,10 +136,76 @@ class ControlCallback(Callback):
         store.reset_to(wanted)
         store.apply(Write("reset"))
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Leave out a section in which nothing has changed: its class may have been made at run time."""
         left_out = "" if self.state_dict() else "_state"
         return {name: value for name, value in self.__dict__.items() if name != left_out}
+
+    # -- what the session asks and tells ---------------------------------------------------------
+
+    def on_session(self, session: object | None) -> None:
+        """Take the ``session`` as it begins; None when it has ended."""
+
+    def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Make the section fit this trainer, before it is served; called on every rank as fit starts."""
+
+    def facts(self, trainer: Trainer) -> Mapping[str, object]:
+        """Return facts about this control that ``GET /run`` shows."""
+        return {}
+
+    def recorded_requests(self, trainer: Trainer) -> Sequence[dict[str, Any]] | None:
+        """Return the lines of a journal whose requests replace live ones; None if this control has none.
+
+        Called on every rank as fit starts.
+
+        Raises:
+            ConfigurationError: on all ranks, if the journal cannot be read or repeated.
+        """
+        return None
+
+    def actions(self) -> dict[str, Callable[..., object]]:
+        """Return the methods marked with ``@action``, by name."""
+        names = (name for name in dir(type(self)) if not name.startswith("__"))
+        marked = (name for name in names if hasattr(getattr(type(self), name), "__freak_action__"))
+        return {name: getattr(self, name) for name in marked}
+
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> object:
+        """Do what the changed section says; called on every rank at the same step.
+
+        Returns:
+            Something that JSON can hold, for the receipt; or None.
+
+        Raises:
+            Exception: the request fails on all ranks and the section is as before; training goes on.
+        """
+        return None
+
+    def waits(self) -> bool:
+        """Return whether ``on_control_point`` has anything to do; must be equal on all ranks.
+
+        Unless you override it: True if the class overrides ``on_control_point``, which is then called after
+        every optimizer step.
+        """
+        return type(self).on_control_point is not Control.on_control_point
+
+    def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
+        """Do what is due at this ``point``, requests or none; called on every rank at every point."""
+
+    def pauses(self, trainer: Trainer) -> bool:
+        """Return whether training shall stand still; must be equal on all ranks.
+
+        Called on every rank after ``on_control_point``, where a checkpoint is exact, and four times a second
+        while training stands still.
+        """
+        return False
+
+    def on_pause_end(self, trainer: Trainer, point: Point, ended_by: str) -> None:
+        """Do what is due when training goes on after it stood still at ``point``; called on every rank.
+
+        ``ended_by`` is ``"control"`` if on some rank no control pauses any longer, ``"SIGTERM"`` if a rank
+        has received one (it is handled after this call), ``"validation"`` if an action needs the training to
+        go on, and ``"replay"`` if a replay passes over a pause.
+        """
 
 
 def document(state: BaseModel) -> dict[str, Any]:
@@ -178,7 +213,7 @@ def document(state: BaseModel) -> dict[str, Any]:
     return Store(state).initial
 
 
-def _saved(state: BaseModel) -> dict[str, Any]:
+def _saved(state: BaseModel) -> dict[str, object]:
     """Return a section for a checkpoint; secrets are left out and come back as they were at the start."""
     dumped = state.model_dump(mode="json", fallback=repr)
     return {name: value for name, value in dumped.items() if "**********" not in str(value)}

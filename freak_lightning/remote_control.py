@@ -3,8 +3,8 @@
 import os
 
 from freak_core import Freak
-from freak_lightning.control import ControlCallback
 from freak_lightning.controls.checkpoint_now import CheckpointNow
+from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.controls.graceful_stop import GracefulStop
 from freak_lightning.controls.live_metrics import LiveMetrics
 from freak_lightning.controls.lr_override import LROverride

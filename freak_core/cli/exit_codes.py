@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any, ClassVar, ParamSpec, Self
+from typing import Any, ParamSpec, Self
 
 import typer
 from typer.core import TyperGroup
@@ -58,8 +58,7 @@ class Unanswered(Unreachable):
 class Interrupted(Refused):
     """499: somebody pressed Ctrl-C, or did not confirm."""
 
-    status: ClassVar[int] = 499
-    title: ClassVar[str] = "Interrupted"
+    status, title = 499, "Interrupted"
 
 
 class UsageError(Malformed):

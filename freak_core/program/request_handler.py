@@ -6,14 +6,13 @@ import platform
 import socket
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from freak_core.errors import Failed, Refused
 from freak_core.program.event_log import Feed
 from freak_core.program.store import Store
 from freak_core.program.write_request import Write
-from freak_core.protocol import ActionInfo, Data, Hello, Reply, Request
-from freak_core.receipts import Receipt
+from freak_core.protocol import Message
 from freak_core.state.json_schema import json_schema
 from freak_core.strict_json import JSON
 from freak_core.timestamps import now
@@ -22,7 +21,7 @@ logger = logging.getLogger("freak")
 
 
 class Served(Protocol):
-    """What a server must know of its program; ``Freak`` is one."""
+    """What a server must know of its program."""
 
     id: str
     name: str
@@ -49,7 +48,7 @@ class Responder:
         self._schema = json_schema(type(store.model))
         self._versions = {"python": platform.python_version(), "freak": _version()}
 
-    def hello(self) -> Hello:
+    def hello(self) -> Message:
         """Return the first message to a server: who we are and how things stand."""
         served, store = self._served, self._store
         # Without the lock where a program holds it for long: reads must be answered all the same, and what is
@@ -72,9 +71,6 @@ class Responder:
                 "value": store.public(),
                 "receipts": [r.model_dump(mode="json") for r in store.receipts.since(0)],
                 "run": self._run(),
-                "floor": 0,
-                "events": [],
-                "history": [],
             }
         finally:
             if locked:
@@ -99,35 +95,35 @@ class Responder:
         """Tell the server that there are more actions now."""
         self._feed.tell({"type": "actions", "actions": self._actions()})
 
-    def answer(self, request: Request) -> None:
+    def answer(self, request: Message) -> None:
         """Carry out one request; never raises."""
-        reply = Reply(type="reply", id=request["id"])
         try:
-            reply["receipt"] = self._carry_out(request).model_dump(mode="json")
+            reply = self._carry_out(request)
         except Refused as refused:
-            reply["problem"] = refused.problem()
+            reply = {"problem": refused.problem()}
         except (Exception, SystemExit) as error:  # an action on this thread may call sys.exit()
             logger.exception("Freak could not carry out a request; nothing was changed")
-            reply["problem"] = Failed(f"Freak failed: {type(error).__name__}").problem()
-        self._feed.tell(reply)
+            reply = {"problem": Failed(f"Freak failed: {type(error).__name__}").problem()}
+        self._feed.tell({"type": "reply", "id": request.get("id"), **reply})
 
-    def _carry_out(self, request: Request) -> Receipt:
+    def _carry_out(self, request: Message) -> dict[str, Any]:
         if request["kind"] == "cancel":
-            return self._store.cancel(str(request["target"]))
+            receipt = self._store.cancel(str(request["target"]))
+            return {"receipt": receipt.model_dump(mode="json")}
         write = Write(
             kind=request["kind"],
             path=tuple(request["path"]),
             body=request["body"],
-            name=request["target"],
+            name=request.get("target"),
             by=request["by"],
             **request["options"],
         )
         receipt = self._store.submit(write)
         if receipt.status == "rejected" and (refused := receipt.refused()) is not None:
             raise refused  # a repeated request, whose first one was rejected
-        return receipt
+        return {"receipt": receipt.model_dump(mode="json")}
 
-    def _actions(self) -> dict[str, ActionInfo]:
+    def _actions(self) -> dict[str, Any]:
         return {
             name: {
                 "description": action.description,
@@ -137,7 +133,7 @@ class Responder:
             for name, action in self._store.actions.items()
         }
 
-    def _run(self) -> Data:
+    def _run(self) -> dict[str, Any]:
         return {
             "id": self._served.id,
             "name": self._served.name,

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from freak_core import Freak
 from freak_lightning.checkpoint.saver import SavedCheckpoint
-from freak_lightning.control import ControlCallback, action
+from freak_lightning.control import action
+from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.ranks.cadence import Sync
 
@@ -16,7 +17,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._=-]{0,99}$")]
 
 
 class CheckpointNow(ControlCallback):
-    """Action ``checkpoint``: all ranks save at the same step; the receipt tells the path.
+    """Action ``checkpoint``: all ranks save at the same step; the receipt contains the path.
 
     Args:
         dirpath: folder for the checkpoints; ``checkpoints`` under the trainer's ``default_root_dir`` if you

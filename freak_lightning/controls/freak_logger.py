@@ -1,4 +1,4 @@
-"""The tap: a logger of the trainer that passes what is logged on to Freak."""
+"""FreakLogger: a logger of the trainer that sends metrics to Freak's server."""
 
 from argparse import Namespace
 from collections.abc import Callable, Mapping
@@ -17,26 +17,26 @@ class NoExperiment:
             raise AttributeError(name)
         return _nothing
 
-    def __getitem__(self, _: Any) -> "NoExperiment":
+    def __getitem__(self, _: object) -> "NoExperiment":
         return self
 
-    def __setitem__(self, *_: Any) -> None:
+    def __setitem__(self, *_: object) -> None:
         """Do nothing."""
 
 
-class MetricTap(Logger):
-    """A logger that passes metrics on to Freak; on ranks without a server it does nothing.
+class FreakLogger(Logger):
+    """A logger that sends metrics to Freak's server; on ranks without a server it does nothing.
 
-    Lightning has made floats of what it logs itself. What others log is passed on where reading it makes
-    nobody wait: a tensor on a GPU is left out.
+    Lightning converts what it logs to floats. A tensor on a GPU that a program logs itself is left out:
+    reading it would make the step wait.
 
-    A program without loggers that asks ``if self.logger is not None`` finds this one: whatever it then calls
-    does nothing.
+    A program without loggers that asks ``if self.logger is not None`` finds this one. Every other method of
+    a logger does nothing.
 
     Args:
-        freak: whom to tell.
-        save_dir: where the trainer would save without loggers.
-        also: returns what to tell with the metrics of a step.
+        freak: the server; None on ranks without one.
+        save_dir: the folder to which the trainer would save without loggers.
+        also: returns further metrics to send with those of a step.
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class MetricTap(Logger):
             told = {name: value for name, value in metrics.items() if name != "epoch" and is_at_hand(value)}
             self._freak.log(told, step=step)
 
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: object, **kwargs: object) -> None:
         """Leave hyperparameters to the other loggers."""
 
 
-def _nothing(*_: Any, **__: Any) -> None:
+def _nothing(*_: object, **__: object) -> None:
     """Do nothing, whatever is given."""

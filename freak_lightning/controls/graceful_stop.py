@@ -1,22 +1,25 @@
 """GracefulStop: end the training at a good moment, with everything saved that resuming needs."""
 
 import os
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from freak_core import Failed, Freak, Refused, Rejected
 from freak_lightning.checkpoint.files import folder_for
-from freak_lightning.control import ControlCallback, Section
+from freak_lightning.control import Section
 from freak_lightning.control_point import Point
+from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.limits import may_stop, minimum, set_minimum
 from freak_lightning.lightning_api.loops import epoch_done
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_info
 from freak_lightning.ranks.cadence import Sync
+from freak_lightning.ranks.heartbeat import SIGTERM
 
 
 class Stop(Section):
-    """What to stop, when and how."""
+    """When and how to stop."""
 
     should_stop: bool = Field(False, description="stop the training; set it back to cancel")
     after: Literal["batch", "epoch", "validation"] = Field("batch", description="what to finish first")
@@ -25,7 +28,7 @@ class Stop(Section):
     reason: str | None = Field(None, max_length=1000, description="why, for the receipts")
 
 
-class GracefulStop(ControlCallback):
+class GracefulStop(ControlCallback[Stop]):
     """Section ``stop``: saves first, then stops all ranks at the same step.
 
     ``min_epochs`` and ``min_steps`` hold a stop back, and the receipt says so, unless ``stop.force`` is on.
@@ -36,7 +39,6 @@ class GracefulStop(ControlCallback):
         freak, sync: as for every control.
     """
 
-    State = Stop
     section = "stop"
 
     def __init__(
@@ -52,11 +54,13 @@ class GracefulStop(ControlCallback):
         self._stopped_by_others = False
         self._least: tuple[int | None, int | None] | None = None
 
-    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """Take note; return when training will stop and what holds it back."""
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, object]:
+        """Return when training will stop and what holds it back."""
         if not self.state.should_stop:
             if self._stopped and not epoch_done(trainer):
-                raise Rejected("too late to cancel: the training has stopped in the middle of this epoch")
+                raise Rejected(
+                    "too late to cancel: the training has already stopped in the middle of this epoch"
+                )
             if self._stopped:
                 trainer.should_stop, self._stopped = self._stopped_by_others, False
             self._put_minimum_back(trainer)
@@ -66,19 +70,23 @@ class GracefulStop(ControlCallback):
         if self.state.after == "validation" and not trainer.enable_validation:
             raise Rejected("this training has no validation to stop after; use 'epoch' or 'batch'")
         if self.state.checkpoint:
-            folder_for(trainer, self.dirpath)  # refused now, while the request can be
-        told: dict[str, Any] = {"stops": f"after this {self.state.after}"}
+            folder_for(trainer, self.dirpath)  # raises now, while the request can still be refused
+        told: dict[str, object] = {"stops": f"after this {self.state.after}"}
         held = None if self.state.force else _held_back(trainer)
         if held:
             told["held_back_by"] = held
         return told
 
+    def facts(self, trainer: Trainer) -> dict[str, str]:
+        """Return the folder to which a stop saves."""
+        return {"saves_to": str(self.dirpath or Path(trainer.default_root_dir) / "checkpoints")}
+
     def waits(self) -> bool:
-        """Whether a stop was asked for and has not come yet."""
+        """Return whether a stop was asked for and has not come yet."""
         return bool(self.state.should_stop) and not self._stopped
 
     def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
-        """Save and stop, when it is time."""
+        """Save and stop, if this is the point at which to stop."""
         if not self.state.should_stop or self._stopped or not self._due(point):
             return
         if self.state.force:
@@ -86,22 +94,22 @@ class GracefulStop(ControlCallback):
         elif not may_stop(trainer):
             return
         self._stopped = True
-        told: dict[str, Any] = {"stopped_after": self.state.after, "reason": self.state.reason}
+        told: dict[str, object] = {"stopped_after": self.state.after, "reason": self.state.reason}
         failure = self._save(trainer, told, "training goes on") if self.state.checkpoint else None
         if failure is None:
             self._stopped_by_others, trainer.should_stop = trainer.should_stop, True
         else:
-            self.state.should_stop = self._stopped = False  # to be asked for again
+            self.state.should_stop = self._stopped = False  # so that it can be asked for again
             self._put_minimum_back(trainer)
         rank_zero_info(_said(point, told, failure))
         if self.session is not None:
             self.session.record("stop", point, told, failure)
 
-    def save_before_sigterm(self, trainer: Trainer, point: Point) -> None:
-        """Save, where a SIGTERM is about to end a pause. Every rank must call it."""
-        if not self.state.checkpoint or self._stopped or self.session is None:
+    def on_pause_end(self, trainer: Trainer, point: Point, ended_by: str) -> None:
+        """Save if SIGTERM ends the pause: the training ends at this batch."""
+        if ended_by != SIGTERM or not self.state.checkpoint or self._stopped or self.session is None:
             return
-        told: dict[str, Any] = {"stopped_after": "SIGTERM", "reason": self.state.reason}
+        told: dict[str, object] = {"stopped_after": "SIGTERM", "reason": self.state.reason}
         failure = self._save(trainer, told, "SIGTERM ends the training without a checkpoint")
         rank_zero_info(_said(point, told, failure))
         self.session.record("stop", point, told, failure)
@@ -115,7 +123,7 @@ class GracefulStop(ControlCallback):
             case _:
                 return point.exact or point.epoch_end
 
-    def _save(self, trainer: Trainer, told: dict[str, Any], unless: str) -> Refused | None:
+    def _save(self, trainer: Trainer, told: dict[str, object], unless: str) -> Refused | None:
         if self.session is None:
             return None
         try:
@@ -135,7 +143,7 @@ class GracefulStop(ControlCallback):
             self._least = minimum(trainer)
         set_minimum(trainer, (0, None))
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """Return nothing: a stop is never revived by a resume."""
         return {}
 
@@ -155,11 +163,12 @@ class GracefulStop(ControlCallback):
         self.__dict__.pop("_state", None)
 
 
-def _said(point: Point, told: dict[str, Any], failure: Refused | None) -> str:
+def _said(point: Point, told: dict[str, object], failure: Refused | None) -> str:
     if failure is not None:
         return f"Freak: {failure.detail}"
     why = f" ({told['reason']})" if told["reason"] else ""
-    saved = f"; checkpoint {told['checkpoint']['path']}" if "checkpoint" in told else ""
+    checkpoint = told.get("checkpoint")
+    saved = f"; checkpoint {checkpoint['path']}" if isinstance(checkpoint, dict) else ""
     return f"Freak: stopped after {told['stopped_after']} at step {point.step}{why}{saved}"
 
 

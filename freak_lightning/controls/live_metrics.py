@@ -1,42 +1,41 @@
-"""LiveMetrics: what you log, live on the dashboard; what was steered, in your own logs."""
+"""LiveMetrics: metrics that you log go to the dashboard, and applied requests go to your loggers."""
 
 import logging
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from freak_core import Freak, Receipt
-from freak_lightning.control import ControlCallback
 from freak_lightning.control_point import Point
-from freak_lightning.controls.freak_logger import MetricTap
+from freak_lightning.controls.control_callback import ControlCallback
+from freak_lightning.controls.freak_logger import FreakLogger
 from freak_lightning.lightning_api.callbacks import callbacks_of
-from freak_lightning.lightning_api.hidden_hooks import hide_hook, show_hook
 from freak_lightning.lightning_api.loops import logged_step
 from freak_lightning.lightning_api.namespace import LightningModule, Logger, Trainer, is_a
 from freak_lightning.optimizers.lr_names import rate_names
 from freak_lightning.optimizers.lr_recorder import RateRecorder
+from freak_lightning.optimizers.param_group_overlay import Value
 from freak_lightning.ranks.cadence import Sync
 
 logger = logging.getLogger("freak")
 
 
 class LiveMetrics(ControlCallback):
-    """Sends every metric that ``self.log`` hands to loggers to the server, too.
+    """Sends every metric that ``self.log`` gives to loggers to the server, every ``log_every_n_steps``.
 
-    It listens as a logger of its own, on all ranks, at the trainer's ``log_every_n_steps``: reading
-    ``trainer.callback_metrics`` instead may run a collective, on one rank alone.
+    It adds a logger of its own to the trainer, on all ranks. (Reading ``trainer.callback_metrics`` instead
+    may run a collective on one rank alone.)
 
-    With them, and once an epoch at least, it logs the learning rates that the optimizers have really stepped
-    with, ``lr-SGD`` or as ``LearningRateMonitor`` would call them; where there is one, which logs the
-    schedule's, ``-effective`` is added. A rate that is a tensor on a GPU is left out: reading it would make
-    the step wait.
+    With the metrics, and at least once an epoch, it logs the learning rates that the optimizers have stepped
+    with, named as ``LearningRateMonitor`` names them (``lr-SGD``). If there is a ``LearningRateMonitor``,
+    which logs the scheduled rates, the names end in ``-effective``. A rate that is a tensor on a GPU is not
+    logged: reading it would make the step wait.
 
-    Every request that was applied is written into the trainer's own loggers, at the first step with the
-    change: ``freak/receipt``, its number; ``freak/lr/hold`` and the like, the new values that are
-    numbers; and, where a logger's experiment has ``add_text``, the receipt as a sentence.
+    Every applied request is written into the trainer's own loggers, at the first step with the change:
+    ``freak/receipt`` is the receipt's number; ``freak/lr/hold`` and the like are the new values that are
+    numbers; if the logger's experiment has ``add_text``, the receipt is written as a sentence too.
 
     Args:
-        loggers: whether to write rates and requests into the trainer's own loggers.
+        loggers: True to write rates and requests into the trainer's own loggers.
         freak, sync: as for every control.
     """
 
@@ -51,33 +50,28 @@ class LiveMetrics(ControlCallback):
         self._told: set[str] = set()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen; only now, since the first logger decides where checkpoints go."""
+        """Add the logger; not before, since the trainer's first logger decides where checkpoints go."""
         freak = self.session.freak if self.session is not None else None
         if freak is not None:  # only global rank zero has a server, and logs
             self._recorder = RateRecorder(trainer)
-        tap = MetricTap(freak, trainer.default_root_dir, partial(self._rates_of, trainer))
+        tap = FreakLogger(freak, trainer.default_root_dir, partial(self._rates_of, trainer))
         trainer.loggers = [*trainer.loggers, tap]
         monitored = any(is_a(each, "LearningRateMonitor") for each in callbacks_of(trainer))
         self._suffix = "-effective" if monitored else ""
 
     def waits(self) -> bool:
-        """Nothing has to be done at a point that has no requests."""
+        """Return False: a point without requests has nothing to log."""
         return False
 
     def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
-        """Have what was asked for logged as the next step begins."""
-        if self.session is not None and self.session.store.receipts.written != self._receipts_seen:
-            show_hook(self, "on_train_batch_start")
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Log what was asked for since the last time."""
-        hide_hook(self, "on_train_batch_start", LiveMetrics)
-        self._log_receipts(trainer, logged_step(trainer))
+        """Have applied requests logged as the next batch begins: earlier, the step's number is too low."""
+        session = self.session
+        if session is not None and session.store.receipts.written != self._receipts_seen:
+            self._receipts_seen = session.store.receipts.written
+            session.before_next_batch.append(partial(self._log_receipts, trainer))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the last rates of an epoch in which none were."""
+        """Log the last rates of the epoch, if none of its rates were logged."""
         step = logged_step(trainer) - 1
         rates = self._take_rates(trainer, step)
         if not self._rates_in_epoch:
@@ -85,11 +79,11 @@ class LiveMetrics(ControlCallback):
         self._rates_in_epoch = False
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log what was asked for last, such as the stop."""
-        self._log_receipts(trainer, logged_step(trainer))
+        """Log the last requests, such as the stop."""
+        self._log_receipts(trainer)
 
     def _rates_of(self, trainer: Trainer, step: int) -> dict[str, float]:
-        """Log the rates of a step whose metrics Lightning is logging; return them, to be told with those."""
+        """Log the rates of a step whose metrics Lightning is logging; return them for the server."""
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]
         rates = self._take_rates(trainer, step) if every and (step + 1) % every == 0 else {}
         self._rates_in_epoch = self._rates_in_epoch or bool(rates)
@@ -97,7 +91,7 @@ class LiveMetrics(ControlCallback):
         return rates
 
     def _take_rates(self, trainer: Trainer, step: int) -> dict[str, float]:
-        """Return the rates of ``step`` by their names, once, if that was the last one."""
+        """Return the rates of ``step`` by name, if it was the last one; a second call returns none."""
         rates = self._recorder.take(step) if self._recorder is not None else None
         try:
             return self._named(trainer, rates) if rates is not None else {}
@@ -106,10 +100,10 @@ class LiveMetrics(ControlCallback):
             return {}
 
     def _own_loggers(self, trainer: Trainer) -> list[Logger]:
-        """Return the loggers of the user, where we may write into them."""
+        """Return the user's loggers, or none if ``loggers`` is False."""
         return [each for each in trainer.loggers if not _is_ours(each)] if self.loggers else []
 
-    def _named(self, trainer: Trainer, rates: list[list[Any]]) -> dict[str, float]:
+    def _named(self, trainer: Trainer, rates: list[list[Value]]) -> dict[str, float]:
         pairs = zip(rate_names(trainer), rates, strict=True)
         return {
             name + self._suffix: float(rate)
@@ -118,10 +112,11 @@ class LiveMetrics(ControlCallback):
             if rate is not None
         }
 
-    def _log_receipts(self, trainer: Trainer, step: int) -> None:
+    def _log_receipts(self, trainer: Trainer) -> None:
+        """Log the requests that were applied since the last time, with the step that comes next."""
         if self.session is None or self.session.freak is None:
             return
-        store = self.session.store
+        store, step = self.session.store, logged_step(trainer)
         self._receipts_seen = store.receipts.written
         own = self._own_loggers(trainer)
         for receipt in store.receipts.since(0):
@@ -134,9 +129,9 @@ class LiveMetrics(ControlCallback):
     def _log(loggers: list[Logger], metrics: dict[str, float], step: int) -> None:
         for each in loggers if metrics else []:
             try:
-                (each.tell if isinstance(each, MetricTap) else each.log_metrics)(metrics, step=step)
+                (each.tell if isinstance(each, FreakLogger) else each.log_metrics)(metrics, step=step)
             except Exception:
-                logger.exception("%s does not take metrics; training goes on", type(each).__name__)
+                logger.exception("%s failed to log metrics; training goes on", type(each).__name__)
 
     @staticmethod
     def _write(loggers: list[Logger], text: str, step: int) -> None:
@@ -146,14 +141,14 @@ class LiveMetrics(ControlCallback):
                 if add_text is not None:
                     add_text("freak", text, step)
             except Exception:
-                logger.exception("%s does not take texts; training goes on", type(each).__name__)
+                logger.exception("%s failed to log a text; training goes on", type(each).__name__)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Stop listening."""
+        """Remove the logger."""
         self._leave(trainer)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Stop listening."""
+        """Remove the logger."""
         self._leave(trainer)
 
     def _leave(self, trainer: Trainer) -> None:
@@ -165,7 +160,7 @@ class LiveMetrics(ControlCallback):
 
 
 def _is_ours(each: Logger) -> bool:
-    return isinstance(each, MetricTap)
+    return isinstance(each, FreakLogger)
 
 
 def _numbers(receipt: Receipt) -> Iterator[tuple[str, float]]:

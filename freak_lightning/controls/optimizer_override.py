@@ -1,42 +1,46 @@
-"""OptimizerOverride: hold weight decay, momentum and whatever else the param groups have."""
+"""OptimizerOverride: hold weight decay, momentum and the other numbers of the param groups."""
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import Field, create_model
 from torch import Tensor
 
 from freak_core import Rejected
 from freak_lightning.control import Section
 from freak_lightning.controls.param_group_control import Names, ParamGroupControl, said_of
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
+from freak_lightning.optimizers.param_group_overlay import Value
+
+Kind = Any
+"""The type of a field, as pydantic understands it: more than Python's types can say."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 NUMBERS = frozenset({"weight_decay", "momentum", "dampening", "lr_decay", "eps"})
-"""Keys whose numbers are from 0 on in PyTorch's own optimizers, and fractions even where 0 is an integer."""
+"""Keys of PyTorch's own optimizers that take any number from 0 on, also where the value is the integer 0."""
 
-KNOWN: dict[str, Any] = {
+KNOWN: dict[str, Kind] = {
     "weight_decay": NotNegative,
     "momentum": NotNegative,
     "eps": NotNegative,
     "betas": tuple[Decay, Decay],
 }
-"""What the section has before training."""
+"""The fields of the section before training, when the optimizers are not known yet."""
 
 NOT_OURS = frozenset({"lr", "initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum", "groups"})
-"""``lr`` is LROverride's; the others belong to schedulers, and no step reads them."""
+"""Keys that are not in the section: ``LROverride`` has ``lr``, and only schedulers read the others."""
 
 
-class OptimizerOverride(ParamGroupControl):
+class OptimizerOverride(ParamGroupControl[Section]):
     """Section ``optimizer``: every numeric key of the param groups, such as ``weight_decay`` or ``betas``.
 
-    Null releases a key: it is what the program and its schedulers say again, to the bit. As with
-    ``LROverride``, an override is in place only while the optimizer steps. What is said of all groups holds
-    for those that have the key; ``groups`` says it for single ones, and goes first.
+    Null releases a key: it has exactly the value again that the program and its schedulers set. As with
+    ``LROverride``, an override is in place only while the optimizer steps. A value for all groups applies to
+    the groups that have the key. A value in ``groups`` takes precedence.
 
     Args:
         freak, sync: as for every control.
@@ -44,9 +48,9 @@ class OptimizerOverride(ParamGroupControl):
 
     section = "optimizer"
 
-    _fields: dict[str, Any] = KNOWN
+    _fields: dict[str, Kind] = KNOWN
     _held: frozenset[str] = frozenset()
-    _saved: dict[str, Any] | None = None
+    _saved: dict[str, object] | None = None
 
     def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the section the keys that the optimizers' param groups have."""
@@ -56,39 +60,38 @@ class OptimizerOverride(ParamGroupControl):
         self._state = self.initial_state()
         super().load_state_dict(asked_for)
 
-    def initial_state(self) -> BaseModel:
-        """Return the section with a key for each, none of them held."""
-        fields: dict[str, Any] = {
+    def initial_state(self) -> Section:
+        """Return the section with a field for each key, all null."""
+        fields: dict[str, Kind] = {
             name: (kind | None, Field(None, description=f"{name} to hold"))
             for name, kind in self._fields.items()
         }
         group = create_model("GroupValues", __base__=Section, **fields)
-        groups: Any = dict[str, group]
-        fields["groups"] = (groups, Field({}, description="overrides by param group"))
-        return cast(BaseModel, create_model("Optimizer", __base__=Section, **fields)())
+        fields["groups"] = (dict[str, group], Field({}, description="overrides by param group"))
+        return create_model("Optimizer", __base__=Section, **fields)()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return what is held."""
+    def state_dict(self) -> dict[str, object]:
+        """Return the values that are held."""
         if self._saved is not None:
             return self._saved
         held = self.state.model_dump(mode="json", exclude_none=True)
         return {"state": held} if held != {"groups": {}} else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take from a checkpoint what was held, as soon as the optimizers and their keys are known."""
+        """Take the held values from a checkpoint, as soon as the optimizers and their keys are known."""
         if self.session is None:
             self._saved = state_dict
         else:
             super().load_state_dict(state_dict)
 
-    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """Use the section from the next step on; return the effective values of what is or was held.
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, object]:
+        """Use the section from the next step on; return the effective values of keys that are or were held.
 
         Raises:
-            Rejected: there is no such group, or it has no such key.
+            Rejected: a group does not exist, or it does not have a key.
         """
         overlay = self.overlay
-        names = self.names_of_groups(trainer, self.state.groups)
+        names = self.names_of_groups(trainer, self._groups)
         self._check_keys(trainer, names)
         held = frozenset(key for key in self._fields if self._is_held(key))
         for key in self._fields:
@@ -100,20 +103,24 @@ class OptimizerOverride(ParamGroupControl):
             for key, values in told.items()
         }
 
+    @property
+    def _groups(self) -> dict[str, Section]:
+        groups: dict[str, Section] = dict(self.state)["groups"]
+        return groups
+
     def _is_held(self, key: str) -> bool:
-        sections = [self.state, *self.state.groups.values()]
+        sections = [self.state, *self._groups.values()]
         return any(getattr(section, key) is not None for section in sections)
 
-    def _value(self, key: str, names: Names, i: int, j: int, _: dict[str, Any], scheduled: Any) -> Any:
-        own = said_of(self.state.groups, names, i, j)
-        value = getattr(own, key) if own is not None else None
+    def _value(self, key: str, names: Names, i: int, j: int, _: object, scheduled: Value) -> Value | None:
+        value = getattr(said_of(self._groups, names, i, j), key, None)
         value = getattr(self.state, key) if value is None else value
         return value if _length(value) == _length(scheduled) else None
 
     def _check_keys(self, trainer: Trainer, names: Names) -> None:
         for (i, j), name in names.items():
             group = trainer.optimizers[i].param_groups[j]
-            for key, value in said_of(self.state.groups, names, i, j) or ():
+            for key, value in said_of(self._groups, names, i, j) or ():
                 if value is not None and key not in group:
                     there = ", ".join(dict(_fields([group])))
                     raise Rejected(f"param group {name!r} has no {key!r}; it has: {there}")
@@ -125,9 +132,9 @@ class OptimizerOverride(ParamGroupControl):
         self._held = frozenset()
 
 
-def _fields(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+def _fields(groups: list[dict[str, Value]]) -> Iterator[tuple[str, Kind]]:
     """Yield the keys of the groups that hold numbers or tuples of numbers, and the type of each."""
-    kinds: dict[str, Any] = {}
+    kinds: dict[str, Kind] = {}
     for group in groups:
         for key, value in group.items():
             if key in NOT_OURS or not key.isidentifier() or key.startswith("_") or hasattr(Section, key):
@@ -142,7 +149,7 @@ def _fields(groups: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     yield from kinds.items()
 
 
-def _kind(key: str, value: Any) -> Any:
+def _kind(key: str, value: Value) -> Kind:
     """Return the type of a key's number. An integer may be a count, for which a fraction ends the fit."""
     if key == "betas":
         return Decay
@@ -150,21 +157,21 @@ def _kind(key: str, value: Any) -> Any:
         return NotNegative
     if not isinstance(value, int):
         return Finite
-    return int if value else int | Finite  # what 0 counts it does not tell
+    return int if value else int | Finite  # 0 may also be a fraction that was written as an integer
 
 
-def _length(value: Any) -> int | None:
+def _length(value: object) -> int | None:
     """Return the length of a tuple, None for a number: optimizers may differ in what a key holds."""
     return len(value) if isinstance(value, tuple) else None
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     if isinstance(value, Tensor):
         return value.numel() == 1 and value.is_floating_point()
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Value) -> object:
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     return value if isinstance(value, int) else float(value)

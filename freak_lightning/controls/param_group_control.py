@@ -1,10 +1,11 @@
-"""What controls of param groups share: the groups' names, and an overlay for as long as a fit lasts."""
+"""ParamGroupControl: what controls of param groups share, the groups' names and one overlay for each fit."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from freak_core import Rejected
-from freak_lightning.control import ControlCallback
+from freak_lightning.control import StateT
+from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
 
@@ -14,24 +15,24 @@ Names = dict[tuple[int, int], str]
 """What param groups are called, by (optimizer, group)."""
 
 
-class ParamGroupControl(ControlCallback):
-    """Base of the controls that override values of param groups while their optimizers step.
+class ParamGroupControl(ControlCallback[StateT]):
+    """Base class of the controls that override values of param groups while their optimizers step.
 
-    Groups are called ``"OPTIMIZER/GROUP"`` by their numbers, such as ``"0/1"``, or by their ``name`` where
-    the param group has one; ``"OPTIMIZER/NAME"`` where several optimizers have a group of that name.
+    A group is called ``"OPTIMIZER/GROUP"`` by its numbers, such as ``"0/1"``, or by its ``name`` if it has
+    one; ``"OPTIMIZER/NAME"`` if several optimizers have a group of that name.
     """
 
     _overlay: ParamGroupOverlay | None = None
     _why_none = "training has not started"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Watch the optimizers' steps, together with the other controls of param groups."""
+        """Wrap the optimizers' steps, once for all controls of param groups."""
         controls = self.session.controls if self.session is not None else []
         shared = [each._overlay for each in controls if isinstance(each, ParamGroupControl) and each._overlay]
         try:
             self._overlay = shared[0] if shared else ParamGroupOverlay(trainer.optimizers)
         except TypeError as error:
-            self._why_none = str(error)  # told to whoever asks; training goes on
+            self._why_none = str(error)  # for the answer to a request; training goes on
         else:
             self._overlay.attach()
 
@@ -40,7 +41,7 @@ class ParamGroupControl(ControlCallback):
         """The overlay of this fit.
 
         Raises:
-            Rejected: there is none, and why.
+            Rejected: there is none; the message says why.
         """
         if self._overlay is None:
             raise Rejected(self._why_none)
@@ -50,7 +51,7 @@ class ParamGroupControl(ControlCallback):
         """Return the names of all param groups.
 
         Raises:
-            Rejected: one of those asked for is neither among them nor the numbers of a group.
+            Rejected: ``asked`` has a group that does not exist.
         """
         names = _names(trainer)
         numbers = {f"{i}/{j}" for i, j in names}
@@ -74,12 +75,12 @@ class ParamGroupControl(ControlCallback):
 
 
 def said_of(groups: Mapping[str, Said], names: Names, i: int, j: int) -> Said | None:
-    """Return what is said of a group by its numbers or, if nothing is, by its name."""
+    """Return the entry of a group in a section's ``groups``, by its numbers or else by its name."""
     return groups.get(f"{i}/{j}", groups.get(names.get((i, j), "")))
 
 
 def _names(trainer: Trainer) -> Names:
-    """Return a name of its own for each group: the shortest of name, optimizer and name, and numbers."""
+    """Return a unique name for each group: NAME, else OPTIMIZER/NAME, else OPTIMIZER/GROUP."""
     numbers = [(i, j) for i, each in enumerate(trainer.optimizers) for j in range(len(each.param_groups))]
     own = {(i, j): trainer.optimizers[i].param_groups[j].get("name") for i, j in numbers}
     names: Names = {}

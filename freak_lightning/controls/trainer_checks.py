@@ -1,4 +1,4 @@
-"""The trainer's limits: which values of its settings a trainer cannot take while it fits, and why."""
+"""The trainer's checks: why a trainer cannot take a value of one of its settings while it fits."""
 
 from typing import Any
 
@@ -11,10 +11,11 @@ from freak_lightning.lightning_api.progress import total_steps
 
 
 def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
-    """Return why the setting cannot have this value here, or None where it can."""
+    """Return why this trainer cannot take the value of a setting, or None if it can."""
     automatic = trainer.lightning_module.automatic_optimization
-    if name in ("gradient_clip_val", "accumulate_grad_batches") and value and not automatic:
-        return "with manual optimization that is up to training_step"
+    by_hand = {"gradient_clip_val": "clips", "accumulate_grad_batches": "accumulates"}
+    if name in by_hand and value and not automatic:
+        return f"with manual optimization, training_step {by_hand[name]} the gradients"
     match name:
         case "gradient_clip_val":
             return _why_no_clipping(trainer) if value else None
@@ -26,10 +27,10 @@ def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
 
 
 def why_not_so_long(new: dict[str, Any], trainer: Trainer, accumulate_later: int | None) -> str | None:
-    """Return why training cannot go on for as long as the new settings say: a schedule ends, and raises then.
+    """Return why training cannot last as long as the new settings say, or None: OneCycleLR raises at its end.
 
-    Schedules that are stepped by hand, and those in other schedulers, are not looked at. ``accumulate_later``
-    is how many batches the epochs after this one accumulate, if that waits to be changed already.
+    A scheduler that is stepped by hand or that is part of another scheduler is not checked.
+    ``accumulate_later``: batches that the epochs after this one accumulate, if a request has changed it.
     """
     steps = total_steps(trainer, **{"accumulate_grad_batches": accumulate_later, **new})
     before = total_steps(trainer, accumulate_grad_batches=accumulate_later)
@@ -43,28 +44,29 @@ def why_not_so_long(new: dict[str, Any], trainer: Trainer, accumulate_later: int
         ends = trainer.global_step + (scheduler.total_steps - scheduler.last_epoch) * config.frequency
         if steps is None or steps > ends:
             asked = "without end" if steps is None else f"to step {steps}"
-            return f"OneCycleLR ends at step {ends} and cannot go on, and this would train {asked}"
+            return f"OneCycleLR ends at step {ends} and raises after it, and this would train {asked}"
     return None
 
 
 def _why_no_clipping(trainer: Trainer) -> str | None:
-    """Lightning checks this within a step, which ends the fit, or leaves the value out without a word."""
-    precision: Any = trainer.precision_plugin
+    """Lightning checks this within a step, which ends the fit, or ignores the value silently."""
+    precision: object = trainer.precision_plugin
     for optimizer in trainer.optimizers:
         if is_a(precision, "MixedPrecision") and unscales_gradients_itself(optimizer):
-            return f"{type(optimizer).__name__} is fused and unscales gradients itself: none can be clipped"
+            kind = type(optimizer).__name__
+            return f"{kind} is fused and unscales the gradients itself: they cannot be clipped"
     if is_a(precision, "FSDPPrecision") and trainer.gradient_clip_algorithm != "value":
         return "Lightning cannot clip by norm under FSDP"
     if is_a(precision, "DeepSpeedPrecision"):
-        return "DeepSpeed clips gradients itself, by what it was configured with"
+        return "DeepSpeed clips the gradients itself, as its configuration says"
     return None
 
 
 def _why_no_accumulation(trainer: Trainer) -> str | None:
     if trainer.strategy.handles_gradient_accumulation:
-        return f"{type(trainer.strategy).__name__} accumulates by itself"
+        return f"{type(trainer.strategy).__name__} accumulates gradients itself"
     if any(is_a(each, "GradientAccumulationScheduler") for each in callbacks_of(trainer)):
-        return "GradientAccumulationScheduler decides it"
+        return "GradientAccumulationScheduler sets it"
     return None
 
 
@@ -73,5 +75,5 @@ def _why_no_such_epochs(value: int | None, trainer: Trainer) -> str | None:
     if value is None and isinstance(trainer.val_check_interval, float):
         return "Lightning needs an integer val_check_interval for validating regardless of epochs"
     if value is not None and every is not None and every > trainer.num_training_batches:
-        return f"an epoch has only {trainer.num_training_batches} batches, so none would have the {every}th"
+        return f"an epoch has only {trainer.num_training_batches} batches, so no batch would be the {every}th"
     return None

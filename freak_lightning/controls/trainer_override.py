@@ -1,21 +1,22 @@
-"""TrainerOverride: the trainer's own settings, as far as Lightning looks at them again while it fits."""
+"""TrainerOverride: change those of the trainer's settings that Lightning reads again while it fits."""
 
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field, create_model
+from pydantic import AfterValidator, Field, create_model
 
 from freak_core import Rejected
-from freak_lightning.control import ControlCallback, Section
+from freak_lightning.control import Section
+from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.controls.trainer_checks import why_not, why_not_so_long
 from freak_lightning.lightning_api.limits import set_max_epochs, set_max_steps
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 
 
 class TrainerSettings(Section):
-    """What can be changed while training."""
+    """The settings that can be changed while training."""
 
     max_epochs: int = Field(-1, ge=-1, description="epochs to train in all; -1 for no limit")
     max_steps: int = Field(-1, ge=-1, description="optimizer steps to train in all; -1 for no limit")
@@ -32,17 +33,17 @@ class TrainerSettings(Section):
     )
 
 
-class TrainerOverride(ControlCallback):
-    """Section ``trainer``: at first the trainer's own values; what you change in it, the trainer keeps.
+class TrainerOverride(ControlCallback[TrainerSettings]):
+    """Section ``trainer``: settings of the trainer; it begins with the trainer's own values.
 
-    ``max_epochs`` and ``max_steps`` may go below what is trained already: training ends after this epoch, or
-    this step. ``accumulate_grad_batches`` takes effect with the next epoch: in the middle of one, gradients
-    would count twice. What nobody asked for is left to whoever else sets it. After the fit the trainer is as
-    if it had been made with these values; a checkpoint remembers those that were changed, and a resume brings
-    them back.
+    ``max_epochs`` and ``max_steps`` may be lower than what is trained already: training then ends after this
+    epoch, or this step. ``accumulate_grad_batches`` takes effect with the next epoch: in the middle of an
+    epoch, gradients would count twice. A setting that no request has changed is never written. The trainer
+    keeps the values after the fit. A checkpoint contains the settings that were changed, and a resume
+    applies them.
 
-    Lightning reads ``val_check_interval``, ``limit_train_batches``, ``precision`` and the like only once, so
-    they are not in here.
+    The section lacks ``val_check_interval``, ``limit_train_batches``, ``precision`` and other settings that
+    Lightning reads only once.
 
     Args:
         freak, sync: as for every control.
@@ -53,15 +54,15 @@ class TrainerOverride(ControlCallback):
     _own: dict[str, Any] | None = None
     """The trainer's values at the start of the fit; None before."""
     _applied: Mapping[str, Any] = MappingProxyType({})
-    """The section as it was last written; the trainer may differ, where the program has set a value."""
+    """The section as it was last written; the trainer differs where the program has set a value."""
     _saved: dict[str, Any] | None = None
     _to_accumulate: int | None = None
-    """Batches per optimizer step from the next epoch on, where that was asked for."""
+    """Batches per optimizer step from the next epoch on, if a request has changed it."""
     _accumulating: int | None = None
-    """Batches per optimizer step in this epoch, where that was asked for."""
+    """Batches per optimizer step in this epoch, if a request has changed it."""
 
     def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Read the trainer's values, and write those that a checkpoint brought along."""
+        """Read the trainer's values, and write those of a checkpoint."""
         self._own = self._applied = _values(trainer)
         self._to_accumulate = self._accumulating = None
         self._state = self.initial_state()
@@ -69,27 +70,26 @@ class TrainerOverride(ControlCallback):
         if saved is not None:
             self._take(saved, trainer)
 
-    def initial_state(self) -> BaseModel:
+    def initial_state(self) -> TrainerSettings:
         """Return the section with the trainer's own values."""
         own = self._own or {}
         former = own.get("limit_val_batches", 1.0)
         limit = Annotated[int | float, AfterValidator(partial(_nothing_or, former))]
         field = Field(former, description=f"0 for no validation, {former} for the trainer's own")
         fields: dict[str, Any] = {"limit_val_batches": (limit, field)}
-        model = create_model("Trainer", __base__=TrainerSettings, **fields)
-        return cast(BaseModel, model(**own))
+        return create_model("Trainer", __base__=TrainerSettings, **fields)(**own)
 
-    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any] | None:
-        """Write into the trainer what has changed; return when that takes effect, where it is not at once.
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, str] | None:
+        """Write the changed settings into the trainer; return when they take effect, if not at once.
 
         Raises:
-            Rejected: this trainer cannot take the value, and why.
+            Rejected: this trainer cannot take the value; the message says why.
         """
         new = {name: value for name, value in self.state if value != self._applied[name]}
         for name, value in new.items():
             reason = why_not(name, value, trainer)
             if reason:
-                raise Rejected(f"{name}={value} cannot be: {reason}")
+                raise Rejected(f"{name} cannot be {value}: {reason}")
         too_long = why_not_so_long(new, trainer, self._to_accumulate)
         if too_long:
             raise Rejected(too_long)
@@ -104,13 +104,13 @@ class TrainerOverride(ControlCallback):
             self._to_accumulate = batches if batches != trainer.accumulate_grad_batches else None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Accumulate from here on as many batches as was asked for."""
+        """Accumulate as many batches as were asked for, from this epoch on."""
         if self._to_accumulate is not None:
             trainer.accumulate_grad_batches = self._accumulating = self._to_accumulate
             self._to_accumulate = None
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return what was changed, and how many batches this very epoch accumulates, if that was."""
+    def state_dict(self) -> dict[str, object]:
+        """Return the settings that were changed, and how many batches this epoch accumulates if that was."""
         if self._own is None:
             return {}
         changed = {name: value for name, value in self.state if value != self._own[name]}
@@ -119,7 +119,7 @@ class TrainerOverride(ControlCallback):
         return {"state": changed} if changed else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take what was changed; the trainer gets it as soon as there is one."""
+        """Take the settings that were changed; ``prepare`` writes them into the trainer."""
         if self.session is not None:  # some strategies load a checkpoint after on_fit_start
             self._take(state_dict, self.session.trainer)
         else:
@@ -129,12 +129,12 @@ class TrainerOverride(ControlCallback):
         before = dict(self.state)
         super().load_state_dict({"state": {**self.state.model_dump(), **saved.get("state", {})}})
         new = {name: value for name, value in self.state if value != before[name]}
-        # What cannot be here is left to apply, which says so.
+        # apply() rejects a value that this trainer cannot take.
         new = {name: value for name, value in new.items() if not why_not(name, value, trainer)}
         self._applied = {**before, **new}
         asked = new.pop("accumulate_grad_batches", None)
         if "accumulating" in saved:
-            # Not what is asked for: the resumed epoch goes on as it has begun.
+            # Not the number asked for: the resumed epoch goes on as it began.
             trainer.accumulate_grad_batches = self._accumulating = saved["accumulating"]
             asked = self.state.accumulate_grad_batches
         self._accumulate_later(asked, trainer)

@@ -1,4 +1,4 @@
-"""Tunable: any pydantic object of yours, under control on every rank."""
+"""Tunable: put any pydantic object of yours under control, on every rank."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,35 +6,37 @@ from typing import Any
 from pydantic import BaseModel
 
 from freak_core import ConfigurationError, Freak
-from freak_lightning.control import ControlCallback, document, snake_case
+from freak_lightning.control import StateT, document, snake_case
+from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.ranks.cadence import Sync
 
 
-class Tunable(ControlCallback):
+class Tunable(ControlCallback[StateT]):
     """Section of your choice: an object of yours, changed in place on every rank at the same step.
 
-    The object stays the one you gave, so it may live on the ``LightningModule``, and whatever reads it sees
-    the change from the next batch on. Fields that were changed are saved in checkpoints.
+    The object is changed in place, so it may be an attribute of the ``LightningModule``: code that reads it
+    sees the change from the next batch on. Checkpoints contain the fields that were changed.
 
     Args:
         model: a pydantic model instance that can be changed.
-        name: of the section; the class's name in snake_case if you give none.
+        name: name of the section; the class's name in snake_case if you give none.
         on_change: called with the object on every rank after a change, and after a resume that brought one.
-            If it raises, the request fails and the object is as before on all ranks. A function of a module,
-            where the strategy pickles callbacks.
+            If it raises, the request fails and the object is as before on all ranks. If the strategy pickles
+            callbacks, it must be a function of a module.
         freak, sync: as for every control.
 
     Raises:
-        ConfigurationError: not a pydantic model instance, a frozen one, or not a name for a section.
+        ConfigurationError: ``model`` is not a pydantic model instance or is frozen, or ``name`` cannot name a
+            section.
     """
 
     def __init__(
         self,
-        model: BaseModel,
+        model: StateT,
         *,
         name: str | None = None,
-        on_change: Callable[[Any], Any] | None = None,
+        on_change: Callable[[StateT], object] | None = None,
         freak: Freak | None = None,
         sync: Sync | None = None,
     ) -> None:
@@ -51,7 +53,7 @@ class Tunable(ControlCallback):
         self._start = document(model)
 
     @property
-    def state(self) -> Any:
+    def state(self) -> StateT:
         """The object."""
         return self.model
 
@@ -61,19 +63,19 @@ class Tunable(ControlCallback):
 
     @property
     def state_key(self) -> str:
-        """Where this control's state is in a checkpoint; one for each name."""
+        """The key of this control's state in a checkpoint; each ``name`` has its own."""
         return self._generate_state_key(name=self.section)
 
-    def apply(self, trainer: Trainer, pl_module: LightningModule) -> Any:
-        """Call ``on_change``; what it returns is in the receipt."""
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> object:
+        """Call ``on_change`` and return its result, for the receipt."""
         return self.on_change(self.model) if self.on_change is not None else None
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """Return the fields that have changed since this control was made."""
         now = document(self.model)
         changed = {name: value for name, value in now.items() if value != self._start.get(name)}
         return {"state": changed} if changed else {}
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Keep the object, which another that is pickled along may hold."""
+    def __getstate__(self) -> dict[str, object]:
+        """Keep the object: another object that is pickled along may hold it."""
         return dict(self.__dict__)

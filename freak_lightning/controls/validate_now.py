@@ -1,11 +1,11 @@
-"""ValidateNow: one more validation, at the next step."""
+"""ValidateNow: one validation at the next optimizer step."""
 
-from typing import Any
+from functools import partial
 
 from freak_core import Failed, Rejected
 from freak_lightning.checkpoint.rng_states import collect_rng_states, restore_rng_states
-from freak_lightning.control import ControlCallback, action
-from freak_lightning.lightning_api.hidden_hooks import hide_hook, show_hook
+from freak_lightning.control import NotYet, action
+from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.loops import validates_by_clock
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.lightning_api.validation import (
@@ -13,34 +13,29 @@ from freak_lightning.lightning_api.validation import (
     set_last_validation_time,
     validation_metrics,
 )
-from freak_lightning.not_yet import NotYet
 
 
 class ValidateNow(ControlCallback):
     """Action ``validate``: exactly one validation after the next optimizer step, on all ranks.
 
-    The receipt has its metrics. Where a validation is due at that step anyway there is no other one. The
-    training goes on as if nothing had happened: weights, random numbers and the next regular validation are
-    the same. Your callbacks see the validation like any other: ``ModelCheckpoint`` may save,
+    The receipt contains the validation's metrics. If a validation is due at that step anyway, no other one
+    runs. The training goes on as if nothing had happened: weights, random numbers and the next regular
+    validation are the same. Other callbacks see the validation like any other: ``ModelCheckpoint`` may save,
     ``EarlyStopping`` counts it.
 
     Args:
         freak, sync: as for every control.
     """
 
-    _cadence: dict[str, Any] | None = None
-    """The trainer's own settings, while ours make Lightning validate after this batch."""
+    _cadence: dict[str, object] | None = None
+    """The trainer's own settings, while other settings make Lightning validate after this batch."""
     _clock: float | None = None
     _rng_states: str | None = None
     _extra = False
     _left_out = False
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Nothing has to be put back yet."""
-        hide_hook(self, "on_train_batch_start", ValidateNow)
-
     @action
-    def validate(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+    def validate(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, object]:
         """Validate now, once, on all validation batches.
 
         Raises:
@@ -53,13 +48,14 @@ class ValidateNow(ControlCallback):
             return {"step": trainer.global_step, "extra": self._extra, "metrics": validation_metrics(trainer)}
         if self._left_out:
             self._left_out = False
-            raise Failed("Lightning left the validation out: the validation loader is empty")
+            raise Failed("Lightning skipped the validation: the validation loader is empty")
         if not self.session.point.exact:
-            raise Failed("training is over; no validation follows")
+            raise Failed("training has ended: no validation follows")
         why_not = _why_not(trainer)
         if why_not:
             raise Rejected(why_not)
         self._arrange(trainer)
+        self.session.before_next_batch.append(partial(self._put_back, trainer))
         raise NotYet
 
     def _arrange(self, trainer: Trainer) -> None:
@@ -74,7 +70,6 @@ class ValidateNow(ControlCallback):
         if validates_by_clock(trainer):
             self._clock = last_validation_time(trainer)
             set_last_validation_time(trainer, -float("inf"))
-        show_hook(self, "on_train_batch_start")
         # A loader draws a seed for its workers from the global generator, with or without workers.
         self._rng_states = collect_rng_states()
 
@@ -88,15 +83,12 @@ class ValidateNow(ControlCallback):
         if states is not None:
             restore_rng_states(states)
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def _put_back(self, trainer: Trainer) -> None:
         """Put the clock back, which Lightning has set after the last hook of a validation."""
         if self._clock is not None:
             set_last_validation_time(trainer, self._clock)
             self._clock = None
         self._left_out = self._restore(trainer) or self._left_out
-        hide_hook(self, "on_train_batch_start", ValidateNow)
 
     def _restore(self, trainer: Trainer) -> bool:
         settings, self._cadence = self._cadence, None

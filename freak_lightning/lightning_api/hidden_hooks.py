@@ -1,8 +1,8 @@
-"""Unused hooks: those of every batch that nobody needs now, hidden from Lightning while it fits.
+"""Hidden hooks: hooks of every batch that Lightning does not call, since nothing is in them now.
 
 Lightning calls each hook of each callback. The call of an empty one costs 2 µs where nothing else happens,
-and up to 10 µs between two steps of a model, whose code and data have taken the caches: a hundredth of a step
-of 1 ms. It leaves out what is not callable.
+and up to 10 µs between two steps of a model, whose code and data have taken the caches: with eight controls
+and six hooks a batch a tenth of a step of 1 ms. Lightning skips a hook that is not callable.
 """
 
 from collections.abc import Iterable
@@ -21,17 +21,17 @@ EVERY_BATCH = (
 )
 
 
-def hide_unused_hooks(callbacks: Iterable[Callback]) -> None:
-    """Hide what is inherited from ``Callback``; ``super()`` finds it all the same. Twice is fine."""
+def hide_inherited_hooks(callbacks: Iterable[Callback]) -> None:
+    """Hide the hooks that a callback has not overridden; ``super()`` still finds them. Twice is fine."""
     for callback in callbacks:
         for name in EVERY_BATCH:
-            hide_hook(callback, name, Callback)
+            if getattr(type(callback), name) is getattr(Callback, name):
+                hide_hook(callback, name)
 
 
-def hide_hook(callback: Callback, name: str, owner: type[Callback]) -> None:
-    """Hide one hook until ``show_hook``, where it is ``owner``'s own and not a subclass's."""
-    if getattr(type(callback), name) is getattr(owner, name):
-        callback.__dict__.setdefault(name, None)
+def hide_hook(callback: Callback, name: str) -> None:
+    """Hide one hook until ``show_hook``."""
+    callback.__dict__.setdefault(name, None)
 
 
 def show_hook(callback: Callback, name: str) -> None:
@@ -41,7 +41,7 @@ def show_hook(callback: Callback, name: str) -> None:
 
 
 def show_hooks(callbacks: Iterable[Callback]) -> None:
-    """Undo ``hide_unused_hooks`` and ``hide_hook``."""
+    """Show all hooks that were hidden."""
     for callback in callbacks:
         for name in EVERY_BATCH:
             show_hook(callback, name)

@@ -1,48 +1,36 @@
-"""A signal put off: while a block runs it is only noted, and delivered when the block is left."""
+"""A deferred signal: while a block runs it is only noted; its handler is called when the block is left."""
 
-import os
 import signal
 import threading
-from types import FrameType, TracebackType
-from typing import Any, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
-class DeferredSignal:
-    """Notes a signal that somebody handles, and lets their handler have it after the block.
+@contextmanager
+def deferred(which: signal.Signals) -> Iterator[list[int]]:
+    """Note a signal in the list while the block runs; call its handler afterwards if the list is not empty.
 
-    Lightning answers SIGTERM with a broadcast from within the signal handler. Where a rank gets it while
-    rank zero waits for that rank in another collective, both would wait for each other.
+    Lightning answers SIGTERM with a broadcast inside its signal handler. If a rank gets it while rank zero
+    waits for that rank in another collective, both wait for each other. A second broadcast, of a rank that
+    gets the signal later, would find no partner: once the handler was called, later signals are only noted.
 
-    A signal that nobody handles is left alone, and so is every one outside the main thread, where Python
+    A signal without a handler is left alone, and so is every signal outside the main thread, where Python
     runs no handlers.
     """
+    noted: list[int] = []
+    handler = signal.getsignal(which)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
 
-    def __init__(self, which: signal.Signals) -> None:
-        self._which = which
-        self._handler: Any = None
-        self._delivered = False
-        self.came = False
+    def note(signum: int, _: object) -> None:
+        noted.append(signum)
 
-    def __enter__(self) -> Self:
-        handler = signal.getsignal(self._which)
-        if callable(handler) and threading.current_thread() is threading.main_thread():
-            self._handler = handler
-            signal.signal(self._which, self._note)
-        return self
-
-    def _note(self, signum: int, frame: FrameType | None) -> None:
-        self.came = True
-
-    def deliver(self) -> None:
-        """Let the handler have the signal now, whether or not it came, and drop those that follow."""
-        self._delivered = True
-        if self._handler is not None:
-            self._handler(self._which, None)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._handler is not None and not self._delivered:
-            signal.signal(self._which, self._handler)
-            if self.came:
-                os.kill(os.getpid(), self._which)
+    signal.signal(which, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(which, handler)
+        if noted:
+            signal.signal(which, note)
+            handler(which, None)

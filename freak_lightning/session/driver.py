@@ -4,24 +4,25 @@
     on_train_start         control point: what a resume brought along, what waits already
     on_train_epoch_start   wakes up
     every batch, while awake
+        on_train_batch_start    what controls have put off until this batch
         on_train_batch_end      control point after an optimizer step, unless a validation is due now
         on_validation_end       control point after the validation that was due, or that an action asked for
     on_train_epoch_end     control point through strategy.broadcast, whatever ``sync`` is
-    on_train_end           last call
+    on_train_end           last control point
     teardown, on_exception the session ends
 
 The driver sits behind the last control in the trainer's callbacks while it fits, so that what it saves has
-seen all of them. While training it stands in for those controls that need no hook of every batch. In one
-process it sleeps, hidden from Lightning, until a request arrives. With several ranks it counts batches, since
-all must come to the same point.
+seen all of them. In one process it sleeps, its hooks of every batch hidden from Lightning, until a request
+arrives. With several ranks it counts batches, since all ranks must come to the same point.
 """
 
 from functools import partial
-from typing import Any
 
 from freak_lightning.checkpoint.contents import AddedContents
-from freak_lightning.control import ControlCallback
-from freak_lightning.lightning_api.hidden_hooks import hide_hook, hide_unused_hooks, show_hook, show_hooks
+from freak_lightning.control import Control
+from freak_lightning.lightning_api.callbacks import callbacks_of, set_callbacks
+from freak_lightning.lightning_api.checkpoints import Checkpoint
+from freak_lightning.lightning_api.hidden_hooks import hide_hook, hide_inherited_hooks, show_hook, show_hooks
 from freak_lightning.lightning_api.loaders import restore_loader_position
 from freak_lightning.lightning_api.loops import is_optimizer_boundary, validation_due
 from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer
@@ -31,7 +32,6 @@ from freak_lightning.lightning_api.validation import (
     make_validation_loaders,
     skips_validation,
 )
-from freak_lightning.session.backstage import Backstage
 from freak_lightning.session.session import ControlSession
 
 
@@ -39,53 +39,40 @@ class SessionDriver(Callback):
     """Drives the session of one fit."""
 
     def __init__(self) -> None:
-        self._backstage = Backstage()
         self._contents = AddedContents()
         self._begin_anew()
 
     def _begin_anew(self) -> None:
         self._session: ControlSession | None = None
+        self._ours: list[Callback] = []
         self._due_after_validation = False
         self._validated = False
         self._quiet = False
         self._sleeps = False
         self._foreseeable = False
         self._validates: bool | None = None
-        self._horizon: dict[str, Any] = {}
+        self._horizon: dict[str, int | None] = {}
         self._epoch: int | None = None
 
     @classmethod
     def attach(cls, trainer: Trainer) -> None:
-        """Put a driver behind the last control, unless there is one.
-
-        The list is replaced, not changed: Lightning is iterating over it.
-        """
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        """Put a driver behind the last control, unless there is one."""
+        callbacks = callbacks_of(trainer)
         if not any(isinstance(callback, cls) for callback in callbacks):
-            last = max(i for i, callback in enumerate(callbacks) if isinstance(callback, ControlCallback))
-            trainer.callbacks = [*callbacks[: last + 1], cls(), *callbacks[last + 1 :]]  # type: ignore[attr-defined]
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Bring back whom a fit that failed has left backstage: another callback raised in on_exception."""
-        for control in self._backstage.leave(trainer):
-            control.setup(trainer, pl_module, stage)
+            last = max(i for i, callback in enumerate(callbacks) if isinstance(callback, Control))
+            set_callbacks(trainer, [*callbacks[: last + 1], cls(), *callbacks[last + 1 :]])
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the session."""
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        controls = [callback for callback in callbacks if isinstance(callback, ControlCallback)]
-        for control in controls:
-            if control.session is not None:  # another callback raised in on_exception: ours never came
-                show_hooks(control.session.controls)
-                control.session.abandon()
-        show_hooks([self])
         self._begin_anew()
-        self._session = session = ControlSession(trainer, pl_module, controls, driver=self)
-        self._foreseeable = all(_changes_with_requests_only(control) for control in controls)
+        self._ours = [each for each in callbacks_of(trainer) if isinstance(each, Control) or each is self]
+        self._session = session = ControlSession(trainer, pl_module, self._ours)
+        self._foreseeable = all(_changes_with_requests_only(control) for control in session.controls)
         self._recall()
         if session.freak is not None:
             session.freak.observe(partial(self._progress, trainer, session))
-        hide_unused_hooks([*controls, self])
+        hide_inherited_hooks(self._ours)
+        hide_hook(self, "on_train_batch_start")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """First control point, on what a resume has left to do."""
@@ -94,22 +81,19 @@ class SessionDriver(Callback):
         if self._session is not None:
             self._sleeps = self._session.requests.wake_with(self._wake)
             self._session.start()
-            self._tell_horizon(trainer)
+            self._after_point(trainer, self._session)
         self._contents.restore_rng_states(trainer)
-        if self._session is not None:
-            self._backstage.enter(trainer, self._session.controls)
 
     def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
         """Add what Freak wants in every checkpoint."""
-        self._backstage.save(checkpoint)
         if self._session is not None:
             self._note_applied(self._session)
         self._contents.add_to(checkpoint)
 
     def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
         """Keep what was added until training starts."""
         self._contents.take_from(checkpoint)
@@ -126,11 +110,18 @@ class SessionDriver(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at the first batch: how the epoch goes may have changed."""
-        self._backstage.pass_on("on_train_epoch_start", trainer, pl_module)
         self._wake()
 
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int
+    ) -> None:
+        """Do what controls have put off until this batch."""
+        hide_hook(self, "on_train_batch_start")
+        if self._session is not None:
+            self._session.begin_batch()
+
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         """Control point after an optimizer step, unless a validation comes first."""
         if self._session is None:
@@ -158,7 +149,7 @@ class SessionDriver(Callback):
         busy = self._due_after_validation or session.deferred or session.waiting or not self._foreseeable
         self._quiet = not busy and trainer.accumulate_grad_batches == 1
         if self._sleeps and not busy:
-            hide_hook(self, "on_train_batch_end", SessionDriver)
+            hide_hook(self, "on_train_batch_end")
             if session.requests.waiting:  # it came before the hook was hidden
                 self._wake()
 
@@ -166,7 +157,7 @@ class SessionDriver(Callback):
         self._quiet = False
         show_hook(self, "on_train_batch_end")
 
-    def _progress(self, trainer: Trainer, session: ControlSession) -> tuple[Any, dict[str, int]]:
+    def _progress(self, trainer: Trainer, session: ControlSession) -> tuple[object, dict[str, int]]:
         """Say how far training is, twice a second; and see whether the program itself has set a section."""
         if self._sleeps and session.waiting:
             self._wake()
@@ -185,13 +176,11 @@ class SessionDriver(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell it."""
-        self._backstage.pass_on("on_validation_start", trainer, pl_module)
         if not trainer.sanity_checking:
             self._pass_through("validating")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Control point after a validation within training."""
-        self._backstage.pass_on("on_validation_end", trainer, pl_module)
         if self._session is None or trainer.sanity_checking:
             return
         self._pass_through("training")
@@ -205,7 +194,12 @@ class SessionDriver(Callback):
     def _at_boundary(self, trainer: Trainer, *, after_validation: bool) -> None:
         if self._session is not None:
             self._session.at_boundary(last_batch=trainer.is_last_batch, after_validation=after_validation)
-            self._tell_horizon(trainer)
+            self._after_point(trainer, self._session)
+
+    def _after_point(self, trainer: Trainer, session: ControlSession) -> None:
+        self._tell_horizon(trainer)
+        if session.before_next_batch:
+            show_hook(self, "on_train_batch_start")
 
     def _pass_through(self, phase: str) -> None:
         if self._session is not None and self._session.freak is not None:
@@ -222,20 +216,17 @@ class SessionDriver(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Control point of every strategy."""
-        self._backstage.pass_on("on_train_epoch_end", trainer, pl_module)
         if self._session is not None:
             self._session.at_epoch_end()
+            self._after_point(trainer, self._session)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Last call."""
-        self._backstage.pass_on("on_train_end", trainer, pl_module)
         if self._session is not None:
             self._session.at_train_end()
-        self._backstage.leave(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the session; ranks may be anywhere, so no collective."""
-        self._backstage.pass_on("on_exception", trainer, pl_module, exception)
         if self._session is None:
             self._leave(trainer)
         self._end(trainer, exception)  # and stay: callbacks behind ours may still save checkpoints
@@ -246,22 +237,20 @@ class SessionDriver(Callback):
         self._leave(trainer)
 
     def _leave(self, trainer: Trainer) -> None:
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        trainer.callbacks = [callback for callback in callbacks if callback is not self]  # type: ignore[attr-defined]
+        set_callbacks(trainer, [callback for callback in callbacks_of(trainer) if callback is not self])
 
     def _end(self, trainer: Trainer, error: BaseException | None = None) -> None:
-        self._backstage.leave(trainer)
         session, self._session = self._session, None
         if session is not None:
             self._note_applied(session)
-            show_hooks([*session.controls, self])
+            show_hooks(self._ours)
             session.close(error)
             session.close_group()
 
 
-def _changes_with_requests_only(control: ControlCallback) -> bool:
-    """Whether a control can come to wait by requests alone: others are asked after every step."""
-    return type(control).waits.__module__.partition(".")[0] == ControlCallback.__module__.partition(".")[0]
+def _changes_with_requests_only(control: Control) -> bool:
+    """Return whether ``waits()`` changes with requests only; other controls are asked after every step."""
+    return type(control).waits.__module__.partition(".")[0] == Control.__module__.partition(".")[0]
 
 
 def _validates_everywhere(trainer: Trainer) -> bool:

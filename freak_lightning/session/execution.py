@@ -1,14 +1,16 @@
-"""The attempt: one request, carried out on this rank, whatever it does."""
+"""Execution: requests are carried out on every rank in the same order, on all ranks or on none."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from freak_core import Failed, Refused, Store, Write, plain
-from freak_lightning.control import ControlCallback
-from freak_lightning.lightning_api.namespace import LightningModule, Trainer
-from freak_lightning.not_yet import NotYet
+from freak_core import Entry, Failed, Refused, Store, Write, plain
+from freak_lightning.control import Control, NotYet
+from freak_lightning.control_point import Point
+from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_info
+from freak_lightning.ranks.collectives import Collectives, agreed_failure, on_any
 
 logger = logging.getLogger("freak")
 
@@ -18,42 +20,120 @@ class Attempt:
     """How one request went on this rank; ``result`` is something that JSON can hold."""
 
     changes: list[Any] = field(default_factory=list)
-    result: Any = None
+    result: object = None
     failure: Refused | None = None
     not_yet: bool = False
 
     @property
     def touched(self) -> list[str]:
-        """The sections in which something changed, each once."""
+        """The names of the sections in which something changed, each once."""
         return list(dict.fromkeys(change.path.split("/")[1] for change in self.changes))
 
 
-def attempted(
-    write: Write,
-    store: Store,
-    sections: Mapping[str, ControlCallback],
-    trainer: Trainer,
-    pl_module: LightningModule,
-) -> Attempt:
-    """Carry a request out on this rank; never raises, since the ranks must still agree on how it went."""
-    attempt = Attempt()
+class Execution:
+    """Carries requests out on this rank, agrees with the other ranks on how they went, writes receipts.
+
+    A request that fails on one rank is taken back on all. All ranks must call every method at the same
+    points with the same requests.
+
+    Args:
+        trainer: the trainer that fits.
+        pl_module: the model it trains.
+        store: this rank's state; on global rank zero with the receipts.
+        sections: the controls that own a section, by its name.
+        collectives: how ranks agree.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        store: Store,
+        sections: Mapping[str, Control],
+        collectives: Collectives,
+    ) -> None:
+        self._trainer = trainer
+        self._pl_module = pl_module
+        self._store = store
+        self._sections = sections
+        self._collectives = collectives
+        self.deferred: list[Entry] = []
+        """Requests that wait for a later control point; equal on all ranks."""
+        self._done: dict[str, Attempt] = {}
+        """Actions that have returned on this rank and wait for other ranks, by receipt."""
+
+    def carry_out(self, arrived: Sequence[Entry], point: Point, *, last: bool = False) -> None:
+        """Carry out the deferred requests and those that have arrived, in their order.
+
+        An action needs an exact point, and what comes after a deferred request is deferred too. With
+        ``last`` nothing is deferred: no other point follows.
+        """
+        deferred, self.deferred = self.deferred, []
+        held = False
+        for entry in [*deferred, *arrived]:
+            held = not last and (held or (entry.write.kind == "action" and not point.exact))
+            if held:
+                self.deferred.append(entry)
+            else:
+                held = not self._carry_out_one(entry, point)
+
+    def _carry_out_one(self, entry: Entry, point: Point) -> bool:
+        """Return whether the request has ended; otherwise it is deferred."""
+        is_action = entry.write.kind == "action"
+        before = None if is_action else self._store.memento()
+        attempt = self._done.pop(entry.receipt_id, None) or self._attempt(entry.write)
+        failure = agreed_failure(self._collectives, attempt.failure)
+        if failure is None and is_action and on_any(self._collectives, attempt.not_yet):
+            if not attempt.not_yet:
+                self._done[entry.receipt_id] = attempt
+            self.deferred.append(entry)
+            return False
+        if failure is not None and before is not None and attempt.changes:
+            go_back(lambda: self._store.revert(before), self._store)
+            for name in attempt.touched:
+                go_back(partial(self._apply, name), self._sections[name])
+        receipt = self._store.complete(
+            entry.receipt_id,
+            point.applied(self._trainer.world_size),
+            () if failure else attempt.changes,
+            result=attempt.result,
+            error=failure,
+        )
+        if receipt is not None:
+            rank_zero_info(f"Freak: {receipt}")
+        return True
+
+    def _attempt(self, write: Write) -> Attempt:
+        """Carry a request out on this rank; never raises, since the ranks must still agree on how it went."""
+        attempt = Attempt()
+        try:
+            if write.kind == "action":
+                # Not Action.call, which makes one kind of failure of everything that an action raises.
+                action = self._store.actions[str(write.name)]
+                attempt.result = plain(action.function(**action.validate(write.body)))
+            else:
+                attempt.changes = self._store.apply(write)
+                results = {name: self._apply(name) for name in attempt.touched}
+                attempt.result = plain({n: each for n, each in results.items() if each is not None}) or None
+        except NotYet:
+            attempt.not_yet = write.kind == "action"
+            if not attempt.not_yet:
+                attempt.failure = Failed("NotYet is for actions: apply cannot be called again later")
+        except Refused as refused:
+            attempt.failure = refused
+        except Exception as error:
+            what, rank = write.name or "a change", self._trainer.global_rank
+            logger.exception("Freak: %s failed on rank %d; the state is put back", what, rank)
+            attempt.failure = Failed(f"{type(error).__name__}: {error}")
+        return attempt
+
+    def _apply(self, name: str) -> object:
+        return self._sections[name].apply(self._trainer, self._pl_module)
+
+
+def go_back(how: Callable[[], object], what: object) -> None:
+    """Go back to a former state; never raises, since the other ranks wait in the next collective."""
     try:
-        if write.kind == "action":
-            # Not Action.call, which makes one kind of failure of everything that an action raises.
-            action = store.actions[str(write.name)]
-            attempt.result = plain(action.function(**action.validate(write.body)))
-        else:
-            attempt.changes = store.apply(write)
-            told = {name: sections[name].apply(trainer, pl_module) for name in attempt.touched}
-            attempt.result = plain({n: result for n, result in told.items() if result is not None}) or None
-    except NotYet:
-        attempt.not_yet = write.kind == "action"
-        if not attempt.not_yet:
-            attempt.failure = Failed("NotYet is for actions: apply cannot be called again later")
-    except Refused as refused:
-        attempt.failure = refused
-    except Exception as error:
-        what = write.name or "a change"
-        logger.exception("Freak: %s failed on rank %d; the state is put back", what, trainer.global_rank)
-        attempt.failure = Failed(f"{type(error).__name__}: {error}")
-    return attempt
+        how()
+    except Exception:
+        logger.exception("%s could not go back to its former state", type(what).__name__)

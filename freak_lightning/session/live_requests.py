@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable
 from math import ceil
-from typing import Any
 
 from freak_core import Entry, Store, Write
 from freak_lightning.control_point import Point
@@ -89,7 +88,7 @@ class LiveRequests:
         a_batch = max(1, ceil(point.step / batches))
         return max(1, min(usual, scheduled // a_batch))
 
-    def _offer(self) -> list[dict[str, Any]] | None:
+    def _offer(self) -> list[dict[str, object]] | None:
         """Return what rank zero decides to do now, for all."""
         if not self._trainer.is_global_zero:
             return None
@@ -97,5 +96,5 @@ class LiveRequests:
         return [{"id": entry.receipt_id, **entry.write.to_json()} for entry in due] or None
 
 
-def _entries(shared: list[dict[str, Any]] | None) -> list[Entry]:
-    return [Entry(one["id"], Write.from_json(one)) for one in shared or ()]
+def _entries(shared: list[dict[str, object]] | None) -> list[Entry]:
+    return [Entry(str(one["id"]), Write.from_json(one)) for one in shared or ()]

@@ -1,21 +1,27 @@
-"""The root of the state: a section for each control, and the actions of all."""
+"""The sections: the root of the state, made of the controls' sections; which a resume has changed."""
 
 import functools
-from collections.abc import Sequence
-from typing import Any
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from freak_core import Action, ConfigurationError
-from freak_lightning.control import ControlCallback
+from freak_core import Action, ConfigurationError, Failed, Refused
+from freak_lightning.control import Control
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
+from freak_lightning.ranks.collectives import Collectives, on_any
+
+logger = logging.getLogger("freak")
+
+Given = TypeVar("Given")
 
 
-def prepare(controls: Sequence[ControlCallback], trainer: Trainer, pl_module: LightningModule) -> None:
+def prepare(controls: Sequence[Control], trainer: Trainer, pl_module: LightningModule) -> None:
     """Let each control make its section fit this trainer.
 
     Raises:
-        ConfigurationError: one of them fails; it says which.
+        ConfigurationError: a control failed; the message says which and why.
     """
     for control in controls:
         try:
@@ -23,17 +29,17 @@ def prepare(controls: Sequence[ControlCallback], trainer: Trainer, pl_module: Li
         except ConfigurationError:
             raise
         except Exception as error:
-            told = f"{type(error).__name__}: {error}"
-            raise ConfigurationError(f"{type(control).__name__}.prepare failed: {told}") from error
+            why = f"{type(error).__name__}: {error}"
+            raise ConfigurationError(f"{type(control).__name__}.prepare failed: {why}") from error
 
 
-def sections_of(controls: Sequence[ControlCallback]) -> dict[str, ControlCallback]:
-    """Return the controls that have a section, by its name.
+def sections_of(controls: Sequence[Control]) -> dict[str, Control]:
+    """Return the controls that own a section, by its name.
 
     Raises:
-        ConfigurationError: two want the same name.
+        ConfigurationError: two controls own a section of the same name.
     """
-    sections: dict[str, ControlCallback] = {}
+    sections: dict[str, Control] = {}
     for control in controls:
         if not type(control.state).model_fields:
             continue
@@ -47,7 +53,7 @@ def sections_of(controls: Sequence[ControlCallback]) -> dict[str, ControlCallbac
     return sections
 
 
-def root_of(sections: dict[str, ControlCallback]) -> BaseModel:
+def root_of(sections: Mapping[str, Control]) -> BaseModel:
     """Return the model whose fields are the sections: the very objects that the controls hold."""
     fields: dict[str, Any] = {name: (type(control.state), ...) for name, control in sections.items()}
     config = ConfigDict(extra="forbid", protected_namespaces=())
@@ -56,12 +62,12 @@ def root_of(sections: dict[str, ControlCallback]) -> BaseModel:
 
 
 def actions_of(
-    controls: Sequence[ControlCallback], trainer: Trainer, pl_module: LightningModule
+    controls: Sequence[Control], trainer: Trainer, pl_module: LightningModule
 ) -> dict[str, Action]:
     """Return the actions of all controls by name.
 
     Raises:
-        ConfigurationError: two have the same name.
+        ConfigurationError: two actions have the same name.
     """
     actions: dict[str, Action] = {}
     for control in controls:
@@ -73,11 +79,11 @@ def actions_of(
     return actions
 
 
-def only_one(what: str, given: Sequence[Any]) -> Any:
+def only_one(what: str, given: Sequence[Given | None]) -> Given | None:
     """Return the one value that some of the controls were given, or None.
 
     Raises:
-        ConfigurationError: they were given different ones.
+        ConfigurationError: they were given different values.
     """
     values = [value for value in given if value is not None]
     if any(value is not values[0] and value != values[0] for value in values):
@@ -85,3 +91,35 @@ def only_one(what: str, given: Sequence[Any]) -> Any:
             f"the controls were given different values for {what}: {values}; give it to one"
         )
     return values[0] if values else None
+
+
+def recorded_requests_of(controls: Sequence[Control], trainer: Trainer) -> Sequence[dict[str, Any]] | None:
+    """Return the lines of the journal to replay, or None. Every rank must call it.
+
+    Raises:
+        ConfigurationError: two controls have a journal, or it cannot be replayed.
+    """
+    found = [control.recorded_requests(trainer) for control in controls]
+    journals = [lines for lines in found if lines is not None]
+    if len(journals) > 1:
+        raise ConfigurationError(f"{len(journals)} controls replay a journal; keep one of them")
+    return journals[0] if journals else None
+
+
+def restored_sections(sections: Mapping[str, Control], collectives: Collectives) -> dict[str, Refused | None]:
+    """Return the sections that a checkpoint or the program has changed before training, on any rank.
+
+    The value is the failure where a control cannot say on this rank whether its section has changed. Ranks
+    may differ: an object may depend on the rank. Every rank must call it.
+    """
+    found: dict[str, Refused | None] = {}
+    for name, control in sections.items():
+        failure: Refused | None = None
+        try:
+            changed = bool(control.state_dict())
+        except Exception as error:
+            logger.exception("%s cannot tell what it holds", type(control).__name__)
+            changed, failure = True, Failed(f"{type(error).__name__}: {error}")
+        if on_any(collectives, changed):
+            found[name] = failure
+    return found

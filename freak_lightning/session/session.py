@@ -1,37 +1,37 @@
 """The session: a replicated log of requests that every rank applies in the same order at the same step."""
 
-import functools
 import logging
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from pydantic import BaseModel
 
 from freak_core import Action, ConfigurationError, Entry, Failed, Freak, Refused, Store
 from freak_lightning.checkpoint.saver import CheckpointSaver, SavedCheckpoint
-from freak_lightning.control import ControlCallback
+from freak_lightning.control import Control
 from freak_lightning.control_point import Point
-from freak_lightning.controls.graceful_stop import GracefulStop
-from freak_lightning.controls.replay import Replay, ReplayedRequests, facts_of
 from freak_lightning.lightning_api.loops import trained_batches
-from freak_lightning.lightning_api.namespace import (
-    Callback,
-    LightningModule,
-    Trainer,
-    rank_zero_info,
-    rank_zero_warn,
-)
+from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer, rank_zero_warn
 from freak_lightning.lightning_api.signals import sigterm_flag
 from freak_lightning.lightning_api.strategies import collective_timeout
 from freak_lightning.ranks.cadence import Sync
-from freak_lightning.ranks.collectives import agreed_failure, collectives_for, on_any
-from freak_lightning.ranks.heartbeat import Heartbeat
-from freak_lightning.session.execution import Attempt, attempted
+from freak_lightning.ranks.collectives import agreed_failure, collectives_for
+from freak_lightning.ranks.deferred_signal import deferred
+from freak_lightning.ranks.heartbeat import SIGTERM, heartbeat
+from freak_lightning.session.execution import Execution, go_back
 from freak_lightning.session.live_requests import LiveRequests
-from freak_lightning.session.restored import restored_sections
-from freak_lightning.session.sections import actions_of, only_one, prepare, root_of, sections_of
+from freak_lightning.session.replayed_requests import ReplayedRequests, facts_of
+from freak_lightning.session.sections import (
+    actions_of,
+    only_one,
+    prepare,
+    recorded_requests_of,
+    restored_sections,
+    root_of,
+    sections_of,
+)
 
 logger = logging.getLogger("freak")
 
@@ -43,104 +43,131 @@ class ControlSession:
     the state one by one, tell each other how that went, and rank zero writes the receipt. A request that
     fails on one rank is taken back on all.
 
+    Args:
+        trainer: the trainer that fits.
+        pl_module: the model it trains.
+        ours: the controls and the driver, in the order of the trainer's callbacks.
+
     Raises:
         ConfigurationError: two controls want the same section or action, or different servers.
     """
 
-    def __init__(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        controls: Sequence[ControlCallback],
-        driver: Callback,
-    ) -> None:
+    def __init__(self, trainer: Trainer, pl_module: LightningModule, ours: Sequence[Callback]) -> None:
         self.trainer = trainer
         self.pl_module = pl_module
-        self.controls = list(controls)
+        self.controls: list[Control] = [each for each in ours if isinstance(each, Control)]
+        self._ours = ours
+        self.beats = 0
+        """Heartbeats so far: they show that a training that stands still has not stalled."""
+        self.before_next_batch: list[Callable[[], None]] = []
+        """What a control wants to do once, on this rank, as the next batch begins."""
         prepare(self.controls, trainer, pl_module)
         self._sections = sections_of(self.controls)
         actions = actions_of(self.controls, trainer, pl_module)
-        sync = only_one("sync", [control.sync for control in self.controls])
+        sync: Sync | None = only_one("sync", [control.sync for control in self.controls])
         freak = only_one("freak", [control.freak for control in self.controls])
+        journal = recorded_requests_of(self.controls, trainer)
         self._collectives = collectives_for(trainer.world_size, trainer.strategy, collective_timeout(trainer))
-        self._deferred: list[Entry] = []
-        self._done: dict[str, Attempt] = {}  # requests that other ranks have not yet done
-        self._due = self._waits_in_vain = False
-        self.beats = 0
-        self.point = self._point()
-        self.checkpoints = CheckpointSaver(trainer, [*controls, driver], self._collectives)
+        self.checkpoints = CheckpointSaver(trainer, ours, self._collectives)
         self.freak: Freak | None = None
-        root = root_of(self._sections)
-        error = self._serve(freak, root, actions) if trainer.is_global_zero else None
-        error = trainer.strategy.broadcast(error, src=0)
+        self._start_server(freak, root_of(self._sections), actions)
+        # Before any request, whatever a checkpoint has brought along.
+        self.store.reset_to({name: control.initial_document() for name, control in self._sections.items()})
+        self.requests: LiveRequests | ReplayedRequests
+        if journal is None:
+            self.requests = LiveRequests(trainer, self.store, self._collectives, sync or "auto")
+        else:
+            self.requests = ReplayedRequests(trainer, self.store, journal)
+        self._execution = Execution(trainer, pl_module, self.store, self._sections, self._collectives)
+        self._due = self._waits_failed = self._pause_interrupted = False
+        self.point = self._point()
+        for control in self.controls:
+            control.on_session(self)
+
+    def _start_server(self, freak: Freak | None, root: BaseModel, actions: Mapping[str, Action]) -> None:
+        """Start the server on rank zero. Every rank must call it, and all ranks raise or none."""
+        error = self._serve(freak, root, actions) if self.trainer.is_global_zero else None
+        error = self.trainer.strategy.broadcast(error, src=0)
         if error is not None:
             self.close()
             self.close_group()
             raise ConfigurationError(error)
-        self.store = self.freak.store if self.freak else Store(root, "sync", actions=actions)
-        # Before any request, whatever a checkpoint has brought along.
-        self.store.reset_to({name: control.initial_document() for name, control in self._sections.items()})
-        self.requests = self._requests_from(sync if sync is not None else "auto")
-        for control in self.controls:
-            control.session = self
+        self.store = self.freak.store if self.freak else Store(root, "sync", actions=dict(actions))
 
-    def _serve(self, freak: Freak | None, root: BaseModel, actions: dict[str, Action]) -> str | None:
-        """Start the server; return what the user must mend, if anything."""
+    def _serve(self, freak: Freak | None, root: BaseModel, actions: Mapping[str, Action]) -> str | None:
+        """Return what the user must change, if the server cannot start as it was asked to."""
         try:
             freak = freak or Freak()
             for name, action in actions.items():
                 freak.action(name=name, confirm=action.confirm)(action.function)
             self.freak = freak.control(root, apply="sync")
-            self.freak.phase("starting", **facts_of(self.trainer), saves_to=self._saves_to())
+            facts = {name: fact for each in self.controls for name, fact in each.facts(self.trainer).items()}
+            self.freak.phase("starting", **facts_of(self.trainer), **facts)
         except ConfigurationError as error:
             return str(error)
         except Exception:
             logger.exception("Freak cannot serve; training goes on without remote control")
         return None
 
-    def _saves_to(self) -> str:
-        """Return the folder that a stop saves to."""
-        given = next((each.dirpath for each in self.controls if isinstance(each, GracefulStop)), None)
-        return str(given or Path(self.trainer.default_root_dir) / "checkpoints")
-
-    def _requests_from(self, sync: Sync) -> LiveRequests | ReplayedRequests:
-        replay = only_one("replay", [c for c in self.controls if isinstance(c, Replay)])
-        if replay is None:
-            return LiveRequests(self.trainer, self.store, self._collectives, sync)
-        try:
-            return ReplayedRequests(self.trainer, self.store, replay.read(self.trainer))
-        except ConfigurationError:
-            self.close()
-            self.close_group()
-            raise
+    # -- control points, called by the driver on every rank --------------------------------------
 
     def start(self) -> None:
-        """Apply what a checkpoint brought along, then whatever waits."""
+        """Apply what a checkpoint brought along, then the requests that wait already."""
+        point = self._point()
         for name, failure in restored_sections(self._sections, self._collectives).items():
-            self._restore(name, self._sections[name], failure)
+            self._restore(name, self._sections[name], failure, point)
         if self.freak is not None:
             self.freak.phase("training")
-        self._carry_out_all(self.requests.at(self._point()), self._point())
+        self._carry_out(self.requests.at(point), point)
 
-    def _restore(self, name: str, control: ControlCallback, failure: Refused | None) -> None:
+    def _restore(self, name: str, control: Control, failure: Refused | None, point: Point) -> None:
         """Apply a section that a checkpoint brought along, on all ranks or on none."""
-        told: dict[str, Any] = {name: None}
+        result: dict[str, object] = {name: None}
         try:
-            told[name] = control.state.model_dump(mode="json", fallback=repr)
+            result[name] = control.state.model_dump(mode="json", fallback=repr)
             control.apply(self.trainer, self.pl_module)
         except Exception as error:
             logger.exception("%s cannot go on as the checkpoint says", type(control).__name__)
             failure = Failed(f"{type(error).__name__}: {error}")
         failure = self.agree_on(failure)
         if failure is not None:
-            self._quietly(lambda: control.become(control.initial_document()), control)
-            self._apply_quietly(control)
-        self.record("restore", self._point(), told, failure)
+            go_back(lambda: control.become(control.initial_document()), control)
+            go_back(lambda: control.apply(self.trainer, self.pl_module), control)
+        self.record("restore", point, result, failure)
 
     def idle(self, *, last_batch: bool) -> bool:
-        """Count an optimizer step, and say whether there is nothing to do after it, on any rank."""
+        """Count an optimizer step; return whether no rank has anything to do after it."""
         self._due = self.requests.due(last_batch=last_batch)
-        return not (self._due or self._deferred or self.waiting)
+        return not (self._due or self.deferred or self.waiting)
+
+    def begin_batch(self) -> None:
+        """Do what controls have put off until this batch."""
+        put_off, self.before_next_batch = self.before_next_batch, []
+        for act in put_off:
+            try:
+                act()
+            except Exception:
+                logger.exception("what a control has put off until this batch failed; training goes on")
+
+    def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
+        """Act after an optimizer step, and after its validation where one was due."""
+        point = self._point(exact=True, last_batch=last_batch, after_validation=after_validation)
+        if self._due or self.deferred:
+            self._carry_out(self.requests.at(point), point)
+        self._visit(point)
+
+    def at_epoch_end(self) -> None:
+        """Act at the end of an epoch, through the strategy: the cadence that every strategy guarantees."""
+        point = self._point(epoch_end=True)
+        self._carry_out(self.requests.at_epoch_end(point), point)
+        self._visit(point)
+
+    def at_train_end(self) -> None:
+        """Carry out the requests that still wait for a better point: none follows."""
+        point = self._point()
+        self._carry_out(self.requests.at_train_end(point), point, last=True)
+        if self.requests.left_over():
+            rank_zero_warn(f"{self.requests.left_over()} requests of the journal were never reached")
 
     @property
     def waiting(self) -> bool:
@@ -148,96 +175,89 @@ class ControlSession:
         try:
             return any(control.waits() for control in self.controls)
         except Exception:
-            told, self._waits_in_vain = self._waits_in_vain, True  # first: another thread asks, too
-            if not told:
-                logger.exception("a control fails to say whether it waits; it is asked at every point")
+            failed_before, self._waits_failed = self._waits_failed, True  # another thread asks, too
+            if not failed_before:
+                logger.exception("waits() of a control failed; the control is called at every point")
             return True
-
-    def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
-        """Act after an optimizer step, and after its validation where one was due."""
-        point = self._point(exact=True, last_batch=last_batch, after_validation=after_validation)
-        if self._due or self._deferred:
-            self._carry_out_all(self.requests.at(point), point)
-        self._visit(point)
-
-    def at_epoch_end(self) -> None:
-        """Act at the end of an epoch, through the strategy: the cadence that every strategy guarantees."""
-        point = self._point(epoch_end=True)
-        self._carry_out_all(self.requests.at_epoch_end(point), point)
-        self._visit(point)
-
-    def at_train_end(self) -> None:
-        """Do what still waits for a better point: there is none any more."""
-        deferred, self._deferred = self._deferred, []
-        point = self._point()
-        for entry in [*deferred, *self.requests.at_train_end(point)]:
-            self._carry_out(entry, point)
-        if self.requests.left_over():
-            rank_zero_warn(f"{self.requests.left_over()} requests of the journal were never reached")
 
     @property
     def deferred(self) -> bool:
         """Whether a request waits for training to go on; equal on all ranks."""
-        return bool(self._deferred)
+        return bool(self._execution.deferred)
 
-    def linger(
-        self, point: Point, reason_to_go: Callable[[], str | None], before_sigterm: Callable[[], None]
-    ) -> str:
-        """Stay at this point and carry requests out, until any rank has a reason to go on; return it.
+    def _carry_out(self, entries: Sequence[Entry], point: Point, *, last: bool = False) -> None:
+        self.point = point
+        self._execution.carry_out(entries, point, last=last)
 
-        Every rank must call it. On SIGTERM, all call ``before_sigterm`` before the signal has its effect. A
-        replay has no requests to wait for, and goes on at once.
+    def _visit(self, point: Point) -> None:
+        """Call every control, then stand still as long as one of them pauses the training."""
+        self._call_controls(point)
+        try:
+            # Only at an exact point, so that a checkpoint saved meanwhile is exact.
+            if point.exact and (self._pause_interrupted or self._pauses()):
+                self._stand_still(point)
+        except Exception:
+            logger.exception("the pause failed; training goes on")
+
+    def _call_controls(self, point: Point) -> None:
+        for control in self.controls:
+            with self._logged(control):
+                control.on_control_point(self.trainer, self.pl_module, point)
+
+    @staticmethod
+    @contextmanager
+    def _logged(control: Control) -> Iterator[None]:
+        """Log what a control raises: training goes on, and other ranks may wait for this one."""
+        try:
+            yield
+        except Exception:
+            logger.exception("%s failed at a control point; training goes on", type(control).__name__)
+
+    # -- the pause -------------------------------------------------------------------------------
+
+    def _stand_still(self, point: Point) -> None:
+        """Stay at this point and carry requests out, until any rank has a reason to go on.
+
+        A replay has no requests to wait for, and goes on at once. Where SIGTERM has come to one rank, it is
+        handled on every rank, after the controls have done what is due before.
         """
-        if not self.requests.live:
-            return "replay"
-        beat = functools.partial(self._beat, point)
-        flag = sigterm_flag(self.trainer)
-        return Heartbeat(flag, self._collectives, beat, before_sigterm).until(reason_to_go)
+        ended_by = None if self.requests.live else "replay"
+        with deferred(signal.SIGTERM) as sigterm:
+            while ended_by is None:
+                signalled = sigterm or self.trainer.received_sigterm
+                ended_by = heartbeat(self._collectives, SIGTERM if signalled else self._reason_to_go_on())
+                if ended_by is None:
+                    self._beat(point)
+            self._pause_interrupted = ended_by == "validation"
+            for control in self.controls:
+                with self._logged(control):
+                    control.on_pause_end(self.trainer, point, ended_by)
+            if ended_by == SIGTERM:
+                # All ranks leave at this batch. With the flag set first, Lightning's handler does not send
+                # the signal on to ranks that have it already.
+                sigterm_flag(self.trainer).received_sigterm = True
+                sigterm.append(signal.SIGTERM)
+
+    def _reason_to_go_on(self) -> str | None:
+        if not self._pauses():
+            return "control"
+        return "validation" if self.deferred else None
+
+    def _pauses(self) -> bool:
+        pauses = False
+        for control in self.controls:
+            with self._logged(control):
+                pauses = control.pauses(self.trainer) or pauses
+        return pauses
 
     def _beat(self, point: Point) -> None:
         self.beats += 1
         entries = self.requests.at_beat()
         if entries:
-            self._carry_out_all(entries, point)
-            self._visit(point)
+            self._carry_out(entries, point)
+            self._call_controls(point)
 
-    def _carry_out_all(self, arrived: list[Entry], point: Point) -> None:
-        deferred, self._deferred = self._deferred, []
-        held = False  # what came after a request that must wait waits too
-        for entry in [*deferred, *arrived]:
-            held = held or (entry.write.kind == "action" and not point.exact)
-            if held:
-                self._deferred.append(entry)
-            else:
-                held = not self._carry_out(entry, point)
-
-    def _carry_out(self, entry: Entry, point: Point) -> bool:
-        """Apply one request on this rank, agree with the others on how that went, write the receipt.
-
-        Returns:
-            Whether the request has ended; else it waits for a later point.
-        """
-        self.point = point
-        memento = self.store.memento()
-        attempt = self._done.pop(entry.receipt_id, None) or attempted(
-            entry.write, self.store, self._sections, self.trainer, self.pl_module
-        )
-        failure = self.agree_on(attempt.failure)
-        if failure is None and entry.write.kind == "action" and on_any(self._collectives, attempt.not_yet):
-            if not attempt.not_yet:
-                self._done[entry.receipt_id] = attempt
-            self._deferred.append(entry)
-            return False
-        if failure is not None and attempt.changes:
-            self._quietly(lambda: self.store.revert(memento), self.store)
-            for name in attempt.touched:
-                self._apply_quietly(self._sections[name])
-        if self.freak is not None:
-            shown = () if failure else attempt.changes
-            applied = point.applied(self.trainer.world_size)
-            told = self.store.complete(entry.receipt_id, applied, shown, result=attempt.result, error=failure)
-            rank_zero_info(f"Freak: {told}")
-        return True
+    # -- for controls ----------------------------------------------------------------------------
 
     def agree_on(self, failure: Refused | None) -> Refused | None:
         """Return this rank's failure or, where it has none, the first other rank's; None if all went well.
@@ -257,29 +277,12 @@ class ControlSession:
         """Save a checkpoint on all ranks (``CheckpointSaver.save``). Every rank must call it."""
         return self.checkpoints.save(dirpath, name, weights_only=weights_only, replace=replace)
 
-    def record(self, name: str, point: Point, result: Any, failure: Refused | None = None) -> None:
+    def record(self, name: str, point: Point, result: object, failure: Refused | None = None) -> None:
         """Write a receipt, on rank zero, for something a control did by itself."""
         if self.freak is not None:
             self.store.record(name, point.applied(self.trainer.world_size), result, error=failure)
 
-    # -- inside ----------------------------------------------------------------------------------
-
-    def _apply_quietly(self, control: ControlCallback) -> None:
-        self._quietly(lambda: control.apply(self.trainer, self.pl_module), control)
-
-    def _quietly(self, go_back: Callable[[], Any], what: object) -> None:
-        """Go back to a former state. The other ranks wait in the next collective, so nothing may end here."""
-        try:
-            go_back()
-        except Exception:
-            logger.exception("%s could not go back to its former state", type(what).__name__)
-
-    def _visit(self, point: Point) -> None:
-        for control in self.controls:
-            try:
-                control.on_control_point(self.trainer, self.pl_module, point)
-            except Exception:
-                logger.exception("%s failed at a control point; training goes on", type(control).__name__)
+    # -- the end ---------------------------------------------------------------------------------
 
     def _point(self, **facts: bool) -> Point:
         trainer, batch = self.trainer, None
@@ -288,18 +291,19 @@ class ControlSession:
         return Point(step=trainer.global_step, epoch=trainer.current_epoch, batch=batch, **facts)
 
     def close(self, error: BaseException | None = None) -> None:
-        """End the server and let go of the trainer; ``error`` is what ended the fit; twice is fine."""
+        """End the server and let go of the controls; ``error`` is what ended the fit. Twice is fine."""
         freak, self.freak = self.freak, None
         if freak is not None:
             freak.stop(error)
         for control in self.controls:
-            control.session = None
+            control.on_session(None)
 
     def abandon(self) -> None:
-        """End a session whose fit has failed without its controls hearing of it."""
+        """End a session whose fit failed while another callback kept ``on_exception`` from the controls."""
         missed = RuntimeError("the fit before this one failed, and so did another callback's on_exception")
-        for control in self.controls:
-            control.on_exception(self.trainer, self.pl_module, missed)
+        for callback in self._ours:
+            if isinstance(callback, Control):
+                callback.on_exception(self.trainer, self.pl_module, missed)
         self.close(missed)
         self.close_group()
 

@@ -5,7 +5,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from freak_lightning import ControlCallback, LiveMetrics, LROverride
-from freak_lightning.controls.freak_logger import MetricTap
+from freak_lightning.controls.freak_logger import FreakLogger
 from freak_lightning.optimizers.lr_recorder import RateRecorder
 from freak_lightning.ranks.cadence import Cadence
 from freak_lightning.session.driver import SessionDriver
@@ -38,7 +38,7 @@ class Switch:
         """Fit as if no control had been listed."""
         self._look()
         self._trainer.callbacks = self._others
-        self._trainer.loggers = [logger for logger in self._loggers if not isinstance(logger, MetricTap)]
+        self._trainer.loggers = [logger for logger in self._loggers if not isinstance(logger, FreakLogger)]
         for overlay in self._overlays:
             overlay.detach()
         for live in self._metrics:

@@ -141,6 +141,29 @@ def test_a_section_of_ones_own_is_applied_and_told() -> None:
     assert ask.receipt().applied.step == 3  # type: ignore[union-attr]
 
 
+class Softmax(Section):
+    temperature: float = Field(1.0, gt=0)
+
+
+class Typed(ControlCallback[Softmax]):
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> float:
+        return self.state.temperature
+
+
+class Warmer(Typed):
+    """Inherits the section."""
+
+
+@pytest.mark.parametrize("kind", [Typed, Warmer])
+def test_the_class_in_brackets_is_that_of_the_section(kind: type[Typed]) -> None:
+    control = kind()
+    assert type(control.state) is Softmax
+    ask = Ask(control, (0, 2, patch({control.section_name(): {"temperature": 0.7}})))
+    fit([ask, control], max_epochs=1)
+    assert ask.receipt().result == {control.section_name(): 0.7}
+    assert pickle.loads(pickle.dumps(control)).state.temperature == 0.7  # noqa: S301 - our own bytes
+
+
 def test_what_fails_in_apply_is_taken_back_and_training_goes_on() -> None:
     control = Temperature()
     good, bad = patch({"temperature": {"value": 0.7}}), patch({"temperature": {"value": 13}})

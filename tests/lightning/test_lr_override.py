@@ -80,7 +80,7 @@ def test_a_scale_that_leads_out_of_the_bounds_is_refused(tmp_path: Path) -> None
     ask = Ask(control, *((0, batch, patch({"lr": {"scale": scale}})) for batch, scale in enumerate(scales)))
     fit([ask, control], max_epochs=1)
     assert [ask.receipt(number).status for number in range(4)] == ["failed", "failed", "applied", "applied"]
-    assert "would be 50.0, and may be from 0.01 to 0.1" in (ask.receipt(0).error or {})["detail"]
+    assert "would be 50.0; allowed is 0.01 to 0.1" in (ask.receipt(0).error or {})["detail"]
 
 
 def test_a_scale_stays_where_the_schedule_leads_out_of_the_bounds_and_so_does_a_resume(

@@ -10,7 +10,7 @@ from tests.pairs import WHOLE
 
 pytestmark = [pytest.mark.ranks, pytest.mark.timeout(1000)]
 
-BY_HAND = "gradient_clip_val=0.5 cannot be: with manual optimization that is up to training_step"
+BY_HAND = "gradient_clip_val cannot be 0.5: with manual optimization, training_step clips the gradients"
 """What TrainerOverride refuses in manual mode."""
 
 EVERY_LIGHTNING = ("single device", "ddp")

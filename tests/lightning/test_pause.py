@@ -42,17 +42,17 @@ class WhilePaused(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert self.pause.session is not None
-        self.store = self.pause.session.store
+        self.session = self.pause.session
         self.thread.start()
 
     def _submit(self) -> None:
-        eventually(lambda: self.pause.state.paused)
+        eventually(lambda: self.session.beats, what="standing still")
         for write in self.writes:
-            self.receipts.append(self._settled(self.store.submit(write).id))
+            self.receipts.append(self._settled(self.session.store.submit(write).id))
 
     def _settled(self, receipt_id: str) -> Receipt:
         def settled() -> Receipt | None:
-            receipt = self.store.receipts.get(receipt_id)
+            receipt = self.session.store.receipts.get(receipt_id)
             return receipt if receipt is not None and receipt.settled else None
 
         ended: Receipt = eventually(settled)
@@ -110,6 +110,41 @@ def test_a_resume_takes_the_reason_back_so_that_the_next_pause_has_none(tmp_path
     told = next(receipt for receipt in ask.receipts if receipt.name == "pause")
     assert told.result["reason"] == "lunch"
     assert states == [{"paused": False, "reason": None}]
+
+
+class AllAtOnce(WhilePaused):
+    """Submits its requests together."""
+
+    def _submit(self) -> None:
+        eventually(lambda: self.session.beats, what="standing still")
+        with self.session.store.lock:
+            ids = [self.session.store.submit(write).id for write in self.writes]
+        self.receipts += [self._settled(each) for each in ids]
+
+
+@pytest.mark.parametrize("pause_first", [True, False])
+@pytest.mark.parametrize(
+    ("writes", "ended_by", "steps"),
+    [
+        ((RESUME, VALIDATE), "resume", 24),
+        ((VALIDATE, RESUME), "resume", 24),
+        ((patch({"stop": {"should_stop": True, "after": "epoch"}}), VALIDATE), "stop", 16),
+        ((VALIDATE, patch({"stop": {"should_stop": True, "after": "epoch"}})), "stop", 16),
+    ],
+)
+def test_what_comes_together_with_a_validation_ends_the_pause_too(
+    writes: tuple[Write, Write], ended_by: str, steps: int, pause_first: bool, tmp_path: Path
+) -> None:
+    """The pause stays ended, in whichever order the controls are listed."""
+    pause = Pause()
+    ask, during = Ask(pause, (1, 2, PAUSE)), AllAtOnce(pause, *writes)
+    ours = [pause, GracefulStop(tmp_path)] if pause_first else [GracefulStop(tmp_path), pause]
+    trainer = fit([ask, during, *ours, ValidateNow()], model=MODEL)
+    during.thread.join(10)
+    assert [receipt.status for receipt in during.receipts] == ["applied", "applied"]
+    told = [receipt.result["ended_by"] for receipt in ask.receipts if receipt.name == "pause"]
+    assert told == [ended_by]
+    assert trainer.global_step == steps
 
 
 @pytest.mark.parametrize("after", ["batch", "epoch"])

@@ -12,7 +12,7 @@ from freak_lightning import GracefulStop, LROverride, Tunable
 from freak_lightning.checkpoint import saver
 from freak_lightning.checkpoint.saver import CheckpointSaver
 from freak_lightning.ranks.collectives import SingleProcess
-from freak_lightning.session.restored import restored_sections
+from freak_lightning.session.sections import restored_sections
 
 
 class Noting(SingleProcess):

@@ -60,12 +60,12 @@ def test_no_hook_of_a_batch_is_left_while_nobody_asks_for_anything() -> None:
     assert [type(each) for each in trainer.callbacks] == [Looks, Ask, *map(type, controls), Looks]
 
 
-def test_controls_backstage_hear_what_they_have_written_and_are_in_the_checkpoint(tmp_path: Any) -> None:
+def test_a_control_stays_among_the_callbacks_and_is_in_the_checkpoint(tmp_path: Any) -> None:
     class Hears(ControlCallback):
         heard: tuple[str, ...] = ()
 
         def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-            assert self not in trainer.callbacks
+            assert self in trainer.callbacks
             self.heard += ("epoch starts",)
 
         def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

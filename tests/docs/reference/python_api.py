@@ -92,11 +92,12 @@ class PythonPage:
         ours = [base for base in kind.__mro__ if base.__module__.split(".")[0] == self._package.__name__]
         own = _attributes(kind)
         of_others = {each for base in self._inherited if issubclass(kind, base) for each in dir(base)}
+        public_bases = [base for base in ours if base is not kind and base.__name__ in self._package.__all__]
         seen: set[str] = set()
         for base in ours:
             for member, raw in vars(base).items():
                 theirs = member in of_others and not (member in own and base is kind)
-                known = base is not kind and base.__name__ in self._package.__all__
+                known = any(issubclass(public, base) for public in public_bases)
                 overrides = any(hasattr(other, member) for other in ours[ours.index(base) + 1 :])
                 if member.startswith("_") or member in seen or theirs or known or overrides:
                     continue
