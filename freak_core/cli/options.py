@@ -36,13 +36,13 @@ RunOption = Annotated[
 ]
 RunArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", autocompletion=complete_run, callback=_one_run, help="As --run."),
+    typer.Argument(metavar="RUN", autocompletion=complete_run, callback=_one_run, help="As --run."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PathArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[PATH]",
+        metavar="PATH",
         autocompletion=complete_path,
         help="Path in the state, such as lr.hold. Default: the whole state.",
     ),
@@ -50,7 +50,7 @@ PathArgument = Annotated[
 DescribedArgument = Annotated[
     str,
     typer.Argument(
-        metavar="[PATH]",
+        metavar="PATH",
         autocompletion=complete_described,
         help="Path in the state, such as lr.hold, or the name of an action. Default: everything.",
     ),

@@ -1,4 +1,4 @@
-"""Steering a run from Python."""
+"""Reading and changing a run with ``Client`` and ``AsyncClient``."""
 
 import os
 import signal

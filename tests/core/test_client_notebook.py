@@ -1,4 +1,4 @@
-"""A client in a notebook: a loop is running already, and what is shown is HTML."""
+"""A client in a notebook: an event loop is already running, and values are shown as HTML."""
 
 import asyncio
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""What a client does where network, server or program are not as they should be, and how it waits."""
+"""Retries, waits and events of a client when the network, the server or the program fails."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Both clients behind one face, so that a test is written once."""
+"""Runs one test with ``Client`` and with ``AsyncClient``."""
 
 import asyncio
 import inspect

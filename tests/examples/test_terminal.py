@@ -178,7 +178,7 @@ def test_what_goes_wrong_is_told_as_data_too(asked: Callable[..., Any]) -> None:
     assert asked("reset lr --if-match 0", code=7)["status"] == 412
 
 
-def test_what_waits_can_be_watched_and_withdrawn(
+def test_what_waits_can_be_watched_and_cancelled(
     shell: Terminal, asked: Callable[..., Any], folder: Path
 ) -> None:
     assert "at step 10000000" in shell.run("freak set lr.hold=1e-3 --at-step 10000000")
@@ -189,7 +189,7 @@ def test_what_waits_can_be_watched_and_withdrawn(
     number = shell.until(r"accepted as #(\d+); waiting up to \d+ s")[1]
     shell.press("C-c")
     assert shell.ended() == 130
-    assert f"withdraw it with 'freak cancel {number}'" in shell.screen()
+    assert f"cancel it with 'freak cancel {number}'" in shell.screen()
     assert json.loads((folder / "out.json").read_text())["receipt"]["seq"] == int(number)
     assert "cancelled" in shell.run(f"freak cancel {number}")
 

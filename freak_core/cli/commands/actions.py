@@ -25,7 +25,7 @@ from freak_core.errors import NotFound
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME=VALUE]...",
+        metavar="NAME=VALUE",
         autocompletion=complete_argument,
         help="Arguments of the action; 'freak describe ACTION' lists them.",
     ),

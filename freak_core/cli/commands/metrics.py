@@ -17,7 +17,7 @@ FEWEST = 5
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME]...", autocompletion=complete_metric, help="Names of metrics. Default: all metrics."
+        metavar="NAME", autocompletion=complete_metric, help="Names of metrics. Default: all metrics."
     ),
 ]
 

@@ -17,7 +17,7 @@ from freak_core.client.requests import keys_of
 Assignments = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH=VALUE...",
+        metavar="PATH=VALUE",
         autocompletion=complete_assignment,
         help="Such as lr.hold=3e-4. VALUE is JSON if it is valid JSON and fits the schema, else a string.",
     ),

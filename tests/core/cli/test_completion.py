@@ -1,4 +1,4 @@
-"""What the shell completes, asked of a live run."""
+"""Shell completion, with a live run."""
 
 import socket
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""``freak describe``: what can be set, and to what."""
+"""``freak describe``: fields of the state, and actions."""
 
 from typing import Annotated, Literal
 

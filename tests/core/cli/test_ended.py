@@ -1,4 +1,4 @@
-"""Runs that have ended: how they did, and what was asked of them."""
+"""Finished runs: ``freak ls --all``, and their receipts."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What a script is told by the exit code."""
+"""The exit code of each outcome."""
 
 import os
 import signal
@@ -196,7 +196,7 @@ def test_exit_130_on_ctrl_c(served: Serve) -> None:
     assert ran.json["detail"] in ran.err
 
 
-def test_ctrl_c_says_how_to_withdraw_what_waits() -> None:
+def test_ctrl_c_says_how_to_cancel_an_accepted_request() -> None:
     answers = iter([Receipt(kind="patch", seq=7)])
 
     def send(key: str, wait: float) -> Receipt:

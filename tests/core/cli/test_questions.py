@@ -1,4 +1,4 @@
-"""What is asked before it is done, and of whom."""
+"""Commands that ask for confirmation, and when."""
 
 import contextlib
 import json

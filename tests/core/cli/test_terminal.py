@@ -1,4 +1,4 @@
-"""What a terminal gets to see: nothing that another wrote may steer it."""
+"""Text from a run must not contain control characters that the terminal obeys."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What ``K=V`` means."""
+"""The value that ``PATH=VALUE`` means."""
 
 import datetime as dt
 import decimal

@@ -1,4 +1,4 @@
-"""Which run a command is about, and how to get to it."""
+"""How a command finds its run, and the link, tunnel and token of the run."""
 
 import shlex
 import stat
