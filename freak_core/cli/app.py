@@ -22,7 +22,7 @@ from freak_core.cli.options import with_options
 
 EPILOG = f"""Which run: --run, or the environment variable FREAK_RUN. Default: the only live run.
 
-Exit codes: {"; ".join(f"{code:d} {code.meaning}" for code in ExitCode)}."""
+Exit codes: {". ".join(f"{code:d} {code.meaning}" for code in ExitCode)}."""
 
 app = typer.Typer(
     name="freak",
