@@ -1,6 +1,6 @@
 """Freak: remote control of running programs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from freak_core.errors import (
     AccessDenied,
@@ -66,7 +66,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import the clients, and httpx with them, only where somebody asks for one: a trainer never does."""
     if name == "Client":
         from freak_core.client.client import Client

@@ -70,7 +70,7 @@ class Refused(FreakError):  # noqa: N818
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.errors = _first(errors)
+        self.errors: list[FieldError] = _first(errors)
         self.receipt = receipt
         self.retry_after = retry_after
 
@@ -105,67 +105,77 @@ def _first(errors: Sequence[FieldError]) -> list[FieldError]:
 class Malformed(Refused):
     """400: not JSON, or not a request Freak understands."""
 
-    title = "Malformed request"
+    title: ClassVar[str] = "Malformed request"
 
 
 class Unauthorized(Refused):
     """401: no token, or a wrong one."""
 
-    status, title = 401, "A token is needed"
+    status: ClassVar[int] = 401
+    title: ClassVar[str] = "A token is needed"
 
 
 class AccessDenied(Refused):
     """403: the token may only read, or the request comes from a foreign host or origin."""
 
-    status, title = 403, "Not allowed"
+    status: ClassVar[int] = 403
+    title: ClassVar[str] = "Not allowed"
 
 
 class NotFound(Refused):
     """404: no such path, action or receipt."""
 
-    status, title = 404, "Not found"
+    status: ClassVar[int] = 404
+    title: ClassVar[str] = "Not found"
 
 
 class RunOver(Refused):
     """409: the run has ended, or takes no live changes."""
 
-    status, title = 409, "The run takes no changes"
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "The run takes no changes"
 
 
 class Conflict(Refused):
     """412: the state has moved on since the revision named in If-Match."""
 
-    status, title = 412, "The state has changed"
+    status: ClassVar[int] = 412
+    title: ClassVar[str] = "The state has changed"
 
 
 class TooLarge(Refused):
     """413: the body is over the limit."""
 
-    status, title = 413, "Too large"
+    status: ClassVar[int] = 413
+    title: ClassVar[str] = "Too large"
 
 
 class UnsupportedMedia(Refused):
     """415: the body is not JSON."""
 
-    status, title = 415, "JSON is needed"
+    status: ClassVar[int] = 415
+    title: ClassVar[str] = "JSON is needed"
 
 
 class Rejected(Refused):
     """422: the change is not valid for this state."""
 
-    status, title = 422, "Not valid"
+    status: ClassVar[int] = 422
+    title: ClassVar[str] = "Not valid"
 
 
 class TooManyRequests(Refused):
     """429: slow down."""
 
-    status, title = 429, "Too many requests"
+    status: ClassVar[int] = 429
+    title: ClassVar[str] = "Too many requests"
 
 
 class Failed(Refused):
     """500: the program's own code raised while carrying the request out; state is as before."""
 
-    status, title = 500, "Failed in the program"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Failed in the program"
 
 
 class Unreachable(Refused):
@@ -174,7 +184,8 @@ class Unreachable(Refused):
     ``key`` is the Idempotency-Key of a client's request: repeated with it, it is carried out once.
     """
 
-    status, title = 503, "Not reachable"
+    status: ClassVar[int] = 503
+    title: ClassVar[str] = "Not reachable"
     key: str | None = None
 
 

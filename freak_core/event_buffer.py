@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from freak_core.protocol import Message
+from freak_core.protocol import Event
 from freak_core.strict_json import dumps
 
 KEEP = 2000
@@ -24,17 +24,17 @@ class Recent:
         floor: the number of the newest event that is forgotten.
     """
 
-    def __init__(self, events: Iterable[Message] = (), floor: int = 0) -> None:
-        self.floor = floor
-        self._events: deque[tuple[int, Message]] = deque()
+    def __init__(self, events: Iterable[Event] = (), floor: int = 0) -> None:
+        self.floor: int = floor
+        self._events: deque[tuple[int, Event]] = deque()
         self._bytes = 0
         for event in events:
             self.add(event)
 
-    def __iter__(self) -> Iterator[Message]:
+    def __iter__(self) -> Iterator[Event]:
         return (event for _, event in self._events)
 
-    def add(self, event: Message) -> list[Message]:
+    def add(self, event: Event) -> list[Event]:
         """Keep an event and return those that are forgotten for it."""
         size = _size(event)
         self._events.append((size, event))
@@ -43,21 +43,21 @@ class Recent:
         while len(self._events) > KEEP or (self._bytes > KEEP_BYTES and len(self._events) > 1):
             size, oldest = self._events.popleft()
             self._bytes -= size
-            self.floor = oldest["seq"]
+            self.floor = oldest.get("seq", 0)
             forgotten.append(oldest)
         return forgotten
 
-    def since(self, seq: int) -> list[Message] | None:
+    def since(self, seq: int) -> list[Event] | None:
         """Return the events after ``seq``, or None where some of them are forgotten."""
-        return None if seq < self.floor else [event for event in self if event["seq"] > seq]
+        return None if seq < self.floor else [event for event in self if event.get("seq", 0) > seq]
 
     @property
     def position(self) -> int:
         """The number of the newest event."""
-        return self._events[-1][1]["seq"] if self._events else self.floor
+        return self._events[-1][1].get("seq", 0) if self._events else self.floor
 
 
-def _size(event: Message) -> int:
+def _size(event: Event) -> int:
     """Return about how many bytes an event has; exactly where it may be large, as metrics come in masses."""
     data = event["data"]
     if event["event"] == "metrics":

@@ -14,7 +14,7 @@ class State(dict[str, Any]):
         return table(leaves(self))
 
 
-def leaves(value: Any, path: paths.Path = ()) -> Iterable[tuple[str, Any]]:
+def leaves(value: object, path: paths.Path = ()) -> Iterable[tuple[str, object]]:
     """Yield path, with dots, and value of everything in a JSON value that holds nothing else."""
     if isinstance(value, Mapping | list) and value:
         items = value.items() if isinstance(value, Mapping) else enumerate(value)
@@ -24,7 +24,7 @@ def leaves(value: Any, path: paths.Path = ()) -> Iterable[tuple[str, Any]]:
         yield paths.to_dots(path), value
 
 
-def table(rows: Iterable[tuple[Any, ...]], *, head: Iterable[str] = ()) -> str:
+def table(rows: Iterable[tuple[object, ...]], *, head: Iterable[str] = ()) -> str:
     """Return a table; the first cell of each row is what the row is about."""
     titles = "".join(f"<th>{escape(title)}</th>" for title in head)
     lines = [f"<tr>{titles}</tr>"] if titles else []
@@ -34,7 +34,7 @@ def table(rows: Iterable[tuple[Any, ...]], *, head: Iterable[str] = ()) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
-def run_page(run: Mapping[str, Any], state: Mapping[str, Any], url: str) -> str:
+def run_page(run: Mapping[str, object], state: Mapping[str, object], url: str) -> str:
     """Return what there is to say about a run, with a link that holds no token."""
     where = ", ".join(
         f"{name} {run[name]}" for name in ("phase", "epoch", "step") if run.get(name) is not None
@@ -47,7 +47,7 @@ def run_page(run: Mapping[str, Any], state: Mapping[str, Any], url: str) -> str:
     )
 
 
-def receipt_page(line: str, rows: Iterable[tuple[Any, ...]]) -> str:
+def receipt_page(line: str, rows: Iterable[tuple[object, ...]]) -> str:
     """Return a receipt: its line, and a table of old and new values."""
     changed = table(rows, head=("path", "old", "new"))
     return f"<p>{escape(line)}</p>{changed}"

@@ -8,27 +8,15 @@ dots           ``model.hidden``         in Python and the shell (``\.`` is a dot
 """
 
 import difflib
-import enum
-import json
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable
+from typing import TypeAlias
 
 from freak_core.errors import Malformed, NotFound
 from freak_core.strict_json import JSON
 
 Path: TypeAlias = tuple[str, ...]
 
-
-class _Absent(enum.Enum):  # an Enum stays itself when copied
-    ABSENT = enum.auto()
-
-
-ABSENT: Final[Any] = _Absent.ABSENT
-"""Stands for the value at a path that leads nowhere, where null would be a value."""
-
-PLAIN: Final = frozenset([type(None), bool, int, float, str])
-"""The types of a JSON value that has nothing inside."""
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
@@ -102,36 +90,11 @@ def index(items: list[JSON], parent: Path, part: str) -> int:
     raise NotFound(f"no index {part[:80]!r} in {_named(parent)}; {held}")
 
 
-def inside(value: Any, key: str | int) -> Any:
-    """Return the child ``key`` of an object, by name, or of a list, by index; else ``ABSENT``."""
-    if isinstance(value, dict):
-        return value.get(str(key), ABSENT)
-    if isinstance(value, list) and isinstance(key, int) and key < len(value):
-        return value[key]
-    return ABSENT
-
-
 def missing(parent: Path, part: str, known: Iterable[str] | None = None) -> NotFound:
     """Return the error that says that ``parent``, which exists, has no ``part``."""
     if known is None:
         return NotFound(f"no {part[:80]!r} in {_named(parent)}, which is a single value")
     return NotFound(f"no {part[:80]!r} in {_named(parent)}{did_you_mean(part, known)}")
-
-
-def differences(before: JSON, after: JSON, path: Path = ()) -> Iterator[tuple[Path, JSON, JSON]]:
-    """Yield path, old and new value of every leaf that differs; lists are compared as a whole."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in [*before, *(key for key in after if key not in before)]:
-            yield from differences(before.get(key), after.get(key), (*path, key))
-    elif not equal(before, after):
-        yield path, before, after
-
-
-def equal(one: JSON, other: JSON) -> bool:
-    """Whether two values are the same JSON; unlike in Python, true is not 1 and -0.0 is not 0.0."""
-    if type(one) in (str, int, bool):
-        return type(one) is type(other) and one == other
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

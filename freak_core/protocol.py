@@ -1,7 +1,8 @@
-"""What the program and its server process say to each other: one JSON object a line.
+"""The messages between the program and its server process: one JSON object a line, told apart by ``type``.
 
-    program → server    hello      who we are, the tokens, the schema, everything so far
-                        event      numbered: state, receipt, run, progress, metrics
+    program → server    hello      the run, the tokens, the schema, and everything so far
+                        event      state, receipt, run, progress or metrics, numbered
+                        actions    the actions, where the program has registered another
                         reply      to one request: a receipt or a problem
     server → program    request    a write: patch, put, reset, action or cancel
 
@@ -9,14 +10,98 @@ End-of-file means that the other side is gone.
 """
 
 import json
-from collections.abc import Iterator
-from typing import Any, BinaryIO, Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, Literal, NotRequired, TypeAlias, TypedDict
 
-from freak_core.strict_json import dumps
+from freak_core.strict_json import JSON, dumps
+from freak_core.write_options import WriteOptions
 
-Message = dict[str, Any]
 EventType = Literal["state", "receipt", "run", "progress", "metrics"]
 EVENT_TYPES: tuple[EventType, ...] = ("state", "receipt", "run", "progress", "metrics")
+Data: TypeAlias = dict[str, Any]
+"""A JSON object whose keys depend on the kind of message."""
+
+
+class ActionInfo(TypedDict):
+    """An action, as clients see it. ``arguments`` is a JSON schema."""
+
+    description: str
+    arguments: Data
+    confirm: bool
+
+
+class Event(TypedDict):
+    """Something that has happened. ``seq`` counts the events of a run; it is set when one is passed on."""
+
+    type: Literal["event"]
+    event: EventType
+    data: Data
+    seq: NotRequired[int]
+
+
+class Hello(TypedDict):
+    """The first message to a server.
+
+    ``boot`` is the id of the run, which ETags begin with. ``events`` are the newest, ``floor`` is the number
+    of the event before them, ``history`` has older metrics.
+    """
+
+    type: Literal["hello"]
+    boot: str
+    token: str
+    read_token: str
+    prefix: str
+    host: str
+    allowed_hosts: Sequence[str]
+    docs_url: str
+    log_level: str
+    schema: Data
+    actions: dict[str, ActionInfo]
+    revision: int
+    value: Data
+    receipts: list[Data]
+    run: Data
+    floor: int
+    events: list[Event]
+    history: list[Data]
+
+
+class Actions(TypedDict):
+    """The actions of a program, after one was added."""
+
+    type: Literal["actions"]
+    actions: dict[str, ActionInfo]
+
+
+class Reply(TypedDict):
+    """The answer to the request with this ``id``: either a receipt or a problem document."""
+
+    type: Literal["reply"]
+    id: str
+    receipt: NotRequired[Data]
+    problem: NotRequired[Data]
+
+
+class Order(TypedDict):
+    """What a request asks for. ``path`` has keys; ``target`` is an action to call, or a receipt to cancel."""
+
+    kind: Literal["patch", "put", "reset", "action", "cancel"]
+    path: list[str]
+    body: JSON
+    target: str | None
+    by: str
+    options: WriteOptions
+
+
+class Request(Order):
+    """An order on its way to the program. The reply has the same ``id``."""
+
+    type: Literal["request"]
+    id: str
+
+
+FromProgram: TypeAlias = Hello | Event | Actions | Reply
+Message: TypeAlias = FromProgram | Request
 
 
 def encode(message: Message) -> bytes:
@@ -31,8 +116,8 @@ def write(stream: BinaryIO, data: bytes) -> None:
         view = view[stream.write(view) :]
 
 
-def read(stream: BinaryIO) -> Iterator[Message]:
-    """Yield messages until the other side is gone."""
+def read(stream: BinaryIO) -> Iterator[FromProgram]:
+    """Yield the messages of a program until it is gone."""
     for line in stream:
         if not line.endswith(b"\n"):
             return

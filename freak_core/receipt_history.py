@@ -21,7 +21,7 @@ class ReceiptHistory:
     def __init__(self, receipts: Iterable[Receipt] = (), keep: int = 1000) -> None:
         self._keep = keep
         self._by_id: OrderedDict[str, Receipt] = OrderedDict()
-        self.written = 0
+        self.written: int = 0
         self.ended: Counter[str] = Counter()
         for receipt in receipts:
             self.put(receipt)

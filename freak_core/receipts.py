@@ -1,7 +1,7 @@
 """Receipts: what became of a request."""
 
 import secrets
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
@@ -17,7 +17,7 @@ Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "vali
 SETTLED: frozenset[Status] = frozenset({"applied", "failed", "rejected", "cancelled", "valid"})
 
 
-def plain(result: Any) -> Any:
+def plain(result: object) -> Any:
     """Return something that JSON can hold, for a receipt; what it cannot hold as text."""
     return to_jsonable_python(writable(result), fallback=repr, inf_nan_mode="null", serialize_unknown=True)
 
@@ -56,7 +56,7 @@ class Receipt(BaseModel):
     not be written to disk.
     """
 
-    model_config = ConfigDict(extra="ignore")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
 
     id: str = Field(default_factory=lambda: secrets.token_hex(8))
     seq: int = 0

@@ -47,7 +47,7 @@ def parse(body: bytes | str) -> JSON:
     return value
 
 
-def dumps(value: Any) -> str:
+def dumps(value: object) -> str:
     """Return ``value`` as compact JSON in ASCII; floats that JSON cannot write become null."""
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False)

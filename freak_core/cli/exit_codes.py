@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import Any, ParamSpec, Self
+from typing import Any, ClassVar, ParamSpec, Self
 
 import typer
 from typer.core import TyperGroup
@@ -58,7 +58,8 @@ class Unanswered(Unreachable):
 class Interrupted(Refused):
     """499: somebody pressed Ctrl-C, or did not confirm."""
 
-    status, title = 499, "Interrupted"
+    status: ClassVar[int] = 499
+    title: ClassVar[str] = "Interrupted"
 
 
 class UsageError(Malformed):

@@ -30,13 +30,13 @@ class Action:
     """
 
     def __init__(
-        self, function: Callable[..., Any], name: str | None = None, *, confirm: bool = False
+        self, function: Callable[..., object], name: str | None = None, *, confirm: bool = False
     ) -> None:
         self.function = function
         inner = function.func if isinstance(function, functools.partial) else function
-        self.name = name or inner.__name__
+        self.name: str = name or inner.__name__
         self.confirm = confirm
-        self.description = inspect.getdoc(inner) or ""
+        self.description: str = inspect.getdoc(inner) or ""
         self._arguments = _arguments_model(self.name, function)
 
     @property
@@ -52,7 +52,7 @@ class Action:
             return MASK
         return cast(JSON, dumped)
 
-    def validate(self, body: JSON) -> dict[str, Any]:
+    def validate(self, body: JSON) -> dict[str, object]:
         """Return the arguments as Python values.
 
         Raises:
@@ -90,7 +90,7 @@ class Action:
             raise Failed(writable(why)) from error
 
 
-def _arguments_model(name: str, function: Callable[..., Any]) -> type[BaseModel]:
+def _arguments_model(name: str, function: Callable[..., object]) -> type[BaseModel]:
     inner = function.func if isinstance(function, functools.partial) else function
     hints = get_type_hints(inner, include_extras=True)
     fields: dict[str, Any] = {}

@@ -47,13 +47,13 @@ class ControlledState(Generic[Model_co]):
 
     def __init__(self, model: Model_co, on_news: Callable[[int, dict[str, JSON]], None]) -> None:
         self.model = model
-        self.revision = 0
-        self.lock = threading.RLock()
+        self.revision: int = 0
+        self.lock: threading.RLock = threading.RLock()
         self._on_news = on_news
         reading = transaction.Reading(model)
-        self.public = reading.public
+        self.public: dict[str, JSON] = reading.public
         """The state as readers see it, secrets masked. It is replaced as a whole: reading needs no lock."""
-        self.initial = reading.document_and_outcome()[0]
+        self.initial: dict[str, JSON] = reading.document_and_outcome()[0]
         """The document to which a reset goes back."""
         self._unshown: tuple[transaction.Snapshot, dict[str, JSON]] | None = None
         self._proposal: _Proposal | None = None

@@ -7,11 +7,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from freak_core.event_buffer import Recent
 from freak_core.program.metric_sample import History
-from freak_core.protocol import EventType, Message
+from freak_core.protocol import Actions, Data, Event, EventType, FromProgram, Hello, Reply
 from freak_core.receipts import Receipt
 from freak_core.runs.journal import Journal
 from freak_core.strict_json import JSON, writable
@@ -21,6 +22,14 @@ logger = logging.getLogger("freak")
 
 Gauge = Callable[[], tuple[object, Mapping[str, object]]]
 """Returns something that changes whenever the program goes on, and the facts to tell then."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    """A request of another thread to the feed's own; passed on to nobody."""
+
+    kind: Literal["look", "flush", "close"]
+    done: threading.Event | None = None
 
 
 class Feed:
@@ -37,16 +46,16 @@ class Feed:
     def __init__(self, journal: Journal | None, on_idle: Callable[[], None] = lambda: None) -> None:
         self._journal = journal
         self._healthy = True
-        self.on_idle = [on_idle]
+        self.on_idle: list[Callable[[], None]] = [on_idle]
         self._idle_due = 0.0
-        self._sink: Callable[[Message], None] | None = None
+        self._sink: Callable[[FromProgram], None] | None = None
         self._gauge: Gauge | None = None
-        self._mark_told: Any = None
-        self._observed: dict[str, Any] = {}
-        self._progress: Message | None = None
+        self._mark_told: object = None
+        self._observed: Data = {}
+        self._progress: Event | None = None
         self._progress_due = 0.0
-        self._must: deque[Message] = deque()
-        self._may: deque[Message] = deque(maxlen=1000)
+        self._must: deque[FromProgram | _Signal] = deque()
+        self._may: deque[Event] = deque(maxlen=1000)
         # Not an Event: a signal handler that interrupts its set() and calls set() itself would wait forever.
         self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._rung = False
@@ -55,7 +64,7 @@ class Feed:
         self._history = History()  # of what _recent no longer holds
         self._seq = 0
         self._closed = False
-        self.facts: dict[str, Any] = {}
+        self.facts: Data = {}
         self._thread = threading.Thread(target=self._run, name="freak-feed", daemon=True)
 
     def start(self) -> None:
@@ -69,7 +78,7 @@ class Feed:
 
     # -- the program's side: never blocks --------------------------------------------------------
 
-    def event(self, kind: EventType, data: Any) -> None:
+    def event(self, kind: EventType, data: Data) -> None:
         """Tell an event that must arrive."""
         if kind == "run":
             self.facts = {**self.facts, **data}
@@ -79,9 +88,9 @@ class Feed:
                 self._progress = {**pending, "data": rest}
         self._put({"type": "event", "event": kind, "data": data})
 
-    def measure(self, kind: EventType, data: dict[str, Any]) -> None:
+    def measure(self, kind: EventType, data: Data) -> None:
         """Tell an event that may be dropped when there are too many."""
-        message = {"type": "event", "event": kind, "data": data}
+        message = Event(type="event", event=kind, data=data)
         if kind == "progress":
             told = {key: value for key, value in data.items() if value is not None}
             pending = self._progress
@@ -97,9 +106,9 @@ class Feed:
     def observe(self, gauge: Gauge) -> None:
         """Ask ``gauge`` for progress twice a second, so that the program need not tell it."""
         self._gauge = gauge
-        self._put({"type": "look"})
+        self._put(_Signal("look"))
 
-    def tell(self, message: Message) -> None:
+    def tell(self, message: Reply | Actions) -> None:
         """Send a message that is no event, such as a reply, after everything that was told before."""
         self._put(message)
 
@@ -111,22 +120,23 @@ class Feed:
         """Tell the new state (``store.Listener``)."""
         self.event("state", {"revision": revision, "value": value})
 
-    def _put(self, message: Message) -> None:
+    def _put(self, message: "FromProgram | _Signal") -> None:
         self._must.append(message)
         self._bell.put(True)
 
     # -- the other side --------------------------------------------------------------------------
 
-    def connect(self, hello: Callable[[], Message], sink: Callable[[Message], None] | None) -> None:
+    def connect(self, hello: Callable[[], Hello], sink: Callable[[FromProgram], None] | None) -> None:
         """Send ``hello`` and what is remembered to a new sink, then every event after it, gapless."""
         with self._passing:
             self._sink = None
             if sink is not None:
-                message = {**hello(), "floor": self._recent.floor, "events": list(self._recent)}
+                message = hello()
+                message["floor"], message["events"] = self._recent.floor, list(self._recent)
                 message["history"] = self._history.told()
                 told = _plain({**self.facts, **self._observed})
-                message["run"] = {**message.get("run", {}), **told, "journal": self.journal_health}
-                for receipt in message.get("receipts", ()):
+                message["run"] = {**message["run"], **told, "journal": self.journal_health}
+                for receipt in message["receipts"]:
                     self._mark(receipt)
                 sink(message)
             self._sink = sink
@@ -136,13 +146,13 @@ class Feed:
         if not self._thread.is_alive():
             return False
         done = threading.Event()
-        self._put({"type": "flush", "done": done})
+        self._put(_Signal("flush", done))
         return done.wait(timeout)
 
     def close(self, timeout: float) -> None:
         """Pass on what is left, end the thread, within ``timeout`` seconds, and close the journal."""
         if self._thread.is_alive():
-            self._put({"type": "close"})
+            self._put(_Signal("close"))
             self._thread.join(timeout)
         self._closed = True
         if not self._thread.is_alive():  # else it hangs on the disk, and so would whoever else writes there
@@ -178,20 +188,23 @@ class Feed:
         self._tell_health()
         while self._must:
             message = self._must.popleft()
-            match message["type"]:
-                case "look":
-                    pass  # that there is something to look at has been noticed by waking up
-                case "flush":
-                    self._progress_due = 0.0
-                    self._pass_on_measured()
-                    message["done"].set()
-                case "close":
-                    self._pass_on_measured()
-                    self._closed = True
-                case _:
-                    self._pass(message)
+            if isinstance(message, _Signal):
+                self._heed(message)
+            else:
+                self._pass(message)
             self._tell_health()
         self._pass_on_measured()
+
+    def _heed(self, signal: "_Signal") -> None:
+        """Do what another thread waits for; to ``look``, waking up is enough."""
+        if signal.kind == "look":
+            return
+        if signal.kind == "flush":
+            self._progress_due = 0.0
+        self._pass_on_measured()
+        self._closed = self._closed or signal.kind == "close"
+        if signal.done is not None:
+            signal.done.set()
 
     def _tell_health(self) -> None:
         if self._journal is not None and self._journal.healthy != self._healthy:
@@ -221,15 +234,15 @@ class Feed:
             return
         if mark != self._mark_told:  # an event of its own: what other threads tell is theirs to write
             self._mark_told, self._observed = mark, dict(facts)
-            self._may.append({"type": "event", "event": "progress", "data": facts})
+            self._may.append({"type": "event", "event": "progress", "data": dict(facts)})
 
-    def _pass(self, message: Message) -> None:
+    def _pass(self, message: FromProgram) -> None:
         try:
             with self._passing:
                 if message["type"] == "event":
                     self._number(message)
                 elif message["type"] == "reply":
-                    self._mark(message.get("receipt") or message["problem"].get("receipt"))
+                    self._mark(message.get("receipt") or message.get("problem", {}).get("receipt"))
                 if self._sink is not None:
                     self._sink(message)
         except (OSError, ValueError):  # a ValueError where the stream was closed in between
@@ -237,7 +250,7 @@ class Feed:
         except Exception:  # the program's values may do anything; what follows must go on
             logger.exception("Freak drops an event that it cannot pass on")
 
-    def _number(self, message: Message) -> None:
+    def _number(self, message: Event) -> None:
         if message["event"] == "receipt" and self._journal is not None:
             safe = self._journal.append(message["data"])
             message["data"]["journal"] = _health(safe)
@@ -251,7 +264,7 @@ class Feed:
             if forgotten["event"] == "metrics":
                 self._history.note(forgotten)
 
-    def _mark(self, receipt: dict[str, Any] | None) -> None:
+    def _mark(self, receipt: Data | None) -> None:
         """Say on a receipt whether the journal has it; one without a number never gets there."""
         if self._journal is not None and receipt and receipt.get("seq"):
             receipt["journal"] = _health(self._journal.holds(receipt["id"]))

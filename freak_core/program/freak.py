@@ -96,17 +96,17 @@ class Freak(Generic[Model_co]):
         uds: str | os.PathLike[str] | None = None,
     ) -> None:
         self.app = app
-        self.prefix = checked_prefix(prefix)
-        self.host = os.environ.get("FREAK_HOST") or host
+        self.prefix: str = checked_prefix(prefix)
+        self.host: str = os.environ.get("FREAK_HOST") or host
         self.port = self._port_asked_for = checked_port(os.environ.get("FREAK_PORT") or port)
-        self.docs_url = checked_docs_url(docs_url)
-        self.uvicorn_log_level = checked_log_level(uvicorn_log_level)
-        self.name = writable(name or script_name())
-        self.token = checked_token(os.environ.get("FREAK_TOKEN") or token)
-        self.read_token = new_token()
-        self.allowed_hosts = checked_hosts(allowed_hosts)
-        self.disabled = os.environ.get("FREAK_DISABLED", "0") not in ("", "0")
-        self.uds = checked_socket(os.environ.get("FREAK_UDS") or uds)
+        self.docs_url: str = checked_docs_url(docs_url)
+        self.uvicorn_log_level: str = checked_log_level(uvicorn_log_level)
+        self.name: str = writable(name or script_name())
+        self.token: str = checked_token(os.environ.get("FREAK_TOKEN") or token)
+        self.read_token: str = new_token()
+        self.allowed_hosts: tuple[str, ...] = checked_hosts(allowed_hosts)
+        self.disabled: bool = os.environ.get("FREAK_DISABLED", "0") not in ("", "0")
+        self.uds: Path | None = checked_socket(os.environ.get("FREAK_UDS") or uds)
         if app is None and self.uds is None:
             check_reach(self.host, self.allowed_hosts)
         self._journal_asked_for = journal
@@ -309,9 +309,9 @@ class Freak(Generic[Model_co]):
 
     def _name_run(self) -> None:
         """Give the run that is about to begin an id of its own."""
-        self.id = secrets.token_hex(6)
+        self.id: str = secrets.token_hex(6)
         usual = RunFolder(self.id).journal
-        self.journal_path = usual if self._journal_asked_for is None else Path(self._journal_asked_for)
+        self.journal_path: Path = usual if self._journal_asked_for is None else Path(self._journal_asked_for)
 
     def forget(self) -> None:
         """Become a read-only snapshot in a forked child: no thread, no server, no lock held."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from freak_core.protocol import Message
+from freak_core.protocol import Data, Event
 
 MOST_KINDS = 200
 """Sets of metrics to remember; a program that names its metrics anew each time must not fill the memory."""
@@ -21,7 +21,7 @@ class History:
         self._keep = keep
         self._kinds: dict[tuple[str, ...], _EveryNth] = {}
 
-    def note(self, event: Message) -> None:
+    def note(self, event: Event) -> None:
         """Remember an event of type metrics, if it is its turn."""
         names = tuple(event["data"]["values"])
         if names not in self._kinds:
@@ -30,9 +30,11 @@ class History:
             self._kinds[names] = _EveryNth(self._keep)
         self._kinds[names].note(event)
 
-    def told(self) -> list[Message]:
+    def told(self) -> list[Data]:
         """Return what is remembered, oldest first, each with how many events it stands for."""
-        found = [(event["seq"], every.n, event["data"]) for every in self._kinds.values() for event in every]
+        found = [
+            (event.get("seq", 0), every.n, event["data"]) for every in self._kinds.values() for event in every
+        ]
         found.sort(key=lambda event: event[0])
         return [{**data, "stands_for": n} for _, n, data in found]
 
@@ -42,12 +44,12 @@ class _EveryNth:
         self.n = 1
         self._keep = keep
         self._seen = 0
-        self._events: list[Message] = []
+        self._events: list[Event] = []
 
-    def __iter__(self) -> Iterator[Message]:
+    def __iter__(self) -> Iterator[Event]:
         return iter(self._events)
 
-    def note(self, event: Message) -> None:
+    def note(self, event: Event) -> None:
         if self._seen % self.n == 0:
             self._events.append(event)
             if len(self._events) > self._keep:

@@ -6,13 +6,14 @@ import platform
 import socket
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from freak_core.errors import Failed, Refused
 from freak_core.program.event_log import Feed
 from freak_core.program.store import Store
 from freak_core.program.write_request import Write
-from freak_core.protocol import Message
+from freak_core.protocol import ActionInfo, Data, Hello, Reply, Request
+from freak_core.receipts import Receipt
 from freak_core.state.json_schema import json_schema
 from freak_core.strict_json import JSON
 from freak_core.timestamps import now
@@ -21,7 +22,7 @@ logger = logging.getLogger("freak")
 
 
 class Served(Protocol):
-    """What a server must know of its program."""
+    """What a server must know of its program; ``Freak`` is one."""
 
     id: str
     name: str
@@ -48,7 +49,7 @@ class Responder:
         self._schema = json_schema(type(store.model))
         self._versions = {"python": platform.python_version(), "freak": _version()}
 
-    def hello(self) -> Message:
+    def hello(self) -> Hello:
         """Return the first message to a server: who we are and how things stand."""
         served, store = self._served, self._store
         # Without the lock where a program holds it for long: reads must be answered all the same, and what is
@@ -71,6 +72,9 @@ class Responder:
                 "value": store.public(),
                 "receipts": [r.model_dump(mode="json") for r in store.receipts.since(0)],
                 "run": self._run(),
+                "floor": 0,
+                "events": [],
+                "history": [],
             }
         finally:
             if locked:
@@ -95,35 +99,35 @@ class Responder:
         """Tell the server that there are more actions now."""
         self._feed.tell({"type": "actions", "actions": self._actions()})
 
-    def answer(self, request: Message) -> None:
+    def answer(self, request: Request) -> None:
         """Carry out one request; never raises."""
+        reply = Reply(type="reply", id=request["id"])
         try:
-            reply = self._carry_out(request)
+            reply["receipt"] = self._carry_out(request).model_dump(mode="json")
         except Refused as refused:
-            reply = {"problem": refused.problem()}
+            reply["problem"] = refused.problem()
         except (Exception, SystemExit) as error:  # an action on this thread may call sys.exit()
             logger.exception("Freak could not carry out a request; nothing was changed")
-            reply = {"problem": Failed(f"Freak failed: {type(error).__name__}").problem()}
-        self._feed.tell({"type": "reply", "id": request.get("id"), **reply})
+            reply["problem"] = Failed(f"Freak failed: {type(error).__name__}").problem()
+        self._feed.tell(reply)
 
-    def _carry_out(self, request: Message) -> dict[str, Any]:
+    def _carry_out(self, request: Request) -> Receipt:
         if request["kind"] == "cancel":
-            receipt = self._store.cancel(str(request["target"]))
-            return {"receipt": receipt.model_dump(mode="json")}
+            return self._store.cancel(str(request["target"]))
         write = Write(
             kind=request["kind"],
             path=tuple(request["path"]),
             body=request["body"],
-            name=request.get("target"),
+            name=request["target"],
             by=request["by"],
             **request["options"],
         )
         receipt = self._store.submit(write)
         if receipt.status == "rejected" and (refused := receipt.refused()) is not None:
             raise refused  # a repeated request, whose first one was rejected
-        return {"receipt": receipt.model_dump(mode="json")}
+        return receipt
 
-    def _actions(self) -> dict[str, Any]:
+    def _actions(self) -> dict[str, ActionInfo]:
         return {
             name: {
                 "description": action.description,
@@ -133,7 +137,7 @@ class Responder:
             for name, action in self._store.actions.items()
         }
 
-    def _run(self) -> dict[str, Any]:
+    def _run(self) -> Data:
         return {
             "id": self._served.id,
             "name": self._served.name,

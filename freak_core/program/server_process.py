@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 
 from freak_core import protocol
 from freak_core.program.event_log import Feed
-from freak_core.protocol import Message
+from freak_core.protocol import Hello, Request
 
 logger = logging.getLogger("freak")
 
@@ -49,8 +49,8 @@ class Link:
         self,
         listener: socket.socket,
         feed: Feed,
-        hello: Callable[[], Message],
-        answer: Callable[[Message], None],
+        hello: Callable[[], Hello],
+        answer: Callable[[Request], None],
     ) -> None:
         self._listener = listener
         self._feed = feed
@@ -168,7 +168,7 @@ class Link:
                 _close(stream)
 
 
-def _requests(stream: BinaryIO) -> Iterator[Message]:
+def _requests(stream: BinaryIO) -> Iterator[Request]:
     """Yield what the server asks for; anything else is something that an import there has printed."""
     for line in stream:
         try:
@@ -176,7 +176,7 @@ def _requests(stream: BinaryIO) -> Iterator[Message]:
         except ValueError:
             message = None
         if isinstance(message, dict) and message.get("type") == "request":
-            yield message
+            yield cast(Request, message)
         elif line.strip():
             logger.warning("server: %s", line.decode("utf-8", "replace").rstrip())
 

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Generic, Protocol
+from typing import Generic, Protocol
 
 from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver, TooManyRequests
 from freak_core.program.actions import Action
@@ -55,12 +55,12 @@ class Store(Generic[Model_co]):
         on_change: list[Callable[[Receipt], None]] | None = None,
     ) -> None:
         self.apply_when = apply_when
-        self.actions = {} if actions is None else actions
+        self.actions: dict[str, Action] = {} if actions is None else actions
         self.listener = listener
         self.on_pending = on_pending
-        self.on_change = [] if on_change is None else on_change
-        self.receipts = ReceiptHistory()
-        self.keys = KeysSeen()
+        self.on_change: list[Callable[[Receipt], None]] = [] if on_change is None else on_change
+        self.receipts: ReceiptHistory = ReceiptHistory()
+        self.keys: KeysSeen = KeysSeen()
         self.closed: str | None = None
         """Why no more writes are taken; None while they are."""
         self._state = ControlledState(model, self._tell_state)
@@ -224,7 +224,7 @@ class Store(Generic[Model_co]):
         applied: Applied,
         changes: Sequence[transaction.Change] = (),
         *,
-        result: Any = None,
+        result: object = None,
         error: Refused | None = None,
     ) -> Receipt | None:
         """Write the end of a request that was taken: applied, or failed and why."""
@@ -290,7 +290,7 @@ class Store(Generic[Model_co]):
             self._underway[receipt.id] = write
             return receipt.id
 
-    def record(self, name: str, applied: Applied, result: Any, *, error: Refused | None = None) -> Receipt:
+    def record(self, name: str, applied: Applied, result: object, *, error: Refused | None = None) -> Receipt:
         """Write a receipt for something that the program did by itself, as a consequence of a state."""
         with self.lock:
             receipt = Receipt(kind="action", name=name, revision=self.revision, by="freak")
@@ -363,7 +363,7 @@ class Store(Generic[Model_co]):
             raise Rejected(f"this was requested before, as {receipt_id}; the journal has its receipt")
         return receipt
 
-    def _write(self, receipt: Receipt, **update: Any) -> Receipt:
+    def _write(self, receipt: Receipt, **update: object) -> Receipt:
         if not receipt.seq:
             self._seq += 1
             update["seq"] = self._seq

@@ -100,7 +100,7 @@ class Write:
         facts = {"kind": self.kind, "name": self.name, "path": to_pointer(self.path), "by": self.by}
         return Receipt.model_validate({**shown, **facts, "revision": revision})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return what another rank needs to apply this write."""
         return {"kind": self.kind, "path": self.path, "body": self.body, "name": self.name}
 

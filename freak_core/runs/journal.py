@@ -27,7 +27,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.healthy = True
+        self.healthy: bool = True
         self._file: BinaryIO | None = None
         self._torn = False
         self._closed = False

@@ -64,7 +64,7 @@ class RunFile:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.path = RunFolder(run.id).run_file
+        self.path: Path = RunFolder(run.id).run_file
         self._removed = False
         self._lock = threading.Lock()  # a heartbeat must not write the file again while it is removed
         self._write()

@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 from freak_core import protocol
 from freak_core.errors import Unreachable
-from freak_core.protocol import Message
+from freak_core.protocol import Request
 from freak_core.server.app import create_app
 from freak_core.server.http import HttpServer
 from freak_core.server.mirror.mirror import Mirror
@@ -27,10 +27,10 @@ class Outbox:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._queue: queue.Queue[Message] = queue.Queue(maxsize=256)
+        self._queue: queue.Queue[Request] = queue.Queue(maxsize=256)
         threading.Thread(target=self._run, name="freak-outbox", daemon=True).start()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Request) -> None:
         """Queue a request.
 
         Raises:
@@ -69,7 +69,7 @@ def main() -> None:
     stdout.write(b"\n")  # ends what an import has printed already
     messages = protocol.read(cast(BinaryIO, sys.stdin.buffer))
     hello = next(messages, None)
-    if hello is None:
+    if hello is None or hello["type"] != "hello":
         return
     mirror = Mirror(Outbox(cast(BinaryIO, stdout)).send)
     mirror.receive(hello)

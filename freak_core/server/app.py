@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
 from freak_core.errors import Refused
-from freak_core.protocol import Message
+from freak_core.protocol import Hello
 from freak_core.server.api.access import LOOPBACK, Access
 from freak_core.server.api.freak_v0 import FreakV0
 from freak_core.server.api.problems import problem_response, refusal_response, secure
@@ -39,7 +39,7 @@ def mount_pages(app: FastAPI, check: Check, prefix: str, docs_url: str) -> None:
     app.include_router(Pages(docs_url).router, prefix=prefix, dependencies=[Depends(check)])
 
 
-def create_app(mirror: Mirror, hello: Message) -> FastAPI:
+def create_app(mirror: Mirror, hello: Hello) -> FastAPI:
     """Return the whole application for a server process of our own."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     hosts = (*LOOPBACK, hello["host"].lower(), *(host.lower() for host in hello["allowed_hosts"]))

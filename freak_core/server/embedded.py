@@ -6,7 +6,8 @@ from typing import Any, Protocol
 from fastapi import FastAPI, Request
 
 from freak_core.errors import ConfigurationError
-from freak_core.protocol import Message
+from freak_core.protocol import Hello
+from freak_core.protocol import Request as WriteRequest
 from freak_core.server.api.access import Access
 from freak_core.server.app import mount_pages, mount_routes
 from freak_core.server.mirror.mirror import Mirror
@@ -19,10 +20,10 @@ class Program(Protocol):
     def running(self) -> bool:
         """Whether it has not ended."""
 
-    def hello(self) -> Message:
+    def hello(self) -> Hello:
         """Return who we are."""
 
-    def answer(self, request: Message) -> None:
+    def answer(self, request: WriteRequest) -> None:
         """Carry out one request; the reply comes as a message."""
 
     def read(self) -> tuple[int, Any] | None:
@@ -44,7 +45,9 @@ class EmbeddedMirror(Mirror):
         """Speak for a program from now on."""
         self._program = program
         hello = program.hello()
-        self.access = Access(hello["token"], hello["read_token"], hosts=hello["allowed_hosts"] or None)
+        self.access: Access = Access(
+            hello["token"], hello["read_token"], hosts=hello["allowed_hosts"] or None
+        )
 
     @property
     def taken(self) -> bool:
@@ -63,7 +66,7 @@ class EmbeddedMirror(Mirror):
         """Return revision and value as they are now, with what the program itself has just changed."""
         return await asyncio.to_thread(self._program.read) or await super().current()
 
-    def _carry_out(self, request: Message) -> None:
+    def _carry_out(self, request: WriteRequest) -> None:
         asyncio.get_running_loop().run_in_executor(None, self._program.answer, request)
 
 

@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, RootModel
 
 from freak_core.errors import NotFound
-from freak_core.paths import ABSENT, PLAIN, Path, differences, equal, get, to_pointer
+from freak_core.paths import Path, get, to_pointer
 from freak_core.receipts import ChangedValue
 from freak_core.state.fields import has_hidden
+from freak_core.state.json_values import ABSENT, PLAIN, differences, equal
 from freak_core.state.serialization import public, reveal
 from freak_core.state.type_hints import MASK, SECRETS
 from freak_core.strict_json import JSON, dumps

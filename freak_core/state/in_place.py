@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from freak_core.paths import ABSENT, Path
+from freak_core.paths import Path
+from freak_core.state.json_values import ABSENT
 
 _Dict: TypeAlias = dict[Any, object]  # the keys of a program's dict may be of any type
 

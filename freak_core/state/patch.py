@@ -19,8 +19,9 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from freak_core.errors import MOST_ERRORS, FieldError, NotFound
-from freak_core.paths import ABSENT, Path, did_you_mean, equal, get, index, inside, missing
+from freak_core.paths import Path, did_you_mean, get, index, missing
 from freak_core.state.fields import Record, pick, records
+from freak_core.state.json_values import ABSENT, equal, inside
 from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item, mapping_value
 from freak_core.state.validation import as_json, intruders, outcome, reason, rejected
 from freak_core.strict_json import JSON
@@ -112,7 +113,7 @@ class Draft:
         self.fresh = fresh
         self.paths: list[Path] = []
         self.errors: list[FieldError] = []
-        self.ambiguous = False
+        self.ambiguous: bool = False
 
     def outcome(self) -> tuple[BaseModel | None, list[FieldError]]:
         """Validate the document. Returns the model, or None and the errors."""

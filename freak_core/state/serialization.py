@@ -10,7 +10,7 @@ from pydantic import BaseModel, RootModel
 from pydantic_core import to_jsonable_python
 
 from freak_core.errors import FieldError
-from freak_core.paths import ABSENT
+from freak_core.state.json_values import ABSENT
 from freak_core.state.type_hints import SECRETS
 from freak_core.state.validation import outcome
 from freak_core.strict_json import JSON, writable
@@ -32,7 +32,7 @@ class Reading:
     def __init__(self, model: BaseModel) -> None:
         self._model = model
         self._dumped = _dump(model)
-        self.public = cast(dict[str, JSON], _shown(self._dumped))
+        self.public: dict[str, JSON] = cast(dict[str, JSON], _shown(self._dumped))
 
     def document_and_outcome(self) -> tuple[dict[str, JSON], BaseModel | None, list[FieldError]]:
         """Return the ``document`` and the result of its validation, as ``validation.outcome`` returns it.

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from pydantic import BaseModel
 
-from freak_core.paths import PLAIN
+from freak_core.state.json_values import PLAIN
 from freak_core.state.type_hints import SECRETS
 
 _NEVER_CHANGE: Final = (

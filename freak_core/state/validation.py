@@ -9,8 +9,9 @@ from typing import Final, get_args, get_origin
 from pydantic import BaseModel, RootModel, ValidationError
 
 from freak_core.errors import FieldError, Rejected
-from freak_core.paths import ABSENT, Path, equal, to_pointer
+from freak_core.paths import Path, to_pointer
 from freak_core.state.fields import has_imports, names_collide, pick, records
+from freak_core.state.json_values import ABSENT, equal
 from freak_core.state.type_hints import MASK, TypeHint, is_import, is_secret, item, mapping_value, members
 from freak_core.strict_json import JSON
 

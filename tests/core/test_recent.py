@@ -66,6 +66,6 @@ def test_the_program_keeps_no_more_than_that_either() -> None:
         feed.event("state", {"value": "x" * (KEEP_BYTES // 10)})
     assert feed.flush(30)
     messages: list[Message] = []
-    feed.connect(lambda: {"type": "hello"}, messages.append)
+    feed.connect(lambda: {"type": "hello", "run": {}, "receipts": []}, messages.append)
     assert 1 < len(messages[0]["events"]) < 10
     feed.close(5)

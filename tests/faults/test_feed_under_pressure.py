@@ -44,7 +44,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def started(feed: Feed, reader: Reader) -> Feed:
     """Connect and start a feed."""
-    feed.connect(lambda: {"type": "hello"}, reader)
+    feed.connect(lambda: {"type": "hello", "run": {}, "receipts": []}, reader)
     feed.start()
     return feed
 
@@ -86,7 +86,7 @@ def test_a_receipt_precedes_the_reply_and_the_journal_precedes_both(journal: Jou
         seen.append((message["type"], on_disk))
 
     feed = Feed(journal)
-    feed.connect(lambda: {"type": "hello"}, sink)
+    feed.connect(lambda: {"type": "hello", "run": {}, "receipts": []}, sink)
     feed.start()
     receipt = Receipt(id="r1", kind="patch", seq=1)
     feed.receipt(receipt)
@@ -121,9 +121,9 @@ def test_whoever_connects_again_gets_every_number_once() -> None:
             if len(messages) > 20:
                 raise BrokenPipeError
 
-        feed.connect(lambda: {"type": "hello"}, sink)
+        feed.connect(lambda: {"type": "hello", "run": {}, "receipts": []}, sink)
         time.sleep(0.002)
-        feed.connect(lambda: {"type": "hello"}, None)
+        feed.connect(lambda: {"type": "hello", "run": {}, "receipts": []}, None)
         told = [*messages[0]["events"], *messages[1:]]
         numbers = [event["seq"] for event in told]
         assert numbers == list(range(messages[0]["floor"] + 1, messages[0]["floor"] + 1 + len(numbers)))
@@ -132,7 +132,7 @@ def test_whoever_connects_again_gets_every_number_once() -> None:
     teller.join(60)
     assert feed.flush(5)
     last = Reader()
-    feed.connect(lambda: {"type": "hello"}, last)
+    feed.connect(lambda: {"type": "hello", "run": {}, "receipts": []}, last)
     assert len(last.messages[0]["events"]) == KEEP
     feed.close(5)
 

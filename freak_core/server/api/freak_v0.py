@@ -27,7 +27,7 @@ class FreakV0:
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
-        self.router = APIRouter(route_class=Route, deprecated=True)
+        self.router: APIRouter = APIRouter(route_class=Route, deprecated=True)
         add = self.router.add_api_route
         add("/get", self.get, methods=["GET"], name="read the whole state (0.0.2)")
         add("/get/{path:path}", self.get, methods=["GET"], name="read a value (0.0.2)")

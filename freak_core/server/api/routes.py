@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from freak_core import paths
 from freak_core.errors import Malformed
+from freak_core.protocol import Order
 from freak_core.receipts import Receipt
 from freak_core.server.api.event_stream import EventStream, Names, stream, wanted_types
 from freak_core.server.api.json_response import JSONResponse
@@ -37,8 +38,8 @@ class Routes:
 
     def __init__(self, mirror: Mirror) -> None:
         self.mirror = mirror
-        self.limit = WriteLimit()
-        self.router = APIRouter(route_class=Route)
+        self.limit: WriteLimit = WriteLimit()
+        self.router: APIRouter = APIRouter(route_class=Route)
         for path in ("/state", "/state/{path:path}"):
             self._read(path, self.get_state, "read the state")
             self._write(path, self.patch_state, "PATCH", "change some values", _WRITE | _JSON)
@@ -238,7 +239,7 @@ class Routes:
         Raises:
             Refused: the write was rejected, has failed, or was cancelled by somebody.
         """
-        message = {
+        order: Order = {
             "kind": kind,
             "path": list(path),
             "body": body,
@@ -247,7 +248,7 @@ class Routes:
             "options": options,
         }
         self.limit.take()
-        receipt = await self.mirror.request(message)
+        receipt = await self.mirror.request(order)
         wait = options.get("wait", 0.0)
         if kind == "action" and self.mirror.run.get("apply") == "now":
             wait = max(wait, AT_ONCE_WITHIN)

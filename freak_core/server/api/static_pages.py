@@ -30,7 +30,7 @@ class Pages:
         self._docs = {path.name: path for path in DOCS.iterdir() if path.suffix in (".js", ".css")}
         self._docs_page = _docs_page(docs_url)
         self._dashboard_page = _dashboard_page(docs_url)
-        self.router = APIRouter(route_class=Route, include_in_schema=False)
+        self.router: APIRouter = APIRouter(route_class=Route, include_in_schema=False)
         add = self.router.add_api_route
         pages: dict[str, Callable[..., Any]] = {
             "/healthz": self.healthz,

@@ -10,7 +10,7 @@ from typing import Any
 from freak_core.errors import NotFound, Unreachable, refusal
 from freak_core.event_buffer import Recent
 from freak_core.phases import arrived
-from freak_core.protocol import Message
+from freak_core.protocol import Event, FromProgram, Hello, Order, Reply, Request
 from freak_core.receipt_history import ReceiptHistory
 from freak_core.receipts import Receipt
 from freak_core.server.mirror.metric_history import History, Series
@@ -27,28 +27,28 @@ class Mirror:
         send: hands a request to the program; must not block.
     """
 
-    def __init__(self, send: Callable[[Message], None]) -> None:
+    def __init__(self, send: Callable[[Request], None]) -> None:
         self._send = send
         self._lock = threading.Lock()
         self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
-        self._replies: dict[str, Message] = {}
+        self._replies: dict[str, Reply] = {}
         self._expected: set[str] = set()
-        self.boot = ""
-        self.prefix = ""
+        self.boot: str = ""
+        self.prefix: str = ""
         self.schema: dict[str, Any] = {}
         self.actions: dict[str, Any] = {}
-        self.revision = 0
+        self.revision: int = 0
         self.value: Any = None
         self.run: dict[str, Any] = {}
-        self.receipts = ReceiptHistory()
-        self.recent = Recent()
-        self.ended = False
-        self.series = Series()
+        self.receipts: ReceiptHistory = ReceiptHistory()
+        self.recent: Recent = Recent()
+        self.ended: bool = False
+        self.series: Series = Series()
         self._pace = Pace()
 
     # -- fed by the program ----------------------------------------------------------------------
 
-    def receive(self, message: Message) -> None:
+    def receive(self, message: FromProgram) -> None:
         """Take in one message from the program."""
         with self._lock:
             match message["type"]:
@@ -68,7 +68,7 @@ class Mirror:
             self.ended = True
             self._wake()
 
-    def _hello(self, message: Message) -> None:
+    def _hello(self, message: Hello) -> None:
         self.boot, self.prefix = message["boot"], message["prefix"]
         self.schema, self.actions, self.run = message["schema"], message["actions"], message["run"]
         self.receipts = ReceiptHistory(map(Receipt.model_validate, message["receipts"]))
@@ -86,7 +86,7 @@ class Mirror:
         if "step" in self.run:
             self._pace.note(self.run["step"])
 
-    def _event(self, event: Message) -> None:
+    def _event(self, event: Event) -> None:
         data = event["data"]
         match event["event"]:
             case "state":
@@ -168,7 +168,7 @@ class Mirror:
         with self._lock:
             return self.receipts.since(seq, limit)
 
-    def events_since(self, seq: int) -> list[Message] | None:
+    def events_since(self, seq: int) -> list[Event] | None:
         """Return the events after ``seq``, or None where some of them are forgotten."""
         with self._lock:
             return self.recent.since(seq)
@@ -190,7 +190,7 @@ class Mirror:
             with self._lock:
                 self._waiters.discard(waiter)
 
-    async def request(self, message: dict[str, Any]) -> Receipt:
+    async def request(self, order: Order) -> Receipt:
         """Hand a write to the program and return the receipt it answers with.
 
         Raises:
@@ -204,7 +204,7 @@ class Mirror:
                     raise Unreachable("the program is gone")
                 self._expected.add(request_id)
             try:
-                self._send({"type": "request", "id": request_id, **message})
+                self._send({"type": "request", "id": request_id, **order})
                 await self._until(news, lambda: request_id in self._replies, ANSWER_WITHIN)
                 reply = self._replies.get(request_id)
             finally:
