@@ -2,7 +2,6 @@
 
 import contextlib
 from functools import partial
-from numbers import Real
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -10,9 +9,9 @@ from torch.utils.hooks import RemovableHandle
 
 from freak_lightning.lightning_api.loops import logged_step
 from freak_lightning.lightning_api.namespace import Trainer
-from freak_lightning.optimizers.param_group_overlay import unwrapped
+from freak_lightning.optimizers.param_group_overlay import Value, unwrapped
 
-Rates = list[list[float | None]]
+Rates = list[list[Value]]
 """A list per optimizer with a rate per param group."""
 
 
@@ -60,8 +59,8 @@ def is_at_hand(value: object) -> bool:
     return not isinstance(value, Tensor) or value.device.type == "cpu"
 
 
-def _readable(rate: object) -> float | None:
-    """Return the rate as a float, since schedulers fill tensors in place; None if it cannot be read now."""
-    if isinstance(rate, Tensor | Real) and is_at_hand(rate):
-        return float(rate)
-    return None
+def _readable(rate: Value) -> Value:
+    """Return the rate, of a tensor its present value, since schedulers fill tensors in place."""
+    if not isinstance(rate, Tensor):
+        return rate
+    return float(rate) if is_at_hand(rate) else None
