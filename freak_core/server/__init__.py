@@ -1,1 +1,1 @@
-"""The HTTP server; runs in a process of its own (``python -m freak_core.server``) or in the user's app."""
+"""The HTTP server, in its own process or in the user's app. Must not know the program or the user's code."""

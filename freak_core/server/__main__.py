@@ -1,6 +1,6 @@
-"""The server process: ``python -m freak_core.server FD PID``, to serve on the socket FD for the program PID.
+"""The server process: ``python -m freak_core.server FD PID`` serves the program PID on the socket FD.
 
-Its stdin and stdout are the link to the program. It leaves when the program does.
+It talks to the program over its own stdin and stdout. It exits when the program does.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from freak_core.server.mirror.mirror import Mirror
 
 
 class Outbox:
-    """Requests on their way to the program, written by a thread so that a hung program blocks nobody."""
+    """Sends requests to the program from a thread of its own: a hung program blocks no other client."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -34,12 +34,14 @@ class Outbox:
         """Queue a request.
 
         Raises:
-            Unreachable: 503, the program takes none any more.
+            Unreachable: 503, the queue is full because the program reads no requests.
         """
         try:
             self._queue.put_nowait(message)
         except queue.Full:
-            raise Unreachable("the program does not take requests at present", retry_after=5) from None
+            raise Unreachable(
+                "the program does not read requests at present; try again", retry_after=5
+            ) from None
 
     def _run(self) -> None:
         with contextlib.suppress(OSError):
@@ -47,8 +49,8 @@ class Outbox:
                 protocol.write(self._stream, protocol.encode(self._queue.get()))
 
 
-def _leave_when(condition: Callable[[], bool]) -> None:
-    """Leave, whatever else goes on here, soon after a condition becomes true."""
+def _exit_when(condition: Callable[[], bool]) -> None:
+    """End this process within half a second after a condition becomes true, whatever else runs here."""
 
     def watch() -> None:
         while not condition():
@@ -59,14 +61,14 @@ def _leave_when(condition: Callable[[], bool]) -> None:
 
 
 def main() -> None:
-    """Serve until the program closes our stdin."""
+    """Serve until the program closes this process's stdin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     program = int(sys.argv[2])
-    # Where a child of the program still holds our stdin open, there is no end-of-file.
-    _leave_when(lambda: os.getppid() != program)
+    # A child of the program may hold the other end of stdin open: then no end-of-file comes.
+    _exit_when(lambda: os.getppid() != program)
     stdout = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # a stray print must not end up in the link
-    stdout.write(b"\n")  # ends what an import has printed already
+    os.dup2(2, 1)  # what a library prints must not reach the program as a message
+    stdout.write(b"\n")  # ends a line that an import may have begun
     messages = protocol.read(cast(BinaryIO, sys.stdin.buffer))
     hello = next(messages, None)
     if hello is None or hello["type"] != "hello":
@@ -76,11 +78,11 @@ def main() -> None:
     listener = socket.socket(fileno=int(sys.argv[1]))
     server = HttpServer(create_app(mirror, hello), listener, hello["log_level"])
     server.start()
-    _leave_when(lambda: not server.alive)  # HTTP has broken down: the program starts a new server
+    _exit_when(lambda: not server.alive)  # uvicorn has ended: the program starts a new server process
     for message in messages:
         mirror.receive(message)
     mirror.end()
-    time.sleep(0.1)  # streams see the end and say goodbye
+    time.sleep(0.1)  # event streams send the last events
     server.stop(1.0)
     os._exit(0)
 

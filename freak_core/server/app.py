@@ -1,4 +1,4 @@
-"""The application: the routes behind access control, for our own server process or in the user's app."""
+"""The application: the routes behind access control, in the server process or in the user's app."""
 
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -24,23 +24,23 @@ _METHODS = ("GET", "HEAD", "PATCH", "PUT", "POST", "DELETE")
 
 
 Check = Callable[[Request], Awaitable[None]]
-"""Lets a request pass, or raises."""
+"""Accepts a request, or raises ``Refused``."""
 
 
 def mount_routes(app: FastAPI, mirror: Mirror, check: Check, prefix: str) -> None:
-    """Mount every protected route into ``app``."""
+    """Add every route that needs a token to ``app``."""
     routes = Routes(mirror)
     for router in (routes.router, FreakV0(routes).router):
         app.include_router(router, prefix=prefix, dependencies=[Depends(check)])
 
 
 def mount_pages(app: FastAPI, check: Check, prefix: str, docs_url: str) -> None:
-    """Mount what needs no token: health, and the files of the dashboard and of the documentation."""
+    """Add the routes that need no token to ``app``: health, dashboard, and documentation."""
     app.include_router(Pages(docs_url).router, prefix=prefix, dependencies=[Depends(check)])
 
 
 def create_app(mirror: Mirror, hello: Hello) -> FastAPI:
-    """Return the whole application for a server process of our own."""
+    """Return the application of the server process."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     hosts = (*LOOPBACK, hello["host"].lower(), *(host.lower() for host in hello["allowed_hosts"]))
     access = Access(hello["token"], hello["read_token"], hosts)
@@ -52,14 +52,14 @@ def create_app(mirror: Mirror, hello: Hello) -> FastAPI:
 
 
 class Guard:
-    """Checks Host and Origin of every request, where there is no route too, and adds the security headers."""
+    """Checks Host and Origin of every request, with or without a route, and adds the security headers."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Pass a request on, or refuse it with 403."""
 
         async def send_with_headers(message: ASGIMessage) -> None:
             if message["type"] == "http.response.start":
@@ -75,7 +75,7 @@ class Guard:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Answer where there is no such route, or not with this method."""
+    """Return the answer to a request without a route, or with a method that its route does not take."""
     failure = cast(HTTPException, error)
     problem = {"type": "about:blank", "title": str(failure.detail), "status": failure.status_code}
     headers = dict(failure.headers or {})
@@ -83,12 +83,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
         problem["detail"] = f"there is no route {request.method} {request.url.path}"
     elif failure.status_code == 405:
         headers["Allow"] = ", ".join(_methods_at(request))
-        problem["detail"] = f"{request.url.path} knows no {request.method}; it knows {headers['Allow']}"
+        problem["detail"] = f"{request.url.path} does not take {request.method}, only {headers['Allow']}"
     return problem_response(problem, failure.status_code, headers)
 
 
 def _methods_at(request: Request) -> list[str]:
-    """Return the methods that are there at the path of a request."""
+    """Return the methods that the path of a request takes."""
     routes = cast(FastAPI, request.app).router.routes
 
     def known(method: str) -> bool:

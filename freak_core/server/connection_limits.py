@@ -1,4 +1,4 @@
-"""Connections: how many there may be and how long one may take to ask. Who opens one may have no token."""
+"""Limits for connections: how many, and how long a request may take to arrive. They need no token."""
 
 import asyncio
 import resource
@@ -9,11 +9,11 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_WITHIN = 10.0
-"""Seconds for a request to be complete, its body included, from the connection or its first byte on."""
+"""Seconds until a request must be complete, body included, since the connection or its last request."""
 
 
 def most_connections() -> int:
-    """Return how many connections there may be; far fewer than files, which answering takes, too."""
+    """Return the most connections at a time: half of the files that may be open. Answers open files, too."""
     return min(1000, _most_files() // 2)
 
 
@@ -23,13 +23,13 @@ def _most_files() -> int:
 
 
 class SparingListener(socket.socket):
-    """A listening socket that hangs up on a crowd before files run out.
+    """A listening socket that closes new connections before this process runs out of files.
 
-    ``asyncio`` accepts as many as wait before it looks at the first, and has no way out once no file is left.
+    ``asyncio`` accepts every waiting connection before it serves the first; without a free file it fails.
     """
 
     def accept(self) -> tuple[socket.socket, object]:
-        """Accept a connection, unless its number says that few files are left."""
+        """Accept a connection; close it at once if three quarters of the files that may be open are."""
         connection, address = super().accept()
         if connection.fileno() >= _most_files() * 3 // 4:
             connection.close()
@@ -38,40 +38,40 @@ class SparingListener(socket.socket):
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP that hangs up on who does not finish a request, and makes room for who comes new.
+    """HTTP that closes a connection whose request does not arrive in time.
 
-    Where there are too many connections, the one goes that has asked nothing for longest.
+    With too many connections, a new one closes the one that has been idle for longest.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request; hang up on another connection where there are too many."""
+        """Wait for a request; with too many connections, close the one that has been idle for longest."""
         super().connection_made(transport)
         self._since = time.monotonic()
         self._deadline: asyncio.TimerHandle | None = None
         self._watch()
-        there = [each for each in self.connections if isinstance(each, ImpatientProtocol) and each.there]
-        idle = [each for each in there if each.idle]
-        if len(there) > most_connections() and idle:
+        opened = [each for each in self.connections if isinstance(each, ImpatientProtocol) and each.is_open]
+        idle = [each for each in opened if each.idle]
+        if len(opened) > most_connections() and idle:
             min(idle, key=lambda each: each._since).transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request."""
+        """Read a part of a request."""
         super().data_received(data)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting for a request."""
         super().connection_lost(exc)
         self._stop_waiting()
 
     @property
-    def there(self) -> bool:
-        """Whether the connection is open."""
+    def is_open(self) -> bool:
+        """True while the connection is open."""
         return not self.transport.is_closing()
 
     @property
     def idle(self) -> bool:
-        """Whether there is no whole request that waits for its answer."""
+        """True if no complete request waits for its answer."""
         return self._incomplete or self.cycle is None or self.cycle.response_complete
 
     @property

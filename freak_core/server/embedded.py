@@ -1,4 +1,4 @@
-"""Embedded: the same routes inside the user's own app, in the user's own process."""
+"""The routes inside the user's own app, in the user's own process."""
 
 import asyncio
 from typing import Any, Protocol
@@ -14,27 +14,27 @@ from freak_core.server.mirror.mirror import Mirror
 
 
 class Program(Protocol):
-    """The program's side of the link."""
+    """What the server needs of a program in its own process."""
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """True until the program ends."""
 
     def hello(self) -> Hello:
-        """Return who we are."""
+        """Return the first message to a server."""
 
     def answer(self, request: WriteRequest) -> None:
-        """Carry out one request; the reply comes as a message."""
+        """Carry out one request. The reply comes to the mirror as a message."""
 
     def read(self) -> tuple[int, Any] | None:
-        """Return revision and value of the state at this moment, None where that would take long."""
+        """Return revision and value of the state now; None if that would take long."""
 
 
 class EmbeddedMirror(Mirror):
-    """A mirror in the program's own process: it reads the state itself instead of a copy.
+    """A mirror in the program's own process: it reads the state itself, not a copy.
 
     Attributes:
-        access: who may reach it; the tokens are the program's.
+        access: checks the program's tokens.
     """
 
     def __init__(self, program: Program) -> None:
@@ -42,7 +42,7 @@ class EmbeddedMirror(Mirror):
         self.adopt(program)
 
     def adopt(self, program: Program) -> None:
-        """Speak for a program from now on."""
+        """Serve this program from now on."""
         self._program = program
         hello = program.hello()
         self.access: Access = Access(
@@ -51,19 +51,19 @@ class EmbeddedMirror(Mirror):
 
     @property
     def taken(self) -> bool:
-        """Whether the program that it speaks for still runs."""
+        """True while the program that it serves runs."""
         return self._program.running and not self.ended
 
     async def check(self, request: Request) -> None:
-        """Let a request with a token pass, as a dependency of every route; see ``Access``."""
+        """Accept a request with a token; see ``Access``."""
         await self.access(request)
 
     async def same_site(self, request: Request) -> None:
-        """Let a request without a token pass; see ``Access``."""
+        """Accept a request to a page that needs no token; see ``Access``."""
         await self.access.same_site(request)
 
     async def current(self) -> tuple[int, Any]:
-        """Return revision and value as they are now, with what the program itself has just changed."""
+        """Return revision and value of the state now, with changes that the program itself made."""
         return await asyncio.to_thread(self._program.read) or await super().current()
 
     def _carry_out(self, request: WriteRequest) -> None:
@@ -71,14 +71,13 @@ class EmbeddedMirror(Mirror):
 
 
 def mount(app: FastAPI, program: Program) -> EmbeddedMirror:
-    """Mount the routes into ``app``; requests are carried out on a worker thread of its event loop.
+    """Add the routes to ``app``. Requests are carried out on worker threads of its event loop.
 
-    An app that has them from a program before keeps them, for this one. Whoever serves the app decides
-    under which names it is reached: unless ``allowed_hosts`` says otherwise the Host header is not checked.
-    The token is needed here too.
+    If ``app`` has the routes of an earlier program under the same prefix, they serve this program from now
+    on. Requests need a token. The Host header is checked only with ``allowed_hosts``.
 
     Raises:
-        ConfigurationError: the program before still runs.
+        ConfigurationError: the earlier program still runs.
     """
     hello = program.hello()
     prefix = hello["prefix"]
@@ -89,12 +88,12 @@ def mount(app: FastAPI, program: Program) -> EmbeddedMirror:
     if mirror is not None:
         if mirror.taken:
             raise ConfigurationError(
-                f"another Freak has {prefix or '/'} of this app: stop() it, or use another prefix"
+                f"another Freak serves {prefix or '/'} of this app: stop() it, or use another prefix"
             )
         mirror.adopt(program)
         return mirror
     mirror = mirrors[prefix] = EmbeddedMirror(program)
     mount_routes(app, mirror, mirror.check, prefix)
-    if prefix:  # without one, these pages would be in the place of the app's own
+    if prefix:  # without a prefix, these pages would replace pages of the app
         mount_pages(app, mirror.same_site, prefix, hello["docs_url"])
     return mirror

@@ -1,4 +1,4 @@
-"""HTTP: uvicorn on a socket that is bound already, in a thread, so that it installs no signal handlers."""
+"""The HTTP server: uvicorn on a bound socket, in a thread, where it installs no signal handlers."""
 
 import logging
 import socket
@@ -14,14 +14,14 @@ logger = logging.getLogger("freak")
 
 
 class HttpServer:
-    """Serves ``app`` on ``listener`` until it is stopped.
+    """Serves ``app`` on ``listener`` until ``stop``.
 
     Args:
-        app: what to serve.
-        listener: bound and listening; closed at the end.
-        log_level: how much uvicorn logs.
-        users_own: the app is the user's own, so its websockets and lifespan are served too, and how long
-            a request may take to arrive is their business.
+        app: the application.
+        listener: a bound, listening socket; closed by ``stop``.
+        log_level: uvicorn's log level.
+        users_own: the app is the user's: its websockets and lifespan are served too, and connections have
+            no limits of ours.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class HttpServer:
         self._thread = threading.Thread(target=self._run, name="freak-http", daemon=True)
 
     def start(self) -> None:
-        """Start serving."""
+        """Start the thread that serves."""
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Finish what is being answered and end within ``timeout`` seconds."""
+        """Finish the requests that are being answered and end, within ``timeout`` seconds."""
         self._server.should_exit = True
         deadline = time.monotonic() + timeout
         self._thread.join(timeout)
@@ -60,7 +60,7 @@ class HttpServer:
 
     @property
     def alive(self) -> bool:
-        """Whether it still serves."""
+        """True while the server serves."""
         return self._thread.is_alive()
 
     def _run(self) -> None:

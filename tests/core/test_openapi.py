@@ -142,3 +142,26 @@ def test_a_wrong_method_is_told_the_right_ones(
     assert answer.headers["Content-Type"] == "application/problem+json"
     if method != "HEAD":
         assert allowed in answer.json()["detail"]
+
+
+def test_every_route_parameter_status_and_header_is_described(shared: httpx.Client) -> None:
+    document = described(shared)
+    shared_answers = document["components"]["responses"]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            where = f"{method} {path}"
+            assert operation["summary"], where
+            assert operation["description"], where
+            for parameter in operation.get("parameters", []):
+                assert parameter["description"], (where, parameter["name"])
+            assert {"200", "401", "403"} <= set(operation["responses"]), where
+            for status, answer in operation["responses"].items():
+                answer = shared_answers.get(answer.get("$ref", "").rpartition("/")[2], answer)
+                assert answer["description"] not in ("", "Successful Response"), (where, status)
+                for name, header in answer.get("headers", {}).items():
+                    assert header["description"], (where, name)
+
+
+def test_a_path_stands_in_the_route_and_not_in_the_query(shared: httpx.Client) -> None:
+    assert shared.get("state", params={"path": "/head/lr"}).json() == shared.get("state").json()
+    assert shared.get("state/head/lr").json() == 0.1

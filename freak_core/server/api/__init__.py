@@ -1,1 +1,1 @@
-"""What the server answers: routes, access, limits. Knows the mirror, never the program's objects."""
+"""The HTTP interface: routes, access, limits. Must not know the program, only the mirror."""

@@ -1,4 +1,4 @@
-"""Access: who may read and who may change. Everything is refused that is not allowed."""
+"""Access: which requests may read, which may change. Everything else is refused."""
 
 import secrets
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ _READING = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True)
 class Access:
-    """A dependency of every route: checks Host, Origin and the bearer token.
+    """Checks Host, Origin and the bearer token of a request; a dependency of every route.
 
     Args:
-        token: may read and change.
-        read_token: may read.
-        hosts: names under which the server may be addressed, ports left aside; ``None`` in the user's own
-            app, whose Host header is the user's business.
+        token: lets a client read and change.
+        read_token: lets a client read.
+        hosts: the host names, without ports, that a request may name; None in the user's own app, where
+            any may be named.
     """
 
     token: str
@@ -29,28 +29,30 @@ class Access:
     hosts: Sequence[str] | None = LOOPBACK
 
     async def __call__(self, request: Request) -> None:
-        """Let the request pass, and note who it is from.
+        """Accept a request with a token; ``request.state.by`` is then ``"owner"`` or ``"reader"``.
 
         Raises:
-            Unauthorized: 401, no token or a wrong one.
-            AccessDenied: 403, a foreign host or page, or a token that may only read.
+            Unauthorized: 401, no token or an invalid one.
+            AccessDenied: 403, a foreign host or page, or a write with the read-only token.
         """
         self.check_origin(request)
         request.state.by = self._who(request)
 
     async def same_site(self, request: Request) -> None:
-        """Let a request without a token pass, unless a foreign host or page sends it."""
+        """Accept a request without a token, unless it names a foreign host or comes from a foreign page."""
         self.check_origin(request)
 
     def check_origin(self, request: Request) -> None:
-        """Refuse requests to a foreign name (DNS rebinding) and from other sites' pages.
+        """Refuse a request that names a foreign host (DNS rebinding) or comes from another site's page.
 
         Raises:
-            AccessDenied: 403.
+            AccessDenied: 403, it does.
         """
         host = request.headers.get("host", "")
         if self.hosts is not None and _name(f"//{host}") not in self.hosts:
-            raise AccessDenied(f"the server is not known as {host!r}; name it in allowed_hosts=[...]")
+            raise AccessDenied(
+                f"the Host header names {host!r}, which is not allowed; add it to allowed_hosts=[...]"
+            )
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
             raise AccessDenied("requests from pages of other sites are refused")
@@ -69,21 +71,21 @@ class Access:
         if owner:
             return "owner"
         if not reader:
-            raise Unauthorized("this token is not, or no longer, valid")
+            raise Unauthorized("the token is not valid: it may be of an earlier run")
         if request.method not in _READING:
-            raise AccessDenied("this token may read only")
+            raise AccessDenied("this token is read-only")
         return "reader"
 
 
 def _follows_link(request: Request) -> bool:
-    """Whether a person follows a link, in a chat, say: a page opens, with no token, unseen by the other."""
+    """Return True if a person follows a link: that page needs no token, and no other page sees it."""
     headers = request.headers
     opens = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
     return opens and request.method == "GET"
 
 
 def _name(url: str) -> str:
-    """Return the host name of a URL, without user and port; nothing where there is none."""
+    """Return the host name of a URL, without user and port; empty if it has none."""
     try:
         return (urlsplit(url).hostname or "").lower()
     except ValueError:  # such as an open bracket

@@ -1,10 +1,11 @@
-"""Events: the stream of everything that happens, as server-sent events that can be resumed."""
+"""The event stream: everything that happens in a run, as server-sent events that a client can resume."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Annotated
 
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from starlette.types import Send
@@ -17,14 +18,14 @@ from freak_core.strict_json import dumps
 Names = frozenset[str]
 
 PING_EVERY = 15.0
-"""Seconds without news after which a comment keeps the connection open."""
+"""Seconds without an event after which a comment is sent, so that no proxy closes the connection."""
 
 
 class EventStream(StreamingResponse):
-    """Sends events until they end or the client goes away, which is no error.
+    """Sends events until they end or the client leaves.
 
-    FastAPI's own way, an endpoint that yields, puts two tasks between events and client; when a client
-    leaves before the last event is sent, one of them fails, and the log is full of it.
+    An endpoint that yields, as FastAPI has it, runs two more tasks. One of them fails and logs a traceback
+    whenever a client leaves.
     """
 
     media_type = "text/event-stream"
@@ -34,16 +35,21 @@ class EventStream(StreamingResponse):
         self._events = events
 
     async def stream_response(self, send: Send) -> None:
-        """Send them, and let go of them at once."""
+        """Send the events, and close their generator at once when the client leaves."""
         async with contextlib.aclosing(self._events):
             await super().stream_response(send)
 
 
-def wanted_types(types: str | None = None) -> Names:
-    """Return the event types named in ``?types=a,b``; all of them without it.
+def wanted_types(
+    types: Annotated[
+        str | None,
+        Query(description=f"event types, separated by commas, of: {', '.join(EVENT_TYPES)}; by default all"),
+    ] = None,
+) -> Names:
+    """Return the event types that a request asks for.
 
     Raises:
-        Malformed: 400, an unknown type.
+        Malformed: 400, there is no such type.
     """
     wanted = frozenset(filter(None, (types or "").split(","))) or frozenset(EVENT_TYPES)
     unknown = sorted(wanted - frozenset(EVENT_TYPES))
@@ -53,16 +59,16 @@ def wanted_types(types: str | None = None) -> Names:
 
 
 async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncGenerator[bytes]:
-    """Yield events from where the client left off; a client that missed too much gets one ``reset``.
+    """Yield the events after ``last_id``; a client that missed too many gets one ``reset`` with a snapshot.
 
-    The stream is one program's: where another has taken its place, with tokens of its own, it ends.
+    The stream ends when another program takes the place of this one: that one has tokens of its own.
     """
     boot = mirror.boot
     seq = _resume_at(mirror, last_id)
     if seq is None:
         seq, reset = _reset(mirror)
         yield reset
-    else:  # from here on a client that loses the connection knows where it was
+    else:  # so that a client that loses the connection now has an id to resume from
         yield format_sse_event(comment="connected", id=f"{mirror.boot}-{seq}")
     with mirror.news() as news:
         while mirror.boot == boot:
@@ -75,7 +81,9 @@ async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncGene
                 seq = event["seq"]
                 if event["event"] in types:
                     yield _sse(mirror.boot, seq, event["event"], event["data"])
-                    await asyncio.sleep(0)  # a long replay lets others go first, and hears of a break
+                    await asyncio.sleep(
+                        0
+                    )  # a long replay must not block other clients, and must notice a client that left
             if ended:
                 return
             try:
@@ -87,7 +95,7 @@ async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncGene
 
 
 def _resume_at(mirror: Mirror, last_id: str | None) -> int | None:
-    """Return the number after which to go on, or None where the client needs a snapshot."""
+    """Return the number of the event to resume after; None if the client needs a snapshot."""
     if last_id is None:
         return mirror.position()
     boot, _, seq = last_id.rpartition("-")
@@ -101,5 +109,5 @@ def _reset(mirror: Mirror) -> tuple[int, bytes]:
     return seq, _sse(mirror.boot, seq, "reset", snapshot)
 
 
-def _sse(boot: str, seq: int, kind: str, data: Any) -> bytes:
+def _sse(boot: str, seq: int, kind: str, data: object) -> bytes:
     return format_sse_event(data_str=dumps(data), event=kind, id=f"{boot}-{seq}")

@@ -1,4 +1,4 @@
-"""The JSON of every answer."""
+"""Answers in JSON."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from freak_core.strict_json import dumps
 
 
 class JSONResponse(responses.JSONResponse):
-    """JSON in UTF-8, or in ASCII where the program's values cannot be written so: reading never fails."""
+    """JSON in UTF-8. Values without a JSON form, such as NaN, become null: reading never fails."""
 
     def render(self, content: Any) -> bytes:
         """Return the body."""

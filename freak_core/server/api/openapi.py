@@ -1,4 +1,4 @@
-"""OpenAPI: the routes that every program has, and one for each field and action of this one."""
+"""The OpenAPI document of a run: the routes of every run, and one for each of its fields and actions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,37 +7,55 @@ from urllib.parse import quote
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from freak_core import paths
+from freak_core import errors, paths
 from freak_core.receipts import Receipt
 from freak_core.server.api.write_options import WRITE_PARAMETERS
 
-JSONSchema = dict[str, Any]
+JSONObject = dict[str, Any]
+"""A JSON schema, or a part of an OpenAPI document."""
+
 _STATE = "state."
+_READ_REFUSALS = (
+    errors.Malformed,
+    errors.Unauthorized,
+    errors.AccessDenied,
+    errors.NotFound,
+    errors.Rejected,
+)
+_WRITE_REFUSALS = tuple(errors.Refused.__subclasses__())
+
+RESPONSE_HEADERS = {
+    "ETag": "revision of the state, to be sent back as If-Match or If-None-Match",
+    "Location": "where the receipt is, relative to this request",
+    "Retry-After": "seconds after which the request may be sent again",
+    "WWW-Authenticate": "Bearer: the request needs a token",
+}
+"""Headers of answers, and what they say."""
 
 
 def describe(
-    routes: Sequence[BaseRoute], run: Mapping[str, Any], schema: JSONSchema, actions: Mapping[str, Any]
-) -> dict[str, Any]:
+    routes: Sequence[BaseRoute], run: JSONObject, schema: JSONObject, actions: Mapping[str, JSONObject]
+) -> JSONObject:
     """Return the OpenAPI 3.1 document of a run.
 
     Args:
-        routes: those that every program has.
-        run: facts of the run.
-        schema: JSON schema of its state.
-        actions: description and JSON schema of the arguments of each action.
+        routes: the routes of every run.
+        run: what ``GET /run`` says.
+        schema: the JSON schema of the state.
+        actions: description and JSON schema of the arguments of each action, by name.
     """
     found = get_openapi(
         title=f"Freak: {run.get('name', 'a run')}",
         version=str(run.get("versions", {}).get("freak", "unknown")),
         description="Remote control of a running program.",
         routes=routes,
-        servers=[{"url": "."}],  # next to this document, under whatever prefix or tunnel
+        servers=[{"url": "."}],  # beside this document, whatever prefix or tunnel it is behind
     )
     for path in found["paths"].values():
         for method, operation in path.items():
             operation["tags"] = ["every program"]
-            operation["responses"].pop("422", None)  # FastAPI's own, which is never answered here
-            operation["responses"] |= {"default": {"$ref": _PROBLEM}} if method == "get" else _WRITTEN
+            read = operation["responses"] | _refusals(_READ_REFUSALS)
+            operation["responses"] = read if method == "get" else _written()
     schemas = _shared("", Receipt.model_json_schema()) | {"Problem": _PROBLEM_SCHEMA}
     schemas |= _shared(_STATE, schema)
     found["paths"] |= dict(_fields(schema))
@@ -47,77 +65,103 @@ def describe(
         found["paths"][f"/actions/{quote(name, safe='')}"] = _action(name, action, prefix)
     found["components"] = {
         "schemas": schemas,
-        "responses": {"Problem": _answer("#/components/schemas/Problem", "refused, and why")},
-        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        "responses": {kind.__name__: _refusal(kind) for kind in _WRITE_REFUSALS},
+        "securitySchemes": {
+            "token": {"type": "http", "scheme": "bearer", "description": "the token that the program printed"}
+        },
     }
     found["security"] = [{"token": []}]
     return found
 
 
-def _answer(ref: str, description: str) -> dict[str, Any]:
-    kind = "application/problem+json" if ref.endswith("Problem") else "application/json"
-    return {"description": description, "content": {kind: {"schema": {"$ref": ref}}}}
+def _answer(description: str, schema: JSONObject, *headers: str, problem: bool = False) -> JSONObject:
+    kind = "application/problem+json" if problem else "application/json"
+    told = {name: {"description": RESPONSE_HEADERS[name], "schema": {"type": "string"}} for name in headers}
+    return {"description": description, "content": {kind: {"schema": schema}}, "headers": told}
 
 
-_PROBLEM = "#/components/responses/Problem"
-_RECEIPT = "#/components/schemas/Receipt"
-_WRITTEN = {
-    "200": _answer(_RECEIPT, "applied"),
-    "202": _answer(_RECEIPT, "accepted; not yet applied"),
-    "default": {"$ref": _PROBLEM},
-}
-_PROBLEM_SCHEMA: JSONSchema = {
+def _refusal(kind: type[errors.Refused]) -> JSONObject:
+    """Return the answer to a request that is refused, as the class of the error describes it."""
+    about = (kind.__doc__ or "").partition("\n")[0].removeprefix(f"{kind.status}: ")
+    headers = {429: ["Retry-After"], 503: ["Retry-After"], 401: ["WWW-Authenticate"]}.get(kind.status, [])
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return _answer(about, schema, *headers, problem=True)
+
+
+def _refusals(kinds: Sequence[type[errors.Refused]]) -> JSONObject:
+    return {str(kind.status): {"$ref": f"#/components/responses/{kind.__name__}"} for kind in kinds}
+
+
+def _written() -> JSONObject:
+    """Return the answers to a write."""
+    receipt = {"$ref": "#/components/schemas/Receipt"}
+    return {
+        "200": _answer("applied, or valid in a dry run", receipt, "ETag"),
+        "202": _answer("accepted, and not yet applied", receipt, "ETag", "Location"),
+        **_refusals(_WRITE_REFUSALS),
+    }
+
+
+def _described(kind: str, description: str) -> JSONObject:
+    return {"type": kind, "description": description}
+
+
+_PROBLEM_SCHEMA: JSONObject = {
     "title": "Problem",
-    "description": "RFC 9457",
+    "description": "Why a request was refused: a problem document (RFC 9457).",
     "type": "object",
     "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
+        "type": _described("string", "always about:blank"),
+        "title": _described("string", "what the status means"),
+        "status": _described("integer", "the HTTP status"),
+        "detail": _described("string", "what is wrong with the request, and what to do"),
         "errors": {
-            "type": "array",
+            **_described("array", "the reasons, one for each path"),
             "items": {
                 "type": "object",
-                "properties": {name: {"type": "string"} for name in ("path", "type", "message")},
+                "properties": {
+                    "path": _described("string", "JSON Pointer into the state; empty for the whole state"),
+                    "type": _described("string", "kind of the error, as pydantic names it"),
+                    "message": _described("string", "what is wrong with the value"),
+                },
             },
         },
-        "receipt": {"$ref": _RECEIPT},
-        "retry_after": {"type": "number"},
+        "receipt": {"$ref": "#/components/schemas/Receipt"},
+        "retry_after": _described("number", "seconds after which the request may be sent again"),
     },
     "required": ["type", "title", "status"],
 }
 
 
-def _fields(schema: JSONSchema) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield route and description of every field that the schema names, at any depth."""
+def _fields(schema: JSONObject) -> Iterator[tuple[str, JSONObject]]:
+    """Yield route and description of every field that the schema of a state names, at any depth."""
     definitions = schema.get("$defs", {})
-    waiting: list[tuple[paths.Path, JSONSchema, tuple[str, ...]]] = [((), schema, ())]
+    waiting: list[tuple[paths.Path, JSONObject, tuple[str, ...]]] = [((), schema, ())]
     while waiting:
         path, node, seen = waiting.pop()
         if path:
             yield "/state" + quote(paths.to_pointer(path)), _field(path, node)
         ref = node.get("$ref", "").removeprefix("#/$defs/")
-        if ref and ref not in seen:  # a model that holds itself is described once
+        if ref and ref not in seen:  # a model that contains itself is described once
             node, seen = definitions.get(ref, {}), (*seen, ref)
         properties = node.get("properties", {})
         waiting += [((*path, name), each, seen) for name, each in reversed(properties.items())]
 
 
-def _field(path: paths.Path, schema: JSONSchema) -> dict[str, Any]:
+def _field(path: paths.Path, schema: JSONObject) -> JSONObject:
     schema = _moved(schema, _STATE)
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
     about = schema.get("description") or schema.get("title") or paths.to_dots(path)
     name = _component(".".join(path))
     common = {"tags": ["state"], "description": about}
-    write = {**common, "parameters": WRITE_PARAMETERS, "responses": _WRITTEN}
-    read = {"description": "the value", "content": {"application/json": {"schema": schema}}}
+    write = {**common, "parameters": WRITE_PARAMETERS, "responses": _written()}
+    read = {"200": _answer("the value", schema, "ETag"), **_refusals(_READ_REFUSALS)}
     return {
         "get": {
             **common,
             "summary": f"read {paths.to_dots(path)}",
             "operationId": f"get_{name}",
-            "responses": {"200": read, "default": {"$ref": _PROBLEM}},
+            "responses": read,
         },
         "put": {
             **write,
@@ -127,13 +171,13 @@ def _field(path: paths.Path, schema: JSONSchema) -> dict[str, Any]:
         },
         "delete": {
             **write,
-            "summary": f"put {paths.to_dots(path)} back",
+            "summary": f"set {paths.to_dots(path)} back to its initial value",
             "operationId": f"reset_{name}",
         },
     }
 
 
-def _action(name: str, action: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def _action(name: str, action: JSONObject, prefix: str) -> JSONObject:
     schema = _moved(action["arguments"], prefix)
     return {
         "post": {
@@ -143,13 +187,13 @@ def _action(name: str, action: Mapping[str, Any], prefix: str) -> dict[str, Any]
             "operationId": f"call_{_component(name)}",
             "parameters": WRITE_PARAMETERS,
             "requestBody": {"content": {"application/json": {"schema": schema}}},
-            "responses": _WRITTEN,
+            "responses": _written(),
         }
     }
 
 
-def _shared(prefix: str, schema: JSONSchema) -> dict[str, JSONSchema]:
-    """Return the definitions of a schema, and for the receipt itself, as components."""
+def _shared(prefix: str, schema: JSONObject) -> dict[str, JSONObject]:
+    """Return the definitions of a schema as components; without a prefix, the receipt's schema too."""
     found = {
         prefix + _component(name): _moved(each, prefix) for name, each in schema.get("$defs", {}).items()
     }
@@ -158,23 +202,21 @@ def _shared(prefix: str, schema: JSONSchema) -> dict[str, JSONSchema]:
     return found
 
 
-def _moved(schema: Any, prefix: str) -> Any:
-    """Return a schema whose references lead to the components."""
-    if isinstance(schema, list):
-        return [_moved(each, prefix) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    moved = {}
-    for key, value in schema.items():
-        if key == "$defs":
-            continue
-        if isinstance(value, str) and value.startswith("#/$defs/"):
-            moved[key] = f"#/components/schemas/{prefix}{_component(value.removeprefix('#/$defs/'))}"
-        else:
-            moved[key] = _moved(value, prefix)
-    return moved
+def _moved(schema: JSONObject, prefix: str) -> JSONObject:
+    """Return a schema whose references point to the components."""
+    return {key: _moved_value(value, prefix) for key, value in schema.items() if key != "$defs"}
+
+
+def _moved_value(value: object, prefix: str) -> object:
+    if isinstance(value, dict):
+        return _moved(value, prefix)
+    if isinstance(value, list):
+        return [each if isinstance(each, str) else _moved_value(each, prefix) for each in value]
+    if isinstance(value, str) and value.startswith("#/$defs/"):
+        return f"#/components/schemas/{prefix}{_component(value.removeprefix('#/$defs/'))}"
+    return value
 
 
 def _component(name: str) -> str:
-    """Return a name with the characters that OpenAPI allows in one; different names stay different."""
+    """Return a name in the characters that OpenAPI allows; different names stay different."""
     return "".join(c if (c.isascii() and c.isalnum()) or c in "._" else f"-{ord(c):x}-" for c in name)

@@ -1,6 +1,6 @@
-"""Problems: every refusal of a route as a problem document (RFC 9457), whatever app it is in."""
+"""Problem documents (RFC 9457): what a refused request is answered with."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import Request
@@ -31,10 +31,10 @@ def secure(headers: MutableHeaders) -> None:
 
 
 class Route(APIRoute):
-    """A route of ours: it answers refusals itself, whatever the app around it does with exceptions."""
+    """A route that answers refusals itself: the user's app may treat exceptions in its own way."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request."""
+        """Return the function that answers a request."""
         handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
@@ -51,7 +51,7 @@ class Route(APIRoute):
 
 
 def refusal_response(refused: Refused) -> JSONResponse:
-    """Return the answer that says why."""
+    """Return the answer that says why a request was refused."""
     headers = {}
     if refused.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -60,8 +60,8 @@ def refusal_response(refused: Refused) -> JSONResponse:
     return problem_response(refused.problem(), refused.status, headers)
 
 
-def problem_response(problem: dict[str, Any], status: int, headers: dict[str, str]) -> JSONResponse:
-    """Return a problem document."""
+def problem_response(problem: Mapping[str, object], status: int, headers: dict[str, str]) -> JSONResponse:
+    """Return the answer with a problem document."""
     return JSONResponse(problem, status, headers, media_type="application/problem+json")
 
 

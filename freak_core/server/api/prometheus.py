@@ -1,47 +1,52 @@
-"""What ``GET /metrics`` says, in Prometheus's text format 0.0.4."""
+"""The numbers of a run in Prometheus's text format 0.0.4: the answer of ``GET /metrics``."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TypeGuard
 
 from freak_core.html_tables import leaves
+from freak_core.strict_json import JSON
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-Sample = tuple[Mapping[str, str], Any]
+Sample = tuple[Mapping[str, str], object]
+"""Labels and value. A value that is no number is left out."""
 
 GAUGES = (
-    ("freak_step", "step", "Steps the program has done."),
-    ("freak_epoch", "epoch", "Epoch the program is in."),
-    ("freak_steps_per_second", "steps_per_second", "Pace of the program."),
-    ("freak_eta_seconds", "eta_s", "Seconds to the last step, as far as is known."),
+    ("freak_step", "step", "Steps that the program has done."),
+    ("freak_epoch", "epoch", "Epoch that the program is in."),
+    ("freak_steps_per_second", "steps_per_second", "Steps that the program does in a second."),
+    ("freak_eta_seconds", "eta_s", "Estimated seconds to the last step."),
     (
         "freak_seconds_since_progress",
         "seconds_since_progress",
-        "Seconds since the program told of any.",
+        "Seconds since the program last reported progress.",
     ),
-    ("freak_stalled", "stalled", "1 when that is suspiciously long."),
+    ("freak_stalled", "stalled", "1 if the program has reported no progress for suspiciously long."),
     ("freak_revision", "revision", "Revision of the state."),
-    ("freak_world_size", "world_size", "Processes of the program."),
-    ("freak_pending_requests", "pending", "Requests that are accepted and wait."),
+    ("freak_world_size", "world_size", "Number of ranks of the program."),
+    ("freak_pending_requests", "pending", "Requests that are accepted and not yet applied."),
 )
 
 
 def exposition(
-    run: Mapping[str, Any], state: Any, metrics: Mapping[str, float | None], ended: Mapping[str, int]
+    run: Mapping[str, object], state: JSON, metrics: Mapping[str, float | None], ended: Mapping[str, int]
 ) -> str:
-    """Return the numbers of a run.
+    """Return the numbers of a run as text.
 
     Args:
-        run: its facts.
-        state: its value as JSON; every number in it becomes a sample.
-        metrics: the newest value of each; one that is not finite is None.
-        ended: how many requests have ended, by status.
+        run: what ``GET /run`` says.
+        state: the state; every number in it becomes a sample.
+        metrics: the newest value of each metric; None for one that is not finite.
+        ended: the number of requests that have ended, by status.
     """
     info = {name: str(run.get(name, "")) for name in ("id", "name", "host", "phase")}
-    lines = [*_family("freak_run_info", "gauge", "What the run is.", [(info, 1)])]
+    lines = [*_family("freak_run_info", "gauge", "Id, name, host and phase of the run.", [(info, 1)])]
     lines += _family(
-        "freak_start_time_seconds", "gauge", "When the run began.", [({}, _seconds(run.get("started_at")))]
+        "freak_start_time_seconds",
+        "gauge",
+        "Start of the run, in seconds since the epoch.",
+        [({}, _seconds(run.get("started_at")))],
     )
     for name, fact, about in GAUGES:
         lines += _family(name, "gauge", about, [({}, run.get(fact))])
@@ -49,9 +54,9 @@ def exposition(
     requests = [({"status": status}, number) for status, number in statuses.items()]
     lines += _family("freak_receipts_total", "counter", "Requests that have ended, by status.", requests)
     logged = [({"name": name}, math.nan if value is None else value) for name, value in metrics.items()]
-    lines += _family("freak_metric", "gauge", "Newest value of each metric the program logs.", logged)
+    lines += _family("freak_metric", "gauge", "Newest value of each metric that the program logs.", logged)
     numbers = [({"path": path}, value) for path, value in leaves(state)]
-    lines += _family("freak_state", "gauge", "Numbers of the state, by path.", numbers)
+    lines += _family("freak_state", "gauge", "Every number in the state, by path.", numbers)
     return "\n".join(lines) + "\n"
 
 
@@ -61,7 +66,7 @@ def _family(name: str, kind: str, about: str, samples: Iterable[Sample]) -> Iter
         yield from (f"# HELP {name} {about}", f"# TYPE {name} {kind}", *lines)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float)
 
 
@@ -83,7 +88,7 @@ def _escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def _seconds(started_at: Any) -> float | None:
+def _seconds(started_at: object) -> float | None:
     try:
         return datetime.fromisoformat(str(started_at)).timestamp()
     except ValueError:

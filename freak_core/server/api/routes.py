@@ -1,11 +1,11 @@
-"""The routes: state, schema, actions, receipts, run and events."""
+"""The routes of a run: state, schema, actions, receipts, run, metrics and events."""
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from freak_core import paths
 from freak_core.errors import Malformed
@@ -13,48 +13,62 @@ from freak_core.protocol import Order
 from freak_core.receipts import Receipt
 from freak_core.server.api.event_stream import EventStream, Names, stream, wanted_types
 from freak_core.server.api.json_response import JSONResponse
-from freak_core.server.api.openapi import describe
+from freak_core.server.api.openapi import JSONObject, describe
 from freak_core.server.api.problems import Route
 from freak_core.server.api.prometheus import CONTENT_TYPE, exposition
-from freak_core.server.api.rate_limit import WriteLimit, json_body
+from freak_core.server.api.rate_limit import WriteLimit
+from freak_core.server.api.request_body import json_body
 from freak_core.server.api.write_options import WRITE_PARAMETERS, etag, flag, write_options
 from freak_core.server.mirror.metric_history import Axis
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.write_options import QUERY, WriteOptions
 
-Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait at most")]
+StatePath = Annotated[str, Path(description="JSON Pointer into the state, without its first slash: lr/hold")]
+IfNoneMatch = Annotated[str | None, Header(description="answer with 304 if the state still has this ETag")]
+ReceiptId = Annotated[str, Path(description="id of the receipt")]
+Endpoint = Callable[..., Awaitable[Response]]
 Kind = Literal["patch", "put", "reset", "action", "cancel"]
 
 
 AT_ONCE_WITHIN = 5.0
-"""Seconds for an action of a program that applies requests at once; then it is answered as accepted."""
+"""Seconds that an action may take in a program that applies requests at once; then the answer is 202."""
 
-_JSON: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": {}}}}}
-_WRITE: dict[str, Any] = {"parameters": WRITE_PARAMETERS}
+_OPTIONS: JSONObject = {"parameters": WRITE_PARAMETERS}
+
+
+def _with_body(about: str) -> JSONObject:
+    """Return the options of a write and its JSON body, for OpenAPI."""
+    body = {"description": about, "content": {"application/json": {"schema": {}}}}
+    return {**_OPTIONS, "requestBody": body}
 
 
 class Routes:
-    """Every route of the API, answered from a mirror of the program."""
+    """The routes of a run. Reads are answered from the mirror, writes by the program."""
 
     def __init__(self, mirror: Mirror) -> None:
         self.mirror = mirror
         self.limit: WriteLimit = WriteLimit()
         self.router: APIRouter = APIRouter(route_class=Route)
-        for path in ("/state", "/state/{path:path}"):
-            self._read(path, self.get_state, "read the state")
-            self._write(path, self.patch_state, "PATCH", "change some values", _WRITE | _JSON)
-            self._write(path, self.reset_state, "DELETE", "back to the initial values", _WRITE)
-        self._write("/state/{path:path}", self.put_state, "PUT", "replace a value", _WRITE | _JSON)
+        patch, whole = _with_body("a JSON merge patch (RFC 7396)"), _with_body("the new value")
+        value = "/state/{path:path}"
+        self._read("/state", self.get_state, "read the state")
+        self._write("/state", self.patch_state, "PATCH", "change some values", patch)
+        self._write("/state", self.reset_state, "DELETE", "reset the state", _OPTIONS)
+        self._read(value, self.get_value, "read a value")
+        self._write(value, self.patch_value, "PATCH", "change some values at a path", patch)
+        self._write(value, self.reset_value, "DELETE", "reset a value", _OPTIONS)
+        self._write(value, self.put_value, "PUT", "replace a value", whole)
         self._read("/schema", self.get_schema, "JSON schema of the state")
         self._read("/actions", self.get_actions, "list the actions")
-        self._write("/actions/{name}", self.call_action, "POST", "call an action", _WRITE | _JSON)
+        arguments = _with_body("a JSON object of arguments; it may be left out")
+        self._write("/actions/{name}", self.call_action, "POST", "call an action", arguments)
         self._read("/receipts", self.get_receipts, "list receipts")
         self._read("/receipts/{receipt_id}", self.get_receipt, "read a receipt")
-        self._write("/receipts/{receipt_id}", self.cancel, "DELETE", "cancel a waiting request")
-        self._read("/run", self.get_run, "how the run is doing")
+        self._write("/receipts/{receipt_id}", self.cancel, "DELETE", "cancel a pending request")
+        self._read("/run", self.get_run, "phase, progress and health of the run")
         self._read("/series", self.get_series, "history of the metrics")
         self._read("/metrics", self.get_metrics, "the numbers of the run, for Prometheus")
-        self._read("/openapi.json", self.get_openapi, "description of all routes", listed=False)
+        self._read("/openapi.json", self.get_openapi, "OpenAPI document", listed=False)
         self.router.add_api_route(
             "/events",
             self.get_events,
@@ -62,29 +76,32 @@ class Routes:
             status_code=200,
             response_class=EventStream,
             name="event stream",
+            response_description="the events, as text/event-stream",
         )
 
-    def _read(self, path: str, endpoint: Callable[..., Any], name: str, *, listed: bool = True) -> None:
-        add = self.router.add_api_route
-        add(path, endpoint, methods=["GET"], name=name, include_in_schema=listed)
+    def _read(self, path: str, endpoint: Endpoint, name: str, *, listed: bool = True) -> None:
+        add, done = self.router.add_api_route, "found"
+        add(path, endpoint, methods=["GET"], name=name, response_description=done, include_in_schema=listed)
         add(path, endpoint, methods=["HEAD"], name=f"{name}, headers only", include_in_schema=False)
 
     def _write(
         self,
         path: str,
-        endpoint: Callable[..., Any],
+        endpoint: Endpoint,
         method: str,
         name: str,
-        described: dict[str, Any] | None = None,
+        described: JSONObject | None = None,
     ) -> None:
         self.router.add_api_route(path, endpoint, methods=[method], name=name, openapi_extra=described)
 
     # -- reading ---------------------------------------------------------------------------------
 
-    async def get_state(
-        self, path: str = "", if_none_match: Annotated[str | None, Header()] = None
-    ) -> Response:
-        """Return the state, or the value at a path; ``ETag`` names the revision."""
+    async def get_state(self, if_none_match: IfNoneMatch = None) -> Response:
+        """Return the state. The header ``ETag`` names its revision."""
+        return await self.get_value("", if_none_match)
+
+    async def get_value(self, path: StatePath, if_none_match: IfNoneMatch = None) -> Response:
+        """Return the value at a path. The header ``ETag`` names the revision of the state."""
         revision, value = await self.mirror.current()
         tag = etag(self.mirror.boot, revision)
         if if_none_match is not None and (tag in if_none_match or if_none_match.strip() == "*"):
@@ -96,21 +113,36 @@ class Routes:
         return JSONResponse(self.mirror.schema)
 
     async def get_actions(self) -> JSONResponse:
-        """Return the actions with the JSON schemas of their arguments."""
+        """Return the actions by name, each with its description and the JSON schema of its arguments."""
         return JSONResponse(self.mirror.actions)
 
     async def get_receipts(
         self,
-        since: Annotated[int, Query(ge=0)] = 0,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        last: Annotated[int | None, Query(ge=1, le=1000)] = None,
+        since: Annotated[int, Query(ge=0, description="only receipts with a higher ``seq``")] = 0,
+        limit: Annotated[
+            int, Query(ge=1, le=1000, description="maximum number of receipts; the oldest are returned")
+        ] = 100,
+        last: Annotated[
+            int | None,
+            Query(
+                ge=1,
+                le=1000,
+                description="return the newest ones instead, at most this number; replaces ``limit``",
+            ),
+        ] = None,
     ) -> JSONResponse:
-        """Return receipts numbered above ``since``, oldest first; with ``last``, the newest ones."""
+        """Return the receipts of the run, oldest first: the newest 1000 and all that are pending."""
         found = self.mirror.receipts_since(since, limit if last is None else 1000)
         return JSONResponse([receipt.model_dump(mode="json") for receipt in found[-last if last else 0 :]])
 
-    async def get_receipt(self, receipt_id: str, wait: Wait = 0.0) -> JSONResponse:
-        """Return one receipt; with ``wait``, once its request has ended."""
+    async def get_receipt(
+        self,
+        receipt_id: ReceiptId,
+        wait: Annotated[
+            float, Query(ge=0, le=60, description="seconds to wait for the end of its request")
+        ] = 0.0,
+    ) -> JSONResponse:
+        """Return one receipt."""
         receipt = self.mirror.receipt(receipt_id)
         latest = await self.mirror.settled(receipt, wait) if wait else receipt
         return JSONResponse(latest.model_dump(mode="json"))
@@ -118,39 +150,53 @@ class Routes:
     async def get_run(
         self,
         request: Request,
-        wait: Wait = 0.0,
-        step: Annotated[int | None, Query(ge=0)] = None,
-        epoch: Annotated[int | None, Query(ge=0)] = None,
-        phase: str | None = None,
+        wait: Annotated[
+            float,
+            Query(ge=0, le=60, description="seconds to wait for ``step``, ``epoch`` and ``phase``"),
+        ] = 0.0,
+        step: Annotated[int | None, Query(ge=0, description="wait until this step is done")] = None,
+        epoch: Annotated[int | None, Query(ge=0, description="wait until this epoch has begun")] = None,
+        phase: Annotated[str | None, Query(description="wait until the run is in this phase")] = None,
     ) -> JSONResponse:
-        """Return phase, step, pace and health; with ``wait``, once it is as far as this, or has ended."""
+        """Return phase, step, steps per second and health of the run.
+
+        With ``wait``, the answer comes as soon as ``step``, ``epoch`` and ``phase`` are reached, or the run
+        has ended.
+        """
         mirror = self.mirror
         run = await mirror.arrived(step, epoch, phase, wait) if wait else mirror.run_info()
         return JSONResponse({**run, "access": request.state.by})
 
     async def get_metrics(self) -> Response:
-        """Return step, pace, receipts, the newest metrics and every number of the state, for Prometheus."""
+        """Return progress, receipt counts, newest metrics and every number of the state, for Prometheus."""
         _, state = await self.mirror.current()
         metrics, ended = self.mirror.measured()
         text = exposition(self.mirror.run_info(), state, metrics, ended)
         return Response(text, media_type=CONTENT_TYPE)
 
     async def get_openapi(self) -> JSONResponse:
-        """Return the description of all routes, with one for each field and action of this program."""
+        """Return the OpenAPI document of the run, with a typed route for each of its fields and actions."""
         mirror = self.mirror
         return JSONResponse(describe(self.router.routes, mirror.run, mirror.schema, mirror.actions))
 
     async def get_series(
         self,
         names: Annotated[
-            str | None, Query(description="metrics, separated by commas; all without it")
+            str | None, Query(description="names of metrics, separated by commas; by default all")
         ] = None,
         since: Annotated[float, Query(description="only points after this step or time")] = -1,
         until: Annotated[float | None, Query(description="only points up to this step or time")] = None,
-        axis: Annotated[Axis, Query(description="what since and until are: step or time")] = "step",
-        max_points: Annotated[int, Query(ge=5, le=100_000, description="points of each metric")] = 1000,
+        axis: Annotated[
+            Axis, Query(description="what ``since`` and ``until`` are: a step, or seconds since the epoch")
+        ] = "step",
+        max_points: Annotated[
+            int, Query(ge=5, le=100_000, description="maximum number of points of each metric")
+        ] = 1000,
     ) -> Response:
-        """Return ``[step, seconds since the epoch, value]`` of every point, by metric, peaks kept."""
+        """Return the points of each metric by its name, each as ``[step, seconds since the epoch, value]``.
+
+        Of a metric with more points than ``max_points``, the lowest and highest of each stretch are kept.
+        """
 
         def read() -> JSONResponse:
             last = math.inf if until is None else until
@@ -162,37 +208,53 @@ class Routes:
     async def get_events(
         self,
         types: Annotated[Names, Depends(wanted_types)],
-        last_event_id: Annotated[str | None, Header()] = None,
+        last_event_id: Annotated[
+            str | None, Header(description="id of the event to resume after; by default the newest")
+        ] = None,
     ) -> EventStream:
-        """Stream what happens, from ``Last-Event-ID`` on."""
+        """Stream the events of the run.
+
+        A client that resumes after an event that is no longer known gets one event ``reset``, with the whole
+        state and what ``GET /run`` says.
+        """
         return EventStream(stream(self.mirror, last_event_id, types))
 
     # -- writing ---------------------------------------------------------------------------------
 
-    async def patch_state(self, request: Request, path: str = "") -> JSONResponse:
+    async def patch_state(self, request: Request) -> JSONResponse:
         """Merge a JSON merge patch (RFC 7396) into the state."""
+        return await self.patch_value(request, "")
+
+    async def patch_value(self, request: Request, path: StatePath) -> JSONResponse:
+        """Merge a JSON merge patch (RFC 7396) into the value at a path."""
         return await self.write(request, "patch", path, await json_body(request))
 
-    async def put_state(self, request: Request, path: str) -> JSONResponse:
+    async def put_value(self, request: Request, path: StatePath) -> JSONResponse:
         """Replace the value at a path."""
         return await self.write(request, "put", path, await json_body(request))
 
-    async def reset_state(self, request: Request, path: str = "") -> JSONResponse:
-        """Put the state, or the value at a path, back to what it was at the start."""
+    async def reset_state(self, request: Request) -> JSONResponse:
+        """Set the whole state back to its initial values."""
+        return await self.reset_value(request, "")
+
+    async def reset_value(self, request: Request, path: StatePath) -> JSONResponse:
+        """Set the value at a path back to its initial value."""
         return await self.write(request, "reset", path, None)
 
-    async def call_action(self, request: Request, name: str) -> JSONResponse:
-        """Call an action with a JSON object of arguments; no body means no arguments."""
+    async def call_action(
+        self, request: Request, name: Annotated[str, Path(description="name of the action")]
+    ) -> JSONResponse:
+        """Call an action."""
         empty = (
             request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
         )
         body = {} if empty else await json_body(request)
         return await self.write(request, "action", "", body, target=name)
 
-    async def cancel(self, request: Request, receipt_id: str) -> JSONResponse:
-        """Cancel a request that waits."""
+    async def cancel(self, request: Request, receipt_id: ReceiptId) -> JSONResponse:
+        """Cancel a pending request: one that is accepted and not yet applied."""
         if flag(request, "dry_run"):
-            raise Malformed("a cancellation cannot be tried; leave dry_run out")
+            raise Malformed("a cancellation has no dry run: leave dry_run out")
         self.mirror.receipt(receipt_id)
         return await self.write(request, "cancel", "", None, target=receipt_id)
 

@@ -1,9 +1,8 @@
-"""Pages: what needs no token: health, and the files of the dashboard and of the documentation."""
+"""The routes that need no token: health, and the files of the dashboard and of the documentation."""
 
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -17,10 +16,10 @@ DOCS = _HERE / "docs"
 
 
 class Pages:
-    """Routes that anybody may read.
+    """The routes that need no token.
 
     Args:
-        docs_url: where the documentation of the routes is; ``""`` for nowhere.
+        docs_url: the path of the documentation of the routes; ``""`` for none.
     """
 
     def __init__(self, docs_url: str) -> None:
@@ -32,7 +31,7 @@ class Pages:
         self._dashboard_page = _dashboard_page(docs_url)
         self.router: APIRouter = APIRouter(route_class=Route, include_in_schema=False)
         add = self.router.add_api_route
-        pages: dict[str, Callable[..., Any]] = {
+        pages: dict[str, Callable[..., object]] = {
             "/healthz": self.healthz,
             "/": self.dashboard,
             "/dashboard/{name:path}": self.dashboard_file,
@@ -43,7 +42,7 @@ class Pages:
             add(path, page, methods=["GET", "HEAD"])
 
     async def healthz(self) -> JSONResponse:
-        """Say that the server is there, and nothing else."""
+        """Say that the server runs, and nothing else."""
         return JSONResponse({"status": "ok"})
 
     async def dashboard(self) -> Response:
@@ -55,28 +54,28 @@ class Pages:
         return _file(self._dashboard, name)
 
     async def docs(self) -> Response:
-        """Return the page that shows ``openapi.json``."""
+        """Return the documentation: a page that shows ``openapi.json``."""
         return HTMLResponse(self._docs_page)
 
     async def docs_file(self, name: str) -> Response:
-        """Return a file of that page."""
+        """Return a file of the documentation."""
         return _file(self._docs, name)
 
 
 def _file(files: dict[str, Path], name: str) -> Response:
     if name not in files:
-        raise NotFound(f"there is no file {name!r} here")
+        raise NotFound(f"there is no file {name!r}")
     return FileResponse(files[name])
 
 
 def _dashboard_page(docs_url: str) -> str:
-    """Return the dashboard, which is told where the documentation is."""
+    """Return the dashboard with a link to the documentation."""
     page = (DASHBOARD / "index.html").read_text()
     return page.replace("{docs}", escape(docs_url.removeprefix("/")))
 
 
 def _docs_page(docs_url: str) -> str:
-    """Return the page with URLs that are relative to where it is."""
+    """Return the documentation with relative URLs: a prefix or a tunnel may stand before them."""
     page = (DOCS / "index.html").read_text()
     up = "../" * (docs_url.count("/") - 1)
     return page.replace("{root}", up).replace("{files}", docs_url.rpartition("/")[2])

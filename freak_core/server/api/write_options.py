@@ -1,8 +1,7 @@
 """The options of a write, read from the query and the headers of a request."""
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
 from starlette.requests import Request
@@ -12,10 +11,10 @@ from freak_core.errors import Conflict, Malformed
 from freak_core.write_options import HEADERS, QUERY, WriteOptions
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-"""Characters that would steer the terminal of whoever reads them."""
+"""Control characters: in a terminal they would do more than be printed."""
 
 
-def _parameter(name: str, where: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+def _parameter(name: str, where: str, schema: Mapping[str, object], description: str) -> dict[str, object]:
     return {"name": name, "in": where, "schema": schema, "description": description}
 
 
@@ -23,16 +22,38 @@ _SECONDS = {"type": "number", "minimum": 0, "maximum": 60, "default": 0}
 _COUNT = {"type": "integer", "minimum": 0}
 _TEXT = {"type": "string"}
 WRITE_PARAMETERS = [
-    _parameter("wait", "query", _SECONDS, "seconds to wait until the request has ended"),
-    _parameter("dry_run", "query", {"type": "boolean", "default": False}, "validate only"),
-    _parameter("at_step", "query", _COUNT, "keep it back until the program has come to this step"),
-    _parameter("at_epoch", "query", _COUNT, "keep it back until the program has come to this epoch"),
-    _parameter("note", "query", _TEXT, "why, for the journal"),
-    _parameter("If-Match", "header", _TEXT, "refuse with 412 if the state has changed since this revision"),
-    _parameter("Idempotency-Key", "header", _TEXT, "a repeated request gets the first one's receipt"),
-    _parameter("Freak-Note", "header", _TEXT, "as note; percent-encoded"),
+    _parameter(
+        "wait",
+        "query",
+        _SECONDS,
+        "seconds to wait for the end of the request; the receipt's status says whether it has ended",
+    ),
+    _parameter(
+        "dry_run",
+        "query",
+        {"type": "boolean", "default": False},
+        "only validate: nothing is changed, and there is no receipt in the history",
+    ),
+    _parameter(
+        "at_step", "query", _COUNT, "hold the request back until the program has done this many steps"
+    ),
+    _parameter("at_epoch", "query", _COUNT, "hold the request back until the program is in this epoch"),
+    _parameter("note", "query", _TEXT, "the reason, for whoever reads the journal"),
+    _parameter(
+        "If-Match",
+        "header",
+        _TEXT,
+        "refuse the request with 412 if the state has changed since this revision: an ETag or its number",
+    ),
+    _parameter(
+        "Idempotency-Key",
+        "header",
+        _TEXT,
+        "at most 200 characters; sent again, a request with the same key gets the first receipt",
+    ),
+    _parameter("Freak-Note", "header", _TEXT, "the reason, percent-encoded; takes precedence over ``note``"),
 ]
-"""What a write may say, for OpenAPI."""
+"""The options of a write, as OpenAPI describes parameters."""
 
 
 def write_options(
@@ -42,15 +63,15 @@ def write_options(
 
     Args:
         request: the write.
-        boot, revision: the newest revision of the state, as the ETag has them.
-        wait: seconds to wait if the request does not say.
+        boot, revision: the id of the run and the newest revision of its state.
+        wait: seconds to wait if the request names none.
         known: the query parameters that the route takes.
 
     Raises:
-        Malformed: 400, an option has a value that it cannot have, or there is no such option.
-        Conflict: 412, ``If-Match`` names another run of the program.
+        Malformed: 400, an option has an invalid value, or there is no such option.
+        Conflict: 412, ``If-Match`` names a revision of an earlier run.
     """
-    for name in request.query_params:  # a misspelt dry run must not be carried out
+    for name in request.query_params:  # a dry run with a typing error must not be carried out
         if name not in known:
             raise Malformed(f"there is no option {name!r}{paths.did_you_mean(name, known)}")
     dry_run = flag(request, "dry_run")
@@ -66,21 +87,21 @@ def write_options(
 
 
 def _count(request: Request, name: str) -> int | None:
-    """Return a step or an epoch.
+    """Return a step or an epoch; None if the request names none.
 
     Raises:
-        Malformed: 400, it is no number.
+        Malformed: 400, it is not a number.
     """
     value = request.query_params.get(name)
     if value is None:
         return None
     if not (value.isascii() and value.isdecimal() and len(value) < 19):
-        raise Malformed(f"{name}={value!r} is not a number from 0 on")
+        raise Malformed(f"{name}={value!r} is not a whole number of at most 18 digits")
     return int(value)
 
 
 def flag(request: Request, name: str) -> bool:
-    """Return whether an option is set.
+    """Return True if an option is set.
 
     Raises:
         Malformed: 400, it is neither true nor false.
@@ -92,10 +113,10 @@ def flag(request: Request, name: str) -> bool:
 
 
 def _seconds(value: str | None, otherwise: float) -> float:
-    """Return how many seconds to wait.
+    """Return the seconds to wait.
 
     Raises:
-        Malformed: 400, not a number from 0 to 60.
+        Malformed: 400, it is not a number from 0 to 60.
     """
     try:
         seconds = float(value) if value else otherwise
@@ -107,17 +128,17 @@ def _seconds(value: str | None, otherwise: float) -> float:
 
 
 def _note(request: Request) -> str | None:
-    """Return the reason, from ``Freak-Note`` (percent-encoded) or ``?note=``; on one line."""
+    """Return the reason, from the header (percent-encoded) or the query, in one line."""
     header = request.headers.get(HEADERS["note"])
     text = unquote(header.encode("latin-1")) if header is not None else request.query_params.get("note")
     return _CONTROLS.sub(" ", text[:1000]) if text else None
 
 
 def _key(request: Request) -> str | None:
-    """Return the Idempotency-Key.
+    """Return the Idempotency-Key; None if the request has none.
 
     Raises:
-        Malformed: 400, it is too long.
+        Malformed: 400, it has more than 200 characters.
     """
     given = request.headers.get(HEADERS["key"])
     if given is not None and len(given) > 200:
@@ -131,11 +152,11 @@ def etag(boot: str, revision: int) -> str:
 
 
 def _expected_revision(request: Request, boot: str, revision: int) -> int | None:
-    """Return the revision in ``If-Match``, an ETag or a number; ``boot`` and ``revision`` are the newest.
+    """Return the revision that ``If-Match`` names, as an ETag or a number; None if it names none.
 
     Raises:
         Malformed: 400, it is neither.
-        Conflict: 412, it is of another run of the program.
+        Conflict: 412, it is of an earlier run.
     """
     expected = request.headers.get(HEADERS["if_match"])
     if expected is None or expected.strip() == "*":
@@ -144,7 +165,11 @@ def _expected_revision(request: Request, boot: str, revision: int) -> int | None
     given, _, number = tag.rpartition("-") if "-" in tag else (boot, "", tag)
     if not given or not (number.isascii() and number.isdecimal()) or len(number) > 15:
         looks = etag(boot, revision)
-        raise Malformed(f"If-Match {expected!r} is no ETag of this server; it looks like {looks}")
+        raise Malformed(
+            f"If-Match {expected!r} is neither a revision number nor an ETag of this server, such as {looks}"
+        )
     if given != boot:
-        raise Conflict("the program was started anew since you read the state: read it again, then repeat")
+        raise Conflict(
+            "the state you read was of an earlier run of the program: read it again, then repeat the request"
+        )
     return int(number)

@@ -1,1 +1,1 @@
-"""The server's copy of what the program has told. Knows no HTTP."""
+"""The server's copy of state, receipts, events and metrics. Must not know HTTP."""
