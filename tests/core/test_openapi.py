@@ -155,8 +155,8 @@ def test_every_route_parameter_status_and_header_is_described(shared: httpx.Clie
             for parameter in operation.get("parameters", []):
                 assert parameter["description"], (where, parameter["name"])
             assert {"200", "401", "403"} <= set(operation["responses"]), where
-            for status, answer in operation["responses"].items():
-                answer = shared_answers.get(answer.get("$ref", "").rpartition("/")[2], answer)
+            for status, given in operation["responses"].items():
+                answer = shared_answers.get(given.get("$ref", "").rpartition("/")[2], given)
                 assert answer["description"] not in ("", "Successful Response"), (where, status)
                 for name, header in answer.get("headers", {}).items():
                     assert header["description"], (where, name)
