@@ -2,8 +2,8 @@
 
     python examples/digits.py --ranks 2 --epochs 5 --step-seconds 0.2
 
-Freak is the import and the ``callbacks``. The loader knows its place in the epoch, so a checkpoint
-saved in the middle of one resumes bit for bit: ``--resume CHECKPOINT``.
+Only two lines are about Freak: the import and the ``callbacks``. The loader saves its position in the epoch,
+so a checkpoint from the middle of an epoch resumes bit for bit: ``--resume CHECKPOINT``.
 """
 
 import argparse
@@ -71,8 +71,8 @@ class DigitsData(LightningDataModule):
         self.train, self.val = random_split(everything, [1437, 360], torch.Generator().manual_seed(1))
 
     def train_dataloader(self) -> StatefulDataLoader:
-        # The order follows from the epoch, which Lightning tells the sampler; each rank gets a part of it.
-        # The place in the epoch goes into the checkpoint, and is the same on every rank.
+        # Lightning passes the epoch to the sampler, which derives the order from it; each rank gets a part.
+        # The position in the epoch is saved in the checkpoint. It is the same on every rank.
         ranks, rank = self.trainer.world_size, self.trainer.global_rank
         sampler = StatefulDistributedSampler(self.train, num_replicas=ranks, rank=rank, shuffle=True)
         return StatefulDataLoader(self.train, batch_size=self.batch_size, sampler=sampler)
@@ -94,7 +94,7 @@ def parsed() -> argparse.Namespace:
 
 
 def quiet() -> None:
-    """Leave out what Lightning and torchdata say about themselves in every run."""
+    """Hide messages that Lightning and torchdata print in every run."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     known = (".*does not have many workers", ".isinstance.treespec, LeafSpec", "'set_vital' is deprecated")

@@ -1,7 +1,6 @@
-"""Train on two ranks and steer the run from this second process: python examples/digits_steered.py.
+"""Train on two ranks and steer the run from a second process: python examples/digits_steered.py.
 
-Everything done here through the client can be done with curl or in the browser, too: the link is printed, and
-between two requests there is time to look.
+You can join in with a browser or a shell: this program prints the link, and waits between two requests.
 """
 
 import secrets
@@ -49,7 +48,7 @@ def find(name: str, training: "subprocess.Popen[bytes]") -> Client:
 
 
 def steer(client: Client) -> int:
-    """Do what a researcher does, print the receipts, and return the number of the last one."""
+    """Send requests as a researcher would, print the receipts, and return the number of the last one."""
     print(f"join in with a browser:   {client.link}")
     print(f"or steer it from a shell: {Path(sys.executable).with_name('freak')} info")
     wait_for_step(client, 20)
@@ -73,7 +72,7 @@ def steer(client: Client) -> int:
 
 
 def wait_for_step(client: Client, step: int) -> None:
-    """Wait until the training has done some steps."""
+    """Wait until ``step`` optimizer steps are done."""
     deadline = time.monotonic() + DEADLINE
     while (client.run().get("step") or 0) < step and time.monotonic() < deadline:
         time.sleep(0.1)
