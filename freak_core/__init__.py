@@ -25,8 +25,9 @@ from freak_core.program.actions import Action
 from freak_core.program.freak import Freak, control
 from freak_core.program.store import Store
 from freak_core.program.write_request import Entry, Write
-from freak_core.receipts import Applied, ChangedValue, Receipt, plain
+from freak_core.receipts import Applied, ChangedValue, Receipt
 from freak_core.runs.journal import read_journal
+from freak_core.strict_json import plain
 
 if TYPE_CHECKING:
     from freak_core.client.async_client import AsyncClient

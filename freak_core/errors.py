@@ -5,7 +5,7 @@
     │   └── PortTaken          the port you asked for is in use
     └── Refused                a request was not carried out; has an HTTP status and a problem document
         ├── Malformed          400  not JSON, or not a request Freak understands
-        ├── Unauthorized       401  no token, or a wrong one
+        ├── Unauthorized       401  no token, or an invalid one
         ├── AccessDenied       403  the token may only read; a foreign host or origin
         ├── NotFound           404  no such path, action or receipt
         ├── RunOver            409  the run has ended, or takes no live changes
@@ -13,7 +13,7 @@
         ├── TooLarge           413  the body is over the limit
         ├── UnsupportedMedia   415  the body is not JSON
         ├── Rejected           422  the change is not valid for this state
-        ├── TooManyRequests    429  slow down; ``retry_after`` says for how long
+        ├── TooManyRequests    429  too many writes; ``retry_after`` says how long to wait
         ├── Failed             500  the program's own code raised while carrying the request out
         └── Unreachable        503  the program or its server does not answer
 
@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, TypedDict
 
 MOST_ERRORS = 20
-"""Reasons that one refusal names; of further ones it says how many there are."""
+"""How many reasons a refusal lists; for the rest it has their number."""
 
 
 class FreakError(Exception):
@@ -40,7 +40,7 @@ class PortTaken(ConfigurationError):  # noqa: N818
 
 
 class FieldError(TypedDict):
-    """One reason for a refusal. ``path`` is a JSON Pointer into the state, ``""`` for the whole."""
+    """One reason for a refusal. ``path`` is a JSON Pointer into the state, ``""`` for the whole state."""
 
     path: str
     type: str
@@ -52,7 +52,7 @@ class Refused(FreakError):  # noqa: N818
 
     Args:
         detail: what is wrong and what to do, in a sentence.
-        errors: the reasons, one per field; the first ones are kept, and how many more there are.
+        errors: the reasons, one per field; beyond the first 20, only their number is kept.
         receipt: the receipt of the refused request, where one was written.
         retry_after: seconds after which trying again makes sense.
     """
@@ -96,7 +96,7 @@ class Refused(FreakError):  # noqa: N818
 
 
 def _first(errors: Sequence[FieldError]) -> list[FieldError]:
-    if len(errors) <= MOST_ERRORS + 1:  # one more for how many more there are
+    if len(errors) <= MOST_ERRORS + 1:  # a last line would take as much room as one more reason
         return list(errors)
     more = FieldError(path="", type="more", message=f"and {len(errors) - MOST_ERRORS} more")
     return [*errors[:MOST_ERRORS], more]
@@ -109,7 +109,7 @@ class Malformed(Refused):
 
 
 class Unauthorized(Refused):
-    """401: no token, or a wrong one."""
+    """401: no token, or an invalid one."""
 
     status: ClassVar[int] = 401
     title: ClassVar[str] = "A token is needed"
@@ -165,14 +165,14 @@ class Rejected(Refused):
 
 
 class TooManyRequests(Refused):
-    """429: slow down."""
+    """429: too many writes; ``retry_after`` says how long to wait."""
 
     status: ClassVar[int] = 429
     title: ClassVar[str] = "Too many requests"
 
 
 class Failed(Refused):
-    """500: the program's own code raised while carrying the request out; state is as before."""
+    """500: the program's own code raised while carrying the request out; the state is as before."""
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Failed in the program"
@@ -181,7 +181,7 @@ class Failed(Refused):
 class Unreachable(Refused):
     """503: the program or its server does not answer.
 
-    ``key`` is the Idempotency-Key of a client's request: repeated with it, it is carried out once.
+    ``key`` is the Idempotency-Key of a client's request: sent again with it, the request is carried out once.
     """
 
     status: ClassVar[int] = 503

@@ -1,4 +1,4 @@
-"""Recent events: what a reader may have missed and still catch up on without a reset."""
+"""The newest events, from which a reader that lost its connection can catch up."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ KEEP = 2000
 """How many events are kept."""
 
 KEEP_BYTES = 8_000_000
-"""How many bytes of JSON they may have in all; a large state is told whole with every change."""
+"""How many bytes of JSON they may have together: each change of a large state is a large event."""
 
 
 class Recent:
@@ -58,7 +58,7 @@ class Recent:
 
 
 def _size(event: Event) -> int:
-    """Return about how many bytes an event has; exactly where it may be large, as metrics come in masses."""
+    """Return the size of an event in bytes; metrics are estimated, since there are many."""
     data = event["data"]
     if event["event"] == "metrics":
         return 100 + 30 * len(data["values"])

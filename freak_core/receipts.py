@@ -4,22 +4,16 @@ import secrets
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_jsonable_python
 
 from freak_core.errors import Refused, RunOver, refusal
 from freak_core.paths import from_pointer, to_dots
-from freak_core.strict_json import dumps, writable
+from freak_core.strict_json import dumps
 from freak_core.timestamps import now
 
 Kind = Literal["patch", "put", "reset", "action"]
 Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "valid"]
 """``valid`` is the answer to a dry run, which has no receipt in the history."""
 SETTLED: frozenset[Status] = frozenset({"applied", "failed", "rejected", "cancelled", "valid"})
-
-
-def plain(result: object) -> Any:
-    """Return something that JSON can hold, for a receipt; what it cannot hold as text."""
-    return to_jsonable_python(writable(result), fallback=repr, inf_nan_mode="null", serialize_unknown=True)
 
 
 class ChangedValue(BaseModel):

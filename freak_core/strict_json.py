@@ -4,10 +4,14 @@ Python's ``json`` accepts NaN, overflows ``1e999`` to infinity, keeps the last o
 lone surrogates through. None of these survives a round trip, so none is accepted here.
 """
 
+import functools
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
+
+from pydantic_core import to_jsonable_python
 
 from freak_core.errors import Malformed, TooLarge
 
@@ -69,6 +73,32 @@ def writable(value: Any) -> Any:
     if isinstance(value, str) and not value.isascii():
         return value.encode("utf-8", "backslashreplace").decode()
     return value
+
+
+def plain(value: object, *, text: Callable[[object], str] = repr) -> Any:
+    """Return what JSON can hold in place of any value. Never raises.
+
+    A NumPy scalar or a tensor with one element becomes a number; what JSON cannot hold becomes a text.
+
+    Args:
+        value: anything.
+        text: writes what JSON cannot hold.
+    """
+    number_or_text = functools.partial(_number_or_text, text=text)
+    try:
+        return to_jsonable_python(
+            writable(value), fallback=number_or_text, inf_nan_mode="null", serialize_unknown=True
+        )
+    except Exception:  # noqa: BLE001  a value of the program may do anything
+        return f"<{type(value).__name__}>"
+
+
+def _number_or_text(value: Any, text: Callable[[object], str]) -> float | str:
+    try:
+        number = float(value)
+        return int(number) if number.is_integer() and "int" in str(getattr(value, "dtype", "")) else number
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # as of tensors with more than one element
+        return text(value)
 
 
 def _text(body: bytes | str) -> str:

@@ -32,7 +32,7 @@ class ActionThread:
         self._queue.put(entry)
 
     def close(self) -> None:
-        """End the thread after the action that it is in; a program must be able to end before that."""
+        """End the thread after its current action. The program does not wait for that action."""
         self._queue.put(None)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(0.1)

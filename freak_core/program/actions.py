@@ -9,10 +9,9 @@ from typing import Any, cast, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from freak_core.errors import ConfigurationError, Failed, Rejected
-from freak_core.receipts import plain
 from freak_core.state.json_schema import json_schema
 from freak_core.state.type_hints import MASK
-from freak_core.strict_json import JSON, dumps, writable
+from freak_core.strict_json import JSON, dumps, plain, writable
 
 logger = logging.getLogger("freak")
 
@@ -22,8 +21,8 @@ class Action:
 
     Args:
         function: what to call.
-        name: what it is called in requests; the function's own name if you give none.
-        confirm: whether people are asked first, since it is hard to take back.
+        name: its name in requests; the function's own name if you give none.
+        confirm: whether the dashboard asks before it calls.
 
     Raises:
         ConfigurationError: the function takes ``*args``, ``**kwargs`` or positional-only parameters.
@@ -45,7 +44,7 @@ class Action:
         return json_schema(self._arguments)
 
     def shown(self, body: JSON) -> JSON:
-        """Return the arguments as readers may see them: secrets masked; all where that cannot be told."""
+        """Return the arguments with secrets masked; if they cannot be read, the mask in place of all."""
         try:
             dumped = self._validated(body).model_dump(mode="json", exclude_unset=True, fallback=repr)
         except Exception:  # noqa: BLE001 - serializers are user code

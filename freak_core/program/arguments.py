@@ -26,7 +26,7 @@ def new_token() -> str:
 
 
 def checked_token(token: str | None) -> str:
-    """Return the token somebody chose, or a new one.
+    """Return the user's token, or a new one if there is none.
 
     Raises:
         ConfigurationError: it is too short, or would not survive in an HTTP header.
@@ -42,7 +42,7 @@ def checked_token(token: str | None) -> str:
 
 
 def checked_apply(apply: str) -> Apply:
-    """Return when to apply requests.
+    """Return when requests are applied.
 
     Raises:
         ConfigurationError: it is neither ``"now"`` nor ``"sync"``.
@@ -68,7 +68,7 @@ def checked_port(port: int | str | None) -> int | None:
     """Return a port as a number.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: it is not a number from 0 to 65535.
     """
     if port is None or str(port) == "":
         return None
@@ -81,7 +81,7 @@ def checked_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
     """Return the names under which a server may be reached.
 
     Raises:
-        ConfigurationError: it is one text instead of a list.
+        ConfigurationError: it is a single text; a list is needed.
     """
     if isinstance(hosts, str):
         raise ConfigurationError(f"allowed_hosts={hosts!r} is no list; write allowed_hosts=[{hosts!r}]")
@@ -92,7 +92,7 @@ def checked_socket(path: str | os.PathLike[str] | None) -> Path | None:
     """Return the absolute path of a socket.
 
     Raises:
-        ConfigurationError: it has a colon, which a URL of it could not hold.
+        ConfigurationError: it has a colon or a hash, which a ``unix:`` URL cannot hold.
     """
     if path is None or not str(path):
         return None
@@ -102,10 +102,10 @@ def checked_socket(path: str | os.PathLike[str] | None) -> Path | None:
 
 
 def check_reach(host: str, allowed_hosts: Sequence[str]) -> None:
-    """Refuse to be reachable from other machines under names that nobody has told.
+    """Check that a host that other machines can reach comes with the names under which they reach it.
 
     Raises:
-        ConfigurationError: ``host`` is such an address, and there are no ``allowed_hosts``.
+        ConfigurationError: other machines can reach ``host``, and ``allowed_hosts`` is empty.
     """
     if not is_loopback(host) and not allowed_hosts:
         reach = f"host {host!r} can be reached from other machines"
@@ -113,10 +113,10 @@ def check_reach(host: str, allowed_hosts: Sequence[str]) -> None:
 
 
 def checked_docs_url(docs_url: str | None) -> str:
-    """Return where the documentation of the routes is served; nowhere without it.
+    """Return the path of the page that documents the routes; an empty text means no page.
 
     Raises:
-        ConfigurationError: it is no path of letters, digits, ``-``, ``_`` and ``.``.
+        ConfigurationError: it is not a path of letters, digits, ``-``, ``_`` and ``.``.
     """
     docs_url = (docs_url or "").rstrip("/")
     if docs_url and not re.fullmatch(r"(/[\w.-]+)+", docs_url, re.ASCII):
@@ -128,7 +128,7 @@ def checked_log_level(level: str) -> str:
     """Return a log level that uvicorn knows.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: uvicorn has no such level.
     """
     if level not in LOG_LEVELS:
         raise ConfigurationError(f"uvicorn_log_level {level!r} is none of {', '.join(LOG_LEVELS)}")

@@ -1,4 +1,4 @@
-"""The feed: everything a program tells about itself, numbered, journalled, passed on in order."""
+"""The feed: all events of a program, numbered, journalled and sent to its server in order."""
 
 import contextlib
 import logging
@@ -8,20 +8,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Literal
 
 from freak_core.event_buffer import Recent
 from freak_core.program.metric_sample import History
 from freak_core.protocol import Actions, Data, Event, EventType, FromProgram, Hello, Reply
 from freak_core.receipts import Receipt
 from freak_core.runs.journal import Journal
-from freak_core.strict_json import JSON, writable
+from freak_core.strict_json import JSON, plain, writable
 from freak_core.timestamps import now
 
 logger = logging.getLogger("freak")
 
 Gauge = Callable[[], tuple[object, Mapping[str, object]]]
-"""Returns something that changes whenever the program goes on, and the facts to tell then."""
+"""Returns a mark that changes whenever the program makes progress, and the facts to publish then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ class _Signal:
 
 
 class Feed:
-    """Takes events from any thread at the cost of an append, and passes them on from a thread of its own.
+    """Takes events from any thread at the cost of an append, and sends them from a thread of its own.
 
-    Receipts go to the journal first, then to the sink, so whoever hears of one can rely on it. Metrics and
-    progress go out at most ten times a second and are dropped, oldest first, when nobody takes them.
+    Receipts go to the journal first, then to the sink: whoever receives one can rely on it. Metrics and
+    progress are sent at most ten times a second. If the sink is too slow, the oldest are dropped.
 
     Args:
         journal: where receipts are kept.
@@ -79,17 +80,17 @@ class Feed:
     # -- the program's side: never blocks --------------------------------------------------------
 
     def event(self, kind: EventType, data: Data) -> None:
-        """Tell an event that must arrive."""
+        """Send an event that must arrive."""
         if kind == "run":
             self.facts = {**self.facts, **data}
             pending = self._progress
-            if pending is not None:  # on what this says too, it is out of date
+            if pending is not None:  # its older values of these facts must not come later
                 rest = {key: value for key, value in pending["data"].items() if key not in data}
                 self._progress = {**pending, "data": rest}
         self._put({"type": "event", "event": kind, "data": data})
 
     def measure(self, kind: EventType, data: Data) -> None:
-        """Tell an event that may be dropped when there are too many."""
+        """Send an event that may be dropped if there are too many."""
         message = Event(type="event", event=kind, data=data)
         if kind == "progress":
             told = {key: value for key, value in data.items() if value is not None}
@@ -104,20 +105,20 @@ class Feed:
             self._bell.put(False)
 
     def observe(self, gauge: Gauge) -> None:
-        """Ask ``gauge`` for progress twice a second, so that the program need not tell it."""
+        """Call ``gauge`` for the progress twice a second, in place of ``publish``."""
         self._gauge = gauge
         self._put(_Signal("look"))
 
     def tell(self, message: Reply | Actions) -> None:
-        """Send a message that is no event, such as a reply, after everything that was told before."""
+        """Send a message that is not an event, after everything that was sent before."""
         self._put(message)
 
     def receipt(self, receipt: Receipt) -> None:
-        """Tell a receipt (``store.Listener``)."""
+        """Send a receipt (``store.Listener``)."""
         self.event("receipt", receipt.model_dump(mode="json"))
 
     def state(self, revision: int, value: dict[str, JSON]) -> None:
-        """Tell the new state (``store.Listener``)."""
+        """Send the new state (``store.Listener``)."""
         self.event("state", {"revision": revision, "value": value})
 
     def _put(self, message: "FromProgram | _Signal") -> None:
@@ -127,14 +128,14 @@ class Feed:
     # -- the other side --------------------------------------------------------------------------
 
     def connect(self, hello: Callable[[], Hello], sink: Callable[[FromProgram], None] | None) -> None:
-        """Send ``hello`` and what is remembered to a new sink, then every event after it, gapless."""
+        """Send ``hello`` and the remembered events to a new sink, then every later event, without a gap."""
         with self._passing:
             self._sink = None
             if sink is not None:
                 message = hello()
                 message["floor"], message["events"] = self._recent.floor, list(self._recent)
                 message["history"] = self._history.told()
-                told = _plain({**self.facts, **self._observed})
+                told = _facts({**self.facts, **self._observed})
                 message["run"] = {**message["run"], **told, "journal": self.journal_health}
                 for receipt in message["receipts"]:
                     self._mark(receipt)
@@ -142,7 +143,7 @@ class Feed:
             self._sink = sink
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything told so far is passed on; return whether it was, in time."""
+        """Wait up to ``timeout`` seconds until everything is sent; return whether it was."""
         if not self._thread.is_alive():
             return False
         done = threading.Event()
@@ -150,12 +151,12 @@ class Feed:
         return done.wait(timeout)
 
     def close(self, timeout: float) -> None:
-        """Pass on what is left, end the thread, within ``timeout`` seconds, and close the journal."""
+        """Send what is left, end the thread within ``timeout`` seconds, and close the journal."""
         if self._thread.is_alive():
             self._put(_Signal("close"))
             self._thread.join(timeout)
         self._closed = True
-        if not self._thread.is_alive():  # else it hangs on the disk, and so would whoever else writes there
+        if not self._thread.is_alive():  # else the disk hangs, and closing the file would hang too
             self._close_journal()
 
     def _close_journal(self) -> None:
@@ -173,7 +174,7 @@ class Feed:
         self._close_journal()
 
     def _await_bell(self) -> None:
-        """Wait up to a second for something to tell; where it can wait, let more of it gather."""
+        """Wait up to a second for something to send; what is not urgent waits until more has gathered."""
         earliest = time.monotonic() + 0.1
         with contextlib.suppress(queue.Empty):
             urgent = self._bell.get(timeout=1.0 if self._gauge is None else 0.5)
@@ -232,7 +233,7 @@ class Feed:
             logger.exception("Freak cannot tell the progress")
             self._gauge = None
             return
-        if mark != self._mark_told:  # an event of its own: what other threads tell is theirs to write
+        if mark != self._mark_told:  # an event of its own: another thread may be writing ``_progress``
             self._mark_told, self._observed = mark, dict(facts)
             self._may.append({"type": "event", "event": "progress", "data": dict(facts)})
 
@@ -255,7 +256,7 @@ class Feed:
             safe = self._journal.append(message["data"])
             message["data"]["journal"] = _health(safe)
         elif message["event"] in ("run", "metrics", "progress"):
-            message["data"] = _plain(message["data"])
+            message["data"] = _facts(message["data"])
             if message["event"] == "run" and "phase" in message["data"] and self._journal is not None:
                 self._journal.append({"at": now(), **message["data"]})
         self._seq += 1
@@ -265,7 +266,7 @@ class Feed:
                 self._history.note(forgotten)
 
     def _mark(self, receipt: Data | None) -> None:
-        """Say on a receipt whether the journal has it; one without a number never gets there."""
+        """Note on a receipt whether the journal has it. A dry run has no number and is not in the journal."""
         if self._journal is not None and receipt and receipt.get("seq"):
             receipt["journal"] = _health(self._journal.holds(receipt["id"]))
 
@@ -274,16 +275,12 @@ def _health(healthy: bool) -> str:
     return "ok" if healthy else "degraded"
 
 
-def _plain(value: Any) -> Any:
+def _facts(data: Data) -> Data:
     """Return what JSON knows in place of what a program publishes: NumPy scalars, tensors, paths."""
-    if value is None or isinstance(value, str | bool | int | float):
-        return writable(value) if isinstance(value, str) else value
+    return {writable(str(name)): _fact(value) for name, value in data.items()}
+
+
+def _fact(value: object) -> object:
     if isinstance(value, dict):
-        return {writable(str(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    try:
-        number = float(value)
-        return int(number) if number.is_integer() and "int" in str(getattr(value, "dtype", "")) else number
-    except (TypeError, ValueError, RuntimeError, OverflowError):  # as of tensors with more than one element
-        return str(value)
+        return _facts(value)
+    return float(value) if isinstance(value, Decimal) else plain(value, text=str)

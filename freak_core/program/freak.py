@@ -55,25 +55,25 @@ State = TypeVar("State", bound=BaseModel)
 class Freak(Generic[Model_co]):
     """Remote control of one pydantic object, served over HTTP from a process of its own.
 
-    ``control(state)`` starts it; the object is changed in place, so the program just goes on using it.
+    ``control(state)`` starts it. Requests change the object in place; the program just uses it.
 
     Args:
         app: your own FastAPI app; the routes are mounted into it and you serve it.
         prefix: path before every route, such as ``"/freak"``.
-        host: address to listen on. One that other machines can reach needs ``allowed_hosts``.
-        port: port to listen on; without one 4444 or the next free one.
-        docs_url: where the server documents its routes; ``None`` for nowhere.
+        host: address to listen on; if other machines can reach it, ``allowed_hosts`` is needed.
+        port: port to listen on; 4444 or the next free one if you give none.
+        docs_url: path of the page that documents the routes; ``None`` for no such page.
         uvicorn_log_level: how much the HTTP server logs.
-        name: what the run is called in links and lists; the script's name if you give none.
+        name: name of the run in lists and in the shell; the script's name if you give none.
         token: the bearer token, at least 16 characters; a new random one if you give none.
-        apply: ``"now"`` changes the object as a request arrives; ``"sync"`` keeps requests until the
+        apply: ``"now"`` changes the object when a request arrives; ``"sync"`` holds requests back until the
             program calls ``sync()``.
-        journal: where the receipts are kept; a file in Freak's folder if you give none.
-        uds: path of a Unix socket to listen on instead of a port; its folder must be yours alone.
-        allowed_hosts: names under which browsers may reach the server, besides loopback.
+        journal: file of the receipts; one in Freak's folder if you give none.
+        uds: path of a Unix socket to listen on instead of a port, in a folder with mode 0700.
+        allowed_hosts: host names under which the server may be reached, besides loopback.
 
     In the environment, ``FREAK_HOST``, ``FREAK_PORT``, ``FREAK_UDS``, ``FREAK_TOKEN``, ``FREAK_HOME`` and
-    ``FREAK_DISABLED`` win over these.
+    ``FREAK_DISABLED`` take precedence over the arguments.
 
     Raises:
         ConfigurationError: an argument cannot work; the message says what to change.
@@ -169,9 +169,12 @@ class Freak(Generic[Model_co]):
         return freak
 
     def serve(self) -> None:
-        """Start the server process; for a state that was put under control with ``serve=False``.
+        """Start the server of a state that was put under control with ``serve=False``.
 
-        Your own app is served in a thread of this process, as Freak 0.0.2 did. Raises ``PortTaken``.
+        Your own app is served in a thread of this process, as in Freak 0.0.2.
+
+        Raises:
+            PortTaken: the port asked for is in use.
         """
         if self._serving is None or self._serving.started:
             return
@@ -181,9 +184,9 @@ class Freak(Generic[Model_co]):
         self._serving.start(listener, self.uvicorn_log_level, run)
 
     def stop(self, error: BaseException | None = None) -> None:
-        """End the server and free the port, within 2.5 seconds; the state can still be read.
+        """End the server and free the port within 2.5 seconds; the state can still be read.
 
-        ``error`` is what ended the program, for the journal and for whoever follows.
+        ``error`` is the exception that ended the program; the journal and followers get it.
         """
         if self._store is not None:
             self._store.close("the run is over")
@@ -206,14 +209,14 @@ class Freak(Generic[Model_co]):
 
     @property
     def running(self) -> bool:
-        """Whether a state is under control and served."""
+        """Whether a state is under control and a server answers for it."""
         return self._serving is not None and (self._serving.started or self.app is not None)
 
     @property
     def url(self) -> str:
-        """Where the server listens, or will, without the token.
+        """The URL of the server, without the token; also before it is started.
 
-        Of an app that you serve, only the prefix, unless you say at which ``host`` and ``port`` you do.
+        If you serve your own app, this is only its prefix, unless you gave ``port``.
         """
         if self.app is not None and self.port is None and self.uds is None:
             return self.prefix
@@ -257,8 +260,8 @@ class Freak(Generic[Model_co]):
     ) -> Function | Callable[[Function], Function]:
         """Let requests call ``function``; its annotations are the contract for the arguments.
 
-        It runs inside ``sync()`` with ``apply="sync"``, else on a thread of Freak's, one at a time. With
-        ``confirm`` the dashboard asks before it calls.
+        With ``apply="sync"`` it runs inside ``sync()``, else on Freak's own thread, one call at a time. With
+        ``confirm`` the dashboard asks before it calls. ``name`` replaces the function's name.
         """
         add = functools.partial(self._add_action, name=name, confirm=confirm)
         return add if function is None else add(function)
@@ -269,34 +272,34 @@ class Freak(Generic[Model_co]):
         return function
 
     def sync(self, *, step: int | None = None, epoch: int | None = None) -> list[Receipt]:
-        """Apply the requests that wait, also for a ``step`` or ``epoch`` of the program; return receipts."""
+        """Apply the requests that are due at this ``step`` and ``epoch``, and return their receipts."""
         entries = self._store.take(step, epoch) if self._store is not None else []
         return [self.store.carry_out(entry, Applied(step=step, epoch=epoch)) for entry in entries]
 
     def publish(
         self, *, step: int | None = None, epoch: int | None = None, phase: str | None = None, **metrics: float
     ) -> None:
-        """Tell how far the program is, a phase it passes through, and metrics; drops when nobody keeps up."""
+        """Send step, epoch, phase and metrics; if there are too many, the oldest metrics are dropped."""
         feed = self._feed  # a signal handler may stop() in between
         if feed is not None and (step, epoch, phase) != (None, None, None):
             feed.measure("progress", {"step": step, "epoch": epoch, "phase": phase})
         self.log(metrics, step=step)
 
     def observe(self, gauge: Gauge) -> None:
-        """Ask ``gauge`` twice a second how far the program is, on Freak's own thread.
+        """Call ``gauge`` twice a second on Freak's own thread, if ``publish`` is too slow for your loop.
 
-        It returns what changes whenever the program goes on, and what to tell: ``(i, {"step": i})``.
+        It returns a mark that changes with the progress, and the facts to publish: ``(i, {"step": i})``.
         """
         if self._feed is not None:
             self._feed.observe(gauge)
 
     def log(self, metrics: Mapping[str, float], *, step: int | None = None) -> None:
-        """Tell metrics by name, without saying that the program is at ``step``."""
+        """Send metrics by name, measured at ``step``; the progress of the program stays as it was."""
         if (feed := self._feed) is not None and metrics:
             feed.measure("metrics", {"step": step, "at": time.time(), "values": dict(metrics)})
 
     def phase(self, phase: str, **facts: object) -> None:
-        """Tell which phase the program is in, and facts that ``GET /run`` shall show."""
+        """Send the phase of the program, and ``facts`` for ``GET /run`` to show."""
         if (feed := self._feed) is not None:
             feed.event("run", {"phase": phase, **facts})
 
@@ -308,7 +311,7 @@ class Freak(Generic[Model_co]):
         return function
 
     def _name_run(self) -> None:
-        """Give the run that is about to begin an id of its own."""
+        """Give the next run a new id."""
         self.id: str = secrets.token_hex(6)
         usual = RunFolder(self.id).journal
         self.journal_path: Path = usual if self._journal_asked_for is None else Path(self._journal_asked_for)

@@ -30,15 +30,15 @@ class KeysSeen:
         return receipt_id
 
     def applied(self, receipts: ReceiptHistory) -> dict[str, list[str]]:
-        """Return receipt and fingerprint of what was applied, by key, for a later run that goes on from here.
+        """Return receipt and fingerprint of the applied requests by key, for a run that resumes this one.
 
-        A receipt that is no longer remembered has ended. Call it under the store's lock.
+        A request whose receipt is forgotten has ended. Call it under the store's lock.
         """
         found = [(key, seen, receipts.get(seen[0])) for key, seen in self._seen.items()]
         return {key: list(seen) for key, seen, its in found if its is None or its.status == "applied"}
 
     def recall(self, applied: dict[str, list[str]]) -> None:
-        """Let nothing be applied again that an earlier run has applied: a retry is rejected."""
+        """Reject retries of requests that an earlier run has ``applied``."""
         self._seen |= {key: (receipt_id, fingerprint) for key, (receipt_id, fingerprint) in applied.items()}
 
     def remember(self, write: Write, receipt_id: str) -> None:

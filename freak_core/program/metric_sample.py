@@ -1,11 +1,11 @@
-"""History: what a program told of its metrics long ago, for a server that is started anew."""
+"""A sample of old metrics, for a server that is started again."""
 
 from collections.abc import Iterator
 
 from freak_core.protocol import Data, Event
 
 MOST_KINDS = 200
-"""Sets of metrics to remember; a program that names its metrics anew each time must not fill the memory."""
+"""How many sets of metrics to remember: a program with a new name for each value must not fill the memory."""
 
 
 class History:
@@ -22,7 +22,7 @@ class History:
         self._kinds: dict[tuple[str, ...], _EveryNth] = {}
 
     def note(self, event: Event) -> None:
-        """Remember an event of type metrics, if it is its turn."""
+        """Remember a metrics event, if it is the next n-th of its set."""
         names = tuple(event["data"]["values"])
         if names not in self._kinds:
             if len(self._kinds) == MOST_KINDS:

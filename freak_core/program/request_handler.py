@@ -1,4 +1,4 @@
-"""The responder: carries out the requests that arrive over the link, one after the other."""
+"""Carries out the requests that arrive from the server, one after the other."""
 
 import logging
 import os
@@ -37,7 +37,13 @@ class Served(Protocol):
 
 
 class Responder:
-    """Turns requests into writes on the store and the outcome into a reply on the feed."""
+    """Submits each request to the store and sends the outcome as a reply.
+
+    Args:
+        store: the state and its requests.
+        feed: sends the replies.
+        served: the program.
+    """
 
     def __init__(self, store: Store, feed: Feed, served: Served) -> None:
         self._store = store
@@ -50,10 +56,10 @@ class Responder:
         self._versions = {"python": platform.python_version(), "freak": _version()}
 
     def hello(self) -> Hello:
-        """Return the first message to a server: who we are and how things stand."""
+        """Return the first message to a server: the run, its tokens, its state and its receipts."""
         served, store = self._served, self._store
-        # Without the lock where a program holds it for long: reads must be answered all the same, and what is
-        # shown here is replaced whole, never changed in place.
+        # If the program holds the lock for long, go on without it: reads must be answered all the same.
+        # What is read here is replaced as a whole, never changed in place.
         locked = store.lock.acquire(timeout=0.2)
         try:
             return {
@@ -86,7 +92,7 @@ class Responder:
         return self._store.closed is None
 
     def read(self) -> tuple[int, JSON] | None:
-        """Return revision and value of the state at this moment; None where the program holds it for long."""
+        """Return revision and value of the state; None if the program holds the lock for long."""
         if not self._store.lock.acquire(timeout=0.2):
             return None
         try:
@@ -96,7 +102,7 @@ class Responder:
             self._store.lock.release()
 
     def tell_actions(self) -> None:
-        """Tell the server that there are more actions now."""
+        """Send the server the list of actions, after one was added."""
         self._feed.tell({"type": "actions", "actions": self._actions()})
 
     def answer(self, request: Request) -> None:

@@ -1,4 +1,4 @@
-"""The link: starts the server process, talks to it over its stdin and stdout, starts it again if it dies."""
+"""The server process: started, talked to over its stdin and stdout, and started again if it dies."""
 
 import contextlib
 import fcntl
@@ -26,21 +26,21 @@ PATIENCE = 10.0
 """Seconds a server may leave its pipe full before it counts as hung and is replaced."""
 
 LOG_LINES = 20
-"""Lines of the server's stderr that are passed on in one second."""
+"""How many lines of the server's stderr are logged in one second."""
 
-# What would make an interpreter of ours warn, wait or profile because the program's own does.
+# The program's settings for its own interpreter, and its token: the server must not take them over.
 _NOT_OURS = ("FREAK_TOKEN", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME")
 
 
 class Link:
     """Keeps one server process alive on a socket that the program has bound.
 
-    The socket stays open here, so a server that is started again has the same port and no request that
-    arrives in between is refused.
+    The socket stays open in the program. So a new server has the same port, and requests that arrive in
+    between wait for it.
 
     Args:
         listener: bound and listening.
-        feed: what the server is told.
+        feed: the events that the server gets.
         hello: makes the first message to every new server process.
         answer: carries out one request; called on the link's thread, must not raise.
     """
@@ -87,7 +87,7 @@ class Link:
             self._thread.join(0.2)
 
     def forget(self) -> None:
-        """Let go of the server in a forked child, where it is not ours."""
+        """Close the pipes in a forked child: the server belongs to the parent."""
         self._stopping.set()
         process, self._process = self._process, None
         self._listener.close()
@@ -169,7 +169,7 @@ class Link:
 
 
 def _requests(stream: BinaryIO) -> Iterator[Request]:
-    """Yield what the server asks for; anything else is something that an import there has printed."""
+    """Yield the requests of a server; log any other line, such as one that an import has printed."""
     for line in stream:
         try:
             message = json.loads(line)
@@ -182,7 +182,7 @@ def _requests(stream: BinaryIO) -> Iterator[Request]:
 
 
 def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
-    """Write all of ``data`` to a server; one that takes nothing for ``PATIENCE`` seconds is killed.
+    """Write all of ``data`` to a server; kill it if it takes nothing for ``PATIENCE`` seconds.
 
     Raises:
         OSError: it is gone.
@@ -206,7 +206,7 @@ def _close(stream: object) -> None:
 
 
 def log_stderr(stream: BinaryIO) -> None:
-    """Pass the server's stderr to the program's logger, so that it never fills up; no flood of it."""
+    """Log the server's stderr, at most ``LOG_LINES`` lines a second; the pipe must never fill up."""
     second, passed, left_out = 0, 0, 0
     with contextlib.suppress(OSError, ValueError), io.BufferedReader(cast(io.RawIOBase, stream)) as lines:
         for line in lines:

@@ -1,4 +1,4 @@
-"""Serving: how a state under control is reached, by a server process or through the user's own app."""
+"""Serving: the server process of a state under control, or the routes in the user's own app."""
 
 import contextlib
 import socket
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Serving:
-    """Starts and ends what answers requests for one state under control.
+    """Starts and ends the server of one state under control.
 
     Args:
-        feed: what the program tells.
-        responder: carries requests out.
-        actions: where it calls actions, if the program applies requests at once.
+        feed: the events of the program.
+        responder: carries out requests.
+        actions: the thread that calls actions, if the program applies requests at once.
         app: the user's own app, if the routes go into it.
     """
 
@@ -44,7 +44,7 @@ class Serving:
 
     @property
     def started(self) -> bool:
-        """Whether a server was started here; the user may serve an app by other means."""
+        """Whether a server was started here. A user may serve their app by other means."""
         return self._link is not None or self._http is not None
 
     @property
@@ -67,7 +67,7 @@ class Serving:
     def start(self, listener: socket.socket, log_level: str, run: Run) -> None:
         """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one.
 
-        ``run`` is what others are told of where that is.
+        ``run`` is written to the run file, by which others find the server.
         """
         self._socket_file = Path(listener.getsockname()) if listener.family == socket.AF_UNIX else None
         try:
@@ -89,7 +89,7 @@ class Serving:
             raise
 
     def stop(self) -> None:
-        """Pass on what is left to tell, end what was started, free the port; within 2.5 seconds."""
+        """Send the remaining events, end the server and free the port within 2.5 seconds."""
         self._actions.close()
         self._feed.flush(0.8)
         if self._link is not None:
@@ -114,7 +114,7 @@ class Serving:
                 socket_file.unlink(missing_ok=True)
 
     def forget(self) -> None:
-        """Let go of the server in a forked child, where it is not ours."""
+        """Close the server's pipes in a forked child: the server belongs to the parent."""
         if self._link is not None:
             self._link.forget()
         self._link = self._http = self._socket_file = self._run_file = None

@@ -1,4 +1,4 @@
-"""The store: the state under control, and the requests that wait for it."""
+"""The store: the state under control and its requests, from their arrival to their receipts."""
 
 import logging
 import threading
@@ -13,10 +13,10 @@ from freak_core.program.controlled_state import ControlledState, Memento, Model_
 from freak_core.program.idempotency import KeysSeen
 from freak_core.program.write_request import MOST_PENDING, Entry, Write
 from freak_core.receipt_history import ReceiptHistory
-from freak_core.receipts import Applied, Receipt, plain
+from freak_core.receipts import Applied, Receipt
 from freak_core.state import transaction
 from freak_core.state.type_hints import MASK
-from freak_core.strict_json import JSON, dumps
+from freak_core.strict_json import JSON, dumps, plain
 
 logger = logging.getLogger("freak")
 
@@ -139,7 +139,7 @@ class Store(Generic[Model_co]):
 
         Raises:
             Refused: the write changes nothing; a receipt says so (``error.receipt``).
-            TooManyRequests: as many wait as may; there is no receipt.
+            TooManyRequests: too many requests wait already; no receipt is written.
         """
         with self.lock:
             repeated = self.keys.receipt_id(write)
@@ -180,7 +180,7 @@ class Store(Generic[Model_co]):
         return self.complete(receipt.id, Applied(), changes) or receipt
 
     def steps_until_due(self, step: int, next_epoch: int | None = None) -> int | None:
-        """Return in how many steps the next write is due that waits for one: 1 for one of ``next_epoch``."""
+        """Return in how many steps the next scheduled write is due; 1 if it waits for ``next_epoch``."""
         waiting = [e.write.at_step - step for e in self._pending if e.write.at_step is not None]
         waiting += [1 for e in self._pending if next_epoch is not None and e.write.at_epoch == next_epoch]
         return max(0, min(waiting)) if waiting else None
@@ -201,11 +201,11 @@ class Store(Generic[Model_co]):
             return taken
 
     def cancel(self, receipt_id: str) -> Receipt:
-        """Withdraw a write that waits.
+        """Cancel a write that waits.
 
         Raises:
             NotFound: no such receipt.
-            RunOver: it is on its way or done.
+            RunOver: it is being applied, or has ended.
         """
         with self.lock:
             receipt = self.receipts.get(receipt_id)
@@ -227,7 +227,7 @@ class Store(Generic[Model_co]):
         result: object = None,
         error: Refused | None = None,
     ) -> Receipt | None:
-        """Write the end of a request that was taken: applied, or failed and why."""
+        """Write the last receipt of a request that was taken: applied, or failed with an error."""
         with self.lock:
             write = self._underway.pop(receipt_id, None)
             self._begun.discard(receipt_id)
@@ -252,7 +252,7 @@ class Store(Generic[Model_co]):
         return receipt
 
     def carry_out(self, entry: Entry, applied: Applied | None = None) -> Receipt:
-        """Apply one accepted write in this process, or call its action, and write the receipt's end."""
+        """Apply one accepted write in this process, or call its action, and write its last receipt."""
         write, applied = entry.write, applied or Applied()
         with self.lock:
             known = self.receipts.get(entry.receipt_id)
@@ -291,7 +291,7 @@ class Store(Generic[Model_co]):
             return receipt.id
 
     def record(self, name: str, applied: Applied, result: object, *, error: Refused | None = None) -> Receipt:
-        """Write a receipt for something that the program did by itself, as a consequence of a state."""
+        """Write a receipt for something that the program did by itself, because the state says so."""
         with self.lock:
             receipt = Receipt(kind="action", name=name, revision=self.revision, by="freak")
             if error is not None:
@@ -299,10 +299,10 @@ class Store(Generic[Model_co]):
             return self._write(receipt, status="applied", applied=applied, result=plain(result))
 
     def close(self, reason: str) -> None:
-        """Take no more writes; those that have not begun fail with ``reason``, others end as they do."""
+        """Take no more writes. Those that have not begun fail with ``reason``; the others end normally."""
         self.closed = reason
         if not self.lock.acquire(timeout=0.3):
-            return  # a thread hangs that holds it: a program must be able to end all the same
+            return  # a hanging thread holds it: the program must be able to end all the same
         try:
             idle = [e for e in self._underway if e not in self._begun] + [e.receipt_id for e in self._pending]
             self._pending = []
@@ -351,7 +351,7 @@ class Store(Generic[Model_co]):
         return transaction.preview(before, transaction.propose(before, [write.operation()], self.initial))
 
     def _before(self, write: Write) -> list[Write]:
-        """Return the writes that will be applied before this one, as far as one can know."""
+        """Return the writes that will be applied before this one; scheduled ones may come in between."""
         return [e.write for e in self._pending if write.scheduled or not e.write.scheduled]
 
     def _operations_before(self, write: Write) -> list[transaction.Operation]:

@@ -1,4 +1,4 @@
-"""A write: what a client asks for, before it has a receipt."""
+"""A write: a request to change the state or to call an action, before it has a receipt."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from freak_core.strict_json import JSON
 from freak_core.write_options import CHANGES_NOTHING, WriteOptions
 
 MOST_PENDING = 200
-"""Requests that may wait at once: each new one is validated on top of all of them."""
+"""How many requests may wait at once. Each new one is validated together with all of them."""
 
 
 @dataclass(slots=True, init=False)
@@ -95,7 +95,7 @@ class Write:
         return Operation(self.kind, self.path, self.body)
 
     def receipt(self, revision: int) -> Receipt:
-        """Return a receipt for this write, which nobody has looked at."""
+        """Return a first receipt for this write, not yet validated, at a ``revision`` of the state."""
         shown = {name: value for name, value in self.options.items() if name in Receipt.model_fields}
         facts = {"kind": self.kind, "name": self.name, "path": to_pointer(self.path), "by": self.by}
         return Receipt.model_validate({**shown, **facts, "revision": revision})
@@ -106,12 +106,12 @@ class Write:
 
     @classmethod
     def from_receipt(cls, receipt: dict[str, Any]) -> "Write":
-        """Return the write that led to a receipt, to be done again."""
+        """Return the write that led to a ``receipt``, for a replay."""
         return cls(receipt["kind"], from_pointer(receipt["path"]), receipt["asked"], receipt["name"])
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Write":
-        """Return a write that came from rank zero."""
+        """Return the write that rank zero sent as ``data``."""
         return cls(data["kind"], tuple(data["path"]), data["body"], data["name"])
 
     def fingerprint(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 logger = logging.getLogger("freak")
 
 WAITING = 2000
-"""How many lines wait in memory for a disk that takes none; then the oldest are given up."""
+"""How many lines wait in memory while the disk takes none; beyond that the oldest are dropped."""
 
 
 class Journal:
@@ -21,8 +21,8 @@ class Journal:
     each status it reached: the last line of an id tells how it ended. A line is handed to the operating
     system before ``append`` returns, so it outlives a SIGKILL of the program.
 
-    A disk that is full or gone degrades the journal (see ``healthy``) and never stops the program. What
-    could not be written waits in memory and is written, in its order, once the disk takes it again.
+    A full or missing disk degrades the journal (see ``healthy``) and never stops the program. Lines that
+    could not be written wait in memory. They are written in their order once the disk takes them again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,7 +83,7 @@ class Journal:
         if self._file is None:
             self._file = self._opened()
         data = b"\n" + line if self._torn else line
-        self._torn = True  # until we know better
+        self._torn = True  # until the whole line is written
         if self._file.write(data) != len(data):
             raise OSError("a line was written in part")
         self._torn = False
