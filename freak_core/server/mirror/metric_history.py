@@ -1,4 +1,4 @@
-"""Series: the history of every metric, thinned out evenly to what a chart can show."""
+"""The history of every metric, thinned evenly to a limited number of points."""
 
 import math
 from array import array
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 KEEP = 100_000
-"""Points to remember of one metric; when there are more, half of them go."""
+"""Points to keep of one metric; when there are more, half of them are dropped."""
 
 KEEP_IN_ALL = 1_000_000
-"""Points to remember of all metrics together, which share them evenly."""
+"""Points to keep of all metrics together; each has an equal share."""
 
 MOST_METRICS = 5_000
-"""Metrics to remember; names that come later are left out, so that one per sample fills no memory."""
+"""Metrics to keep. Later names are ignored: one name per step must not fill the memory."""
 
 Axis = Literal["step", "time"]
 Point = tuple[int | None, float, float | None]
@@ -21,7 +21,7 @@ Point = tuple[int | None, float, float | None]
 
 
 class Series:
-    """The points of every metric, in the order in which they were told.
+    """The points of every metric, in the order in which they were reported.
 
     Args:
         keep: points of one metric; at least ten.
@@ -34,9 +34,9 @@ class Series:
         self._histories: dict[str, History] = {}
 
     def note(self, step: int | None, at: float, values: Mapping[str, Any], stands_for: int = 1) -> None:
-        """Remember the values of some metrics; what is no number is left out.
+        """Add a point to some metrics; a value that is no number is ignored.
 
-        ``stands_for`` says of how many points this one is left, where they were thinned before.
+        ``stands_for`` is the number of points that this one is left of, if they were thinned before.
         """
         for name, value in values.items():
             if value is None or isinstance(value, int | float):
@@ -62,10 +62,10 @@ class Series:
 
 
 class History:
-    """The points of one metric, each with its ordinal: which one it was of all that were ever told.
+    """The points of one metric, each with its ordinal: its number among all that were ever reported.
 
-    The ordinals keep repeated thinning even. Without them the beginning of a long run, thinned
-    again and again, would fade away.
+    The ordinals keep repeated thinning even. Without them, the beginning of a long run would lose more
+    points with every thinning.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class History:
         self._told = 0
 
     def add(self, point: Point, stands_for: int, keep: int) -> None:
-        """Remember a point, and no more than ``keep`` of all."""
+        """Add a point; keep at most ``keep`` of all."""
         self.points.append(point)
         self._ordinals.append(self._told)
         self._told += stands_for
@@ -82,13 +82,13 @@ class History:
             self._take(thin(self.points, self._ordinals, max(5, keep // 2)))
 
     def copy(self) -> "History":
-        """Return a history of its own with the same points."""
+        """Return a copy with the same points."""
         copied = History()
         copied.points, copied._ordinals, copied._told = self.points[:], self._ordinals[:], self._told
         return copied
 
     def read(self, at_most: int, axis: Axis, since: float, until: float) -> list[Point]:
-        """Return the points after ``since`` and up to ``until``, at most ``at_most``, five or more.
+        """Return the points after ``since`` and up to ``until``, thinned to ``at_most`` (five or more).
 
         Points without a step are in every range of steps.
         """
@@ -104,9 +104,9 @@ class History:
 
 
 def thin(points: Sequence[Point], ordinals: Sequence[int], at_most: int) -> Sequence[int]:
-    """Return the indices of points to keep: first, last, and of each stretch what must not be lost.
+    """Return the indices of the points to keep: the first, the last, and some of each stretch between.
 
-    That is its lowest and its highest point, and the first one that is not finite.
+    Of a stretch, its lowest point, its highest point and its first point that is not finite are kept.
 
     Args:
         points: in their order.

@@ -1,4 +1,4 @@
-"""The mirror: what the server knows of the program. Reads are answered here and never wake the program."""
+"""The mirror: a copy of the program's state, receipts and events. Reads are answered from it."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,14 @@ from freak_core.server.mirror.metric_history import History, Series
 from freak_core.server.mirror.progress_rate import Pace
 
 ANSWER_WITHIN = 10.0
-"""Seconds the program has to answer a write before the client is told that it does not."""
+"""Seconds that the program has to answer a write; then the client gets 503."""
 
 
 class Mirror:
-    """A copy of the program's state, receipts and events, fed by messages from any thread.
+    """A copy of the program's state, receipts and events. Any thread may feed it with messages.
 
     Args:
-        send: hands a request to the program; must not block.
+        send: sends a request to the program; must not block.
     """
 
     def __init__(self, send: Callable[[Request], None]) -> None:
@@ -46,10 +46,10 @@ class Mirror:
         self.series: Series = Series()
         self._pace = Pace()
 
-    # -- fed by the program ----------------------------------------------------------------------
+    # -- messages from the program ----------------------------------------------------------------------
 
     def receive(self, message: FromProgram) -> None:
-        """Take in one message from the program."""
+        """Store one message from the program."""
         with self._lock:
             match message["type"]:
                 case "hello":
@@ -63,7 +63,7 @@ class Mirror:
             self._wake()
 
     def end(self) -> None:
-        """Note that the program is gone: streams end, writes are refused."""
+        """Note that the program has ended: event streams end, writes are refused."""
         with self._lock:
             self.ended = True
             self._wake()
@@ -106,24 +106,24 @@ class Mirror:
 
     def _wake(self) -> None:
         for loop, event in self._waiters:
-            with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits there
+            with contextlib.suppress(RuntimeError):  # the event loop is closed, so nobody waits in it
                 loop.call_soon_threadsafe(event.set)
 
-    # -- asked by the routes ---------------------------------------------------------------------
+    # -- questions from the routes ---------------------------------------------------------------------
 
     async def current(self) -> tuple[int, Any]:
-        """Return revision and value of the state as it is now."""
+        """Return revision and value of the state now."""
         with self._lock:
             return self.revision, self.value
 
     def snapshot(self) -> tuple[int, dict[str, Any]]:
-        """Return the number of the newest event, and the state after it."""
+        """Return the number of the newest event, and state and run after it."""
         with self._lock:
             run = self._run_info()
             return self.recent.position, {"revision": self.revision, "value": self.value, "run": run}
 
     def run_info(self) -> dict[str, Any]:
-        """Return what is known of the run, with its pace and how many requests wait."""
+        """Return what ``GET /run`` says: facts of the run, steps per second, number of pending requests."""
         with self._lock:
             return self._run_info()
 
@@ -134,18 +134,18 @@ class Mirror:
     async def arrived(
         self, step: int | None, epoch: int | None, phase: str | None, within: float
     ) -> dict[str, Any]:
-        """Return the facts of the run once it has come that far or has ended, or after ``within`` seconds."""
+        """Return ``run_info()`` once step, epoch and phase are reached, the run has ended, or time is up."""
         with self.news() as news:
             await self._until(news, lambda: arrived(self.run, step, epoch, phase), within)
         return self.run_info()
 
     def measured(self) -> tuple[dict[str, float | None], dict[str, int]]:
-        """Return the newest value of each metric, and how many requests have ended, by status."""
+        """Return the newest value of each metric, and the number of requests that have ended, by status."""
         with self._lock:
             return self.series.newest(), dict(self.receipts.ended)
 
     def histories(self, names: str | None) -> dict[str, History]:
-        """Return the history of every metric, or of those named, separated by commas."""
+        """Return the histories of the metrics named, separated by commas; of all if ``names`` is None."""
         with self._lock:
             if names is None:
                 return self.series.copy()
@@ -155,7 +155,7 @@ class Mirror:
         """Return a receipt.
 
         Raises:
-            NotFound: no such receipt, or too old to be remembered.
+            NotFound: there is no such receipt among those that are remembered.
         """
         with self._lock:
             found = self.receipts.get(receipt_id)
@@ -169,7 +169,7 @@ class Mirror:
             return self.receipts.since(seq, limit)
 
     def events_since(self, seq: int) -> list[Event] | None:
-        """Return the events after ``seq``, or None where some of them are forgotten."""
+        """Return the events after ``seq``; None if some of them are forgotten."""
         with self._lock:
             return self.recent.since(seq)
 
@@ -180,7 +180,7 @@ class Mirror:
 
     @contextlib.contextmanager
     def news(self) -> Iterator[asyncio.Event]:
-        """Give an event that is set whenever something arrived."""
+        """Give an ``asyncio.Event`` that is set whenever a message arrives."""
         waiter = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
             self._waiters.add(waiter)
@@ -191,11 +191,11 @@ class Mirror:
                 self._waiters.discard(waiter)
 
     async def request(self, order: Order) -> Receipt:
-        """Hand a write to the program and return the receipt it answers with.
+        """Send a write to the program; return the receipt that it answers with.
 
         Raises:
-            Refused: as the program answered.
-            Unreachable: it is gone or does not answer; whether it carries the request out is unknown.
+            Refused: the program refused the write.
+            Unreachable: the program has ended or does not answer; it may still carry the write out.
         """
         request_id = secrets.token_hex(8)
         with self.news() as news:
@@ -222,7 +222,7 @@ class Mirror:
         return Receipt.model_validate(reply["receipt"])
 
     async def settled(self, receipt: Receipt, within: float) -> Receipt:
-        """Return the receipt once the request has ended, or as it is after ``within`` seconds."""
+        """Return the newest receipt of a request once it has ended, or after ``within`` seconds."""
 
         def latest() -> Receipt:
             return self.receipts.get(receipt.id) or receipt

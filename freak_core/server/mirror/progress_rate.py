@@ -1,4 +1,4 @@
-"""Pace: how fast the program goes, and how long it will take."""
+"""The progress rate: steps per second, time to the end, and whether the program has stalled."""
 
 import time
 from collections import deque
@@ -8,14 +8,14 @@ from typing import Any
 from freak_core.phases import ENDED
 
 WINDOW = 60.0
-"""Seconds of going on that the pace is measured over, or the last steps of a slower program."""
+"""Seconds over which steps are counted; longer for a program whose steps take longer."""
 
 STANDING = "paused"
-"""The phase whose time does not count. A validation's does: the way to the end has more of them."""
+"""The phase whose time does not count. Validation counts, since more of it lies ahead."""
 
 
 class Pace:
-    """Steps per second, from the progress that the program tells."""
+    """Computes steps per second from the progress that the program reports."""
 
     def __init__(self) -> None:
         self._marks: deque[tuple[float, int]] = deque(maxlen=1000)
@@ -24,7 +24,7 @@ class Pace:
         self._stood = 0.0
 
     def note(self, step: int | None) -> None:
-        """Note that the program has told its progress."""
+        """Note that the program has reported its progress."""
         self._last = time.monotonic()
         marks, now = self._marks, self._going()
         if step is None or (marks and step == marks[-1][1]):
@@ -36,7 +36,7 @@ class Pace:
             marks.popleft()
 
     def enter(self, phase: str | None) -> None:
-        """Note that the program has told its phase; None tells nothing."""
+        """Note that the program has reported its phase; None is no phase."""
         if phase is None:
             return
         if self._stands_since is not None:
@@ -44,9 +44,9 @@ class Pace:
         self._stands_since = time.monotonic() if phase == STANDING else None
 
     def facts(self, run: Mapping[str, Any]) -> dict[str, Any]:
-        """Return steps per second, seconds since the last progress, whether that is long, and to the end.
+        """Return ``steps_per_second``, ``seconds_since_progress``, ``stalled`` and ``eta_s``.
 
-        ``eta_s`` is counted from ``total_steps`` where the program told it, else what the program told.
+        ``eta_s`` is in seconds: computed if the program has reported ``total_steps``, else its own estimate.
         """
         idle = None if self._last is None else time.monotonic() - self._last
         rate = self._rate()
@@ -60,12 +60,12 @@ class Pace:
         }
 
     def _going(self) -> float:
-        """Return the time in seconds, without that in which the program stood."""
+        """Return the monotonic time in seconds, less the time for which the program was paused."""
         now = time.monotonic() if self._stands_since is None else self._stands_since
         return now - self._stood
 
     def _rate(self) -> float | None:
-        # The first mark holds what was done before anyone counted: the pace begins at the second.
+        # The first mark may stand for steps done before counting began: the second one is the first to count.
         if len(self._marks) < 3:
             return None
         (t0, s0), (t1, s1) = self._marks[1], self._marks[-1]
