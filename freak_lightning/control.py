@@ -28,7 +28,7 @@ class NotYet(Exception):  # noqa: N818 - nothing is wrong
 class Section(BaseModel):
     """Base class for sections of the state: a request that names an unknown field is rejected."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 class NoSection(Section):

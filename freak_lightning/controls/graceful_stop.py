@@ -39,7 +39,7 @@ class GracefulStop(ControlCallback[Stop]):
         freak, sync: as for every control.
     """
 
-    section = "stop"
+    section: str | None = "stop"
 
     def __init__(
         self,

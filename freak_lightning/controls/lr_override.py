@@ -52,7 +52,7 @@ class LROverride(ParamGroupControl[LearningRate]):
         freak, sync: as for every control.
     """
 
-    section = "lr"
+    section: str | None = "lr"
 
     _applied: LearningRate | None = None
     """The section as it was last applied."""

@@ -46,7 +46,7 @@ class OptimizerOverride(ParamGroupControl[Section]):
         freak, sync: as for every control.
     """
 
-    section = "optimizer"
+    section: str | None = "optimizer"
 
     _fields: dict[str, Kind] = KNOWN
     _held: frozenset[str] = frozenset()

@@ -30,7 +30,7 @@ class Pause(ControlCallback[Standstill]):
         freak, sync: as for every control.
     """
 
-    section = "pause"
+    section: str | None = "pause"
 
     _since: float | None = None
     _why: str | None = None

@@ -49,7 +49,7 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
         freak, sync: as for every control.
     """
 
-    section = "trainer"
+    section: str | None = "trainer"
 
     _own: dict[str, Any] | None = None
     """The trainer's values at the start of the fit; None before."""

@@ -45,9 +45,10 @@ class Tunable(ControlCallback[StateT]):
             raise ConfigurationError(f"Tunable needs a pydantic model instance, not {type(model).__name__}")
         if model.model_config.get("frozen"):
             raise ConfigurationError(f"{type(model).__name__} is frozen: nothing in it can be tuned")
-        self.section = name if name is not None else snake_case(type(model).__name__)
-        if not self.section.isidentifier() or self.section[0] == "_" or hasattr(BaseModel, self.section):
-            raise ConfigurationError(f"{self.section!r} cannot name a section: it must be a plain identifier")
+        section = name if name is not None else snake_case(type(model).__name__)
+        if not section.isidentifier() or section[0] == "_" or hasattr(BaseModel, section):
+            raise ConfigurationError(f"{section!r} cannot name a section: it must be a plain identifier")
+        self.section: str | None = section
         self.model = model
         self.on_change = on_change
         self._start = document(model)

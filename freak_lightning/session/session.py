@@ -57,7 +57,7 @@ class ControlSession:
         self.pl_module = pl_module
         self.controls: list[Control] = [each for each in ours if isinstance(each, Control)]
         self._ours = ours
-        self.beats = 0
+        self.beats: int = 0
         """Heartbeats so far: they show that a training that stands still has not stalled."""
         self.before_next_batch: list[Callable[[], None]] = []
         """What a control wants to do once, on this rank, as the next batch begins."""
@@ -68,7 +68,7 @@ class ControlSession:
         freak = only_one("freak", [control.freak for control in self.controls])
         journal = recorded_requests_of(self.controls, trainer)
         self._collectives = collectives_for(trainer.world_size, trainer.strategy, collective_timeout(trainer))
-        self.checkpoints = CheckpointSaver(trainer, ours, self._collectives)
+        self.checkpoints: CheckpointSaver = CheckpointSaver(trainer, ours, self._collectives)
         self.freak: Freak | None = None
         self._start_server(freak, root_of(self._sections), actions)
         # Before any request, whatever a checkpoint has brought along.
@@ -80,7 +80,7 @@ class ControlSession:
             self.requests = ReplayedRequests(trainer, self.store, journal)
         self._execution = Execution(trainer, pl_module, self.store, self._sections, self._collectives)
         self._due = self._waits_failed = self._pause_interrupted = False
-        self.point = self._point()
+        self.point: Point = self._point()
         for control in self.controls:
             control.on_session(self)
 
@@ -92,7 +92,7 @@ class ControlSession:
             self.close()
             self.close_group()
             raise ConfigurationError(error)
-        self.store = self.freak.store if self.freak else Store(root, "sync", actions=dict(actions))
+        self.store: Store = self.freak.store if self.freak else Store(root, "sync", actions=dict(actions))
 
     def _serve(self, freak: Freak | None, root: BaseModel, actions: Mapping[str, Action]) -> str | None:
         """Return what the user must change, if the server cannot start as it was asked to."""
