@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Generic, cast, get_args, get_origin, overload
 
 from pydantic import BaseModel, ConfigDict
@@ -91,12 +92,10 @@ class Control(Generic[StateT]):
 
     # -- the section -----------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def state(self) -> StateT:
         """This control's section of the state; the same on every rank, changed at control points only."""
-        if "_state" not in self.__dict__:
-            self._state = self.initial_state()
-        return self._state
+        return self.initial_state()
 
     def initial_state(self) -> StateT:
         """Return the section as it is before any request."""
@@ -138,7 +137,7 @@ class Control(Generic[StateT]):
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out a section in which nothing has changed: its class may have been made at run time."""
-        left_out = "" if self.state_dict() else "_state"
+        left_out = "" if self.state_dict() else "state"
         return {name: value for name, value in self.__dict__.items() if name != left_out}
 
     # -- what the session asks and tells ---------------------------------------------------------

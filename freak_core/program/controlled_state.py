@@ -30,13 +30,6 @@ class Memento:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Proposal:
-    operations: str
-    held: transaction.Snapshot
-    candidate: transaction.Candidate
-
-
 class ControlledState(Generic[Model_co]):
     """One pydantic object, what readers see of it, and the number of times it has changed.
 
@@ -55,8 +48,9 @@ class ControlledState(Generic[Model_co]):
         """The state as readers see it, secrets masked. It is replaced as a whole: reading needs no lock."""
         self.initial: dict[str, JSON] = reading.document_and_outcome()[0]
         """The document to which a reset goes back."""
-        self._unshown: tuple[transaction.Snapshot, dict[str, JSON]] | None = None
-        self._proposal: _Proposal | None = None
+        self._unshown: transaction.Committed | None = None
+        self._proposal: tuple[str, transaction.Candidate] | None = None
+        self._before: Memento | None = None
 
     @contextmanager
     def locked(self) -> Iterator[Model_co]:
@@ -110,17 +104,19 @@ class ControlledState(Generic[Model_co]):
             Refused: they are not valid; nothing was changed.
         """
         with self.lock:
-            known, asked = self._proposal, repr(operations)  # in Python, True equals 1
-            if known is not None and known.operations == asked and known.held.unchanged():
-                return known.candidate
+            asked = repr(operations)  # in Python, True equals 1
+            if self._proposal is not None:
+                known, candidate = self._proposal
+                if known == asked and candidate.held.unchanged():
+                    return candidate
             candidate = transaction.propose(self.model, operations, self.initial, reading)
-            self._proposal = _Proposal(asked, transaction.Snapshot(self.model), candidate)
+            self._proposal = asked, candidate
             return candidate
 
     @property
     def as_proposed(self) -> bool:
         """Whether the state is sure to be what the last proposal was made for."""
-        return self._proposal is not None and self._proposal.held.unchanged()
+        return self._proposal is not None and self._proposal[1].held.unchanged()
 
     def apply(self, write: Write) -> list[transaction.Change]:
         """Apply a write that was accepted, here or on another rank, and return what changed.
@@ -131,7 +127,9 @@ class ControlledState(Generic[Model_co]):
         with self.lock:
             if write.if_match is not None and write.if_match != self.revision:
                 raise Conflict(f"the state was changed meanwhile: it is at revision {self.revision}")
-            return self.commit(self.propose([write.operation()]))
+            candidate = self.propose([write.operation()])
+            self._before = Memento(candidate.held, self.revision)
+            return self.commit(candidate)
 
     def commit(self, candidate: transaction.Candidate) -> list[transaction.Change]:
         """Write a candidate that was validated against this very state, and return what changed.
@@ -140,27 +138,29 @@ class ControlledState(Generic[Model_co]):
         """
         with self.lock:
             self._proposal = None  # its objects are the program's now
-            changes, seen = transaction.commit(self.model, candidate)
-            if changes:
+            committed = transaction.commit(self.model, candidate)
+            if committed.changes:
                 self.revision += 1
-                self._unshown = transaction.Snapshot(self.model), seen
-            return changes
+                self._unshown = committed
+            return committed.changes
 
     def show(self) -> None:
         """Tell readers the state after a commit."""
-        if self._unshown is not None:
-            held, seen = self._unshown
-            self._unshown = None
-            self._tell(seen if held.unchanged() else transaction.public(self.model))
+        committed, self._unshown = self._unshown, None
+        if committed is not None:
+            self._tell(committed.seen if committed.held.unchanged() else transaction.public(self.model))
 
     def memento(self) -> Memento:
         """Return what ``revert`` needs to come back to here; nothing is serialized for it."""
         with self.lock:
             return Memento(transaction.Snapshot(self.model), self.revision)
 
-    def revert(self, memento: Memento) -> None:
-        """Put the state back to where it was, as after a failure on some rank."""
+    def revert(self, memento: Memento | None = None) -> None:
+        """Put the state back to the ``memento``, or without one to where it was before the last ``apply``."""
         with self.lock:
+            memento = memento or self._before
+            if memento is None:
+                return
             memento.held.restore()
             self.revision = memento.revision
             self._unshown = self._proposal = None

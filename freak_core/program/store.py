@@ -119,8 +119,12 @@ class Store(Generic[Model_co]):
         """Return what ``revert`` needs to come back to the state as it is; nothing is serialized for it."""
         return self._state.memento()
 
-    def revert(self, memento: Memento) -> None:
-        """Put the state back to where it was at the ``memento``, as after a failure on some rank."""
+    def revert(self, memento: Memento | None = None) -> None:
+        """Put the state back, as after a failure on some rank.
+
+        Args:
+            memento: what to go back to; None for the state before the last ``apply``.
+        """
         self._state.revert(memento)
 
     def reset_to(self, start: dict[str, JSON]) -> None:

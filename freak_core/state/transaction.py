@@ -26,6 +26,7 @@ from freak_core.strict_json import JSON
 __all__ = [
     "Candidate",
     "Change",
+    "Committed",
     "Operation",
     "Reading",
     "Snapshot",
@@ -48,12 +49,29 @@ class Candidate:
         baseline: the state validated without the operations; None where it is not valid.
         plan: the writes that turn the live state into the new one.
         seen: the live state as readers see it.
+        held: what the live objects hold.
     """
 
     model: BaseModel
     baseline: BaseModel | None
     plan: Plan
     seen: dict[str, JSON]
+    held: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The live state after a commit.
+
+    Attributes:
+        changes: what changed, as readers see it.
+        seen: the state as readers see it.
+        held: what the live objects hold.
+    """
+
+    changes: list[Change]
+    seen: dict[str, JSON]
+    held: Snapshot
 
 
 def propose(
@@ -92,16 +110,16 @@ def propose(
     plan = planned(model, baseline, new, tuple(draft.paths))
     if plan.frozen:
         raise rejected([reason(path, "frozen", "this field is frozen") for path in plan.frozen])
-    return Candidate(new, baseline, plan, seen)
+    return Candidate(new, baseline, plan, seen, Snapshot(model))
 
 
-def commit(model: BaseModel, candidate: Candidate) -> tuple[list[Change], dict[str, JSON]]:
-    """Write ``candidate`` into ``model`` in place. Returns the changes and the new public state."""
+def commit(model: BaseModel, candidate: Candidate) -> Committed:
+    """Write ``candidate`` into ``model`` in place."""
     before = view(model, candidate.seen)
     for write in candidate.plan.writes:
         write()
     after = view(model)
-    return changes(before, after), cast(dict[str, JSON], after[0])
+    return Committed(changes(before, after), cast(dict[str, JSON], after[0]), Snapshot(model))
 
 
 def preview(model: BaseModel, candidate: Candidate) -> list[Change]:

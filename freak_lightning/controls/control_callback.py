@@ -2,7 +2,7 @@
 
 from freak_lightning.control import Control, StateT
 from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer
-from freak_lightning.session.driver import SessionDriver
+from freak_lightning.session.lightning_hooks import SessionDriver
 from freak_lightning.session.session import ControlSession
 
 

@@ -95,7 +95,8 @@ class LROverride(ParamGroupControl[LearningRate]):
         names = self.names_of_groups(trainer, self.state.groups)
         self._check_bounds(names, overlay.scheduled("lr"))
         self._applied = self.state.model_copy(deep=True)
-        rule = partial(self._value, names) if self.state_dict() else None
+        untouched = self.state.model_dump() == self.initial_state().model_dump()
+        rule = None if untouched else partial(self._value, names)
         overlay.set_rule("lr", rule)
         effective = overlay.effective("lr")
         return {name: float(effective[i][j]) for (i, j), name in names.items()}

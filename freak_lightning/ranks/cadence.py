@@ -6,6 +6,8 @@ from collections import deque
 from statistics import median
 from typing import Literal
 
+from freak_lightning.ranks.collectives import Collectives, Decision
+
 Sync = int | Literal["epoch", "auto"]
 """Every so many optimizer steps, once an epoch, or as often as the budget allows."""
 
@@ -75,6 +77,20 @@ class Cadence:
         self._in_a_row = self._in_a_row + 1 if every == 1 else 0
         # Now and then one step without an agreement is timed.
         return 2 if self._in_a_row % _SAMPLES == _SAMPLES - 1 else every
+
+    def exchange(self, collectives: Collectives, decision: Decision, sooner: int | None = None) -> Decision:
+        """Return rank zero's decision. All ranks must call it.
+
+        Args:
+            collectives: what the ranks exchange it with.
+            decision: rank zero's decision; the other ranks' is not used.
+            sooner: rank zero's wish for the steps to the next agreement, if it is to come before the usual.
+        """
+        usual = self.proposal()
+        started = time.perf_counter()
+        shared, next_in = collectives.broadcast(decision, usual if sooner is None else min(usual, sooner))
+        self.agreed(next_in, None if shared else time.perf_counter() - started)
+        return shared
 
     def agreed(self, next_in: int, took: float | None = None) -> None:
         """Record the steps to the next agreement, and the seconds of the call if there were no requests."""

@@ -80,7 +80,6 @@ class Execution:
     def _carry_out_one(self, entry: Entry, point: Point) -> bool:
         """Return whether the request has ended; otherwise it is deferred."""
         is_action = entry.write.kind == "action"
-        before = None if is_action else self._store.memento()
         attempt = self._done.pop(entry.receipt_id, None) or self._attempt(entry.write)
         failure = agreed_failure(self._collectives, attempt.failure)
         if failure is None and is_action and on_any(self._collectives, attempt.not_yet):
@@ -88,8 +87,8 @@ class Execution:
                 self._done[entry.receipt_id] = attempt
             self.deferred.append(entry)
             return False
-        if failure is not None and before is not None and attempt.changes:
-            go_back(lambda: self._store.revert(before), self._store)
+        if failure is not None and attempt.changes:
+            go_back(self._store.revert, self._store)
             for name in attempt.touched:
                 go_back(partial(self._apply, name), self._sections[name])
         receipt = self._store.complete(

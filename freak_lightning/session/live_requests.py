@@ -1,7 +1,6 @@
 """Live requests: what clients ask rank zero for, in the order that rank zero decides."""
 
 import json
-import time
 from collections.abc import Callable
 from math import ceil
 
@@ -51,12 +50,7 @@ class LiveRequests:
 
     def at(self, point: Point) -> list[Entry]:
         """Return what to do at this point."""
-        offer = self._offer()
-        started = time.perf_counter()
-        shared, next_in = self._collectives.broadcast(offer, self._next_in(point))
-        took = time.perf_counter() - started
-        self._cadence.agreed(next_in, None if shared else took)
-        return _entries(shared)
+        return _entries(self._cadence.exchange(self._collectives, self._offer(), self._scheduled_in(point)))
 
     def at_epoch_end(self, point: Point) -> list[Entry]:
         """Return what to do at the end of an epoch, by the collective that every strategy has."""
@@ -77,16 +71,15 @@ class LiveRequests:
         """Return how many requests were never reached; those of clients fail with the end of the run."""
         return 0
 
-    def _next_in(self, point: Point) -> int:
-        """Return, on rank zero, how many batches on the next point shall be: sooner for what is scheduled."""
-        usual = self._cadence.proposal()
+    def _scheduled_in(self, point: Point) -> int | None:
+        """Return, on rank zero, after how many batches a scheduled request is due; None if there is none."""
         scheduled = self._store.steps_until_due(point.step, point.epoch + 1 if point.last_batch else None)
         if scheduled is None:
-            return usual
+            return None
         # Several optimizers, or manual optimization, count several steps a batch.
         batches = max(1, trained_batches(self._trainer))
         a_batch = max(1, ceil(point.step / batches))
-        return max(1, min(usual, scheduled // a_batch))
+        return max(1, scheduled // a_batch)
 
     def _offer(self) -> list[dict[str, object]] | None:
         """Return what rank zero decides to do now, for all."""

@@ -8,7 +8,7 @@ from freak_lightning import ControlCallback, LiveMetrics, LROverride
 from freak_lightning.controls.freak_logger import FreakLogger
 from freak_lightning.optimizers.lr_recorder import RateRecorder
 from freak_lightning.ranks.cadence import Cadence
-from freak_lightning.session.driver import SessionDriver
+from freak_lightning.session.lightning_hooks import SessionDriver
 
 
 class Switch:

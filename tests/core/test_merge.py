@@ -43,7 +43,8 @@ def change(
     start: Any = document(model) if initial is None else initial
     candidate = propose(model, [Operation(kind, from_pointer(pointer), body)], start)
     foreseen = preview(model, candidate)
-    changes, shown = commit(model, candidate)
+    committed = commit(model, candidate)
+    changes, shown = committed.changes, committed.seen
     assert shown == public(model)
     assert in_order(changes) == in_order(foreseen)
     assert public(model) == public(candidate.model)
@@ -235,7 +236,7 @@ def test_a_put_of_a_document_restores_everything() -> None:
 def test_changes_are_values_that_compare() -> None:
     model = zoo()
     candidate = propose(model, [Operation("patch", ("lr",), 0.2)], {})
-    assert commit(model, candidate)[0] == [Change("/lr", 0.1, 0.2)]
+    assert commit(model, candidate).changes == [Change("/lr", 0.1, 0.2)]
     assert isinstance(candidate.model, Zoo)
 
 

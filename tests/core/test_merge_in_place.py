@@ -28,7 +28,7 @@ from tests.core.schema_zoo import Layer, zoo
 
 def patch(model: BaseModel, body: Any) -> list[Change]:
     """Merge ``body`` into ``model``."""
-    return commit(model, propose(model, [Operation("patch", (), body)], document(model)))[0]
+    return commit(model, propose(model, [Operation("patch", (), body)], document(model))).changes
 
 
 def test_nested_models_lists_and_dicts_keep_their_identity() -> None:

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from freak_lightning import ControlCallback, GracefulStop, LROverride, remote_control
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.hidden_hooks import EVERY_BATCH
-from freak_lightning.session.driver import SessionDriver
+from freak_lightning.session.lightning_hooks import SessionDriver
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, resumable_loader, tiny_trainer
 from tests.waiting import eventually

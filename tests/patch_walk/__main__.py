@@ -1,9 +1,9 @@
 """python -m tests.patch_walk [CHECKOUT]: print the walk of a PATCH through this or another checkout of Freak.
 
-The walk starts when the request is sent. It ends when rank 1 takes an optimizer step with the new rate.
-It lists the calls from one of our folders into another, in order of time. Each pair of calling and called
-function counts once for each process. "again" marks a call into a folder that the walk has been in before:
-there a reader who follows the request turns back.
+The walk starts when the request is sent. In the server it ends as the message for the program is written,
+and on each rank as the control sets the rule for the param group. It lists the calls from one of our folders
+into another, in order of time. Each pair of calling and called function counts once for each process. "again"
+marks a call into a folder that the walk has been in before: a reader who follows it turns back there.
 """
 
 import json
@@ -20,6 +20,11 @@ WANTED = 0.25
 
 HERE = Path(__file__).parent
 DEADLINE = 120.0
+ENDS = {
+    "server": "protocol.write",
+    "rank 0": "ParamGroupOverlay.set_rule",
+    "rank 1": "ParamGroupOverlay.set_rule",
+}
 
 
 def await_files(folder: Path, *names: str) -> None:
@@ -66,15 +71,17 @@ def main() -> None:
     checkout = Path(sys.argv[1] if sys.argv[1:] else ".").absolute()
     with tempfile.TemporaryDirectory() as folder:
         calls = recorded(checkout, Path(folder))
-    again = 0
-    for process in ("server", "rank 0", "rank 1"):
+    total = again = 0
+    for process, end in ENDS.items():
         print(f"\n{process}")
         visited: set[str] = set()
         for _, where, what in (call for call in calls if call[0] == process):
-            again += where in visited
+            total, again = total + 1, again + (where in visited)
             print(f"  {'again' if where in visited else '     '} {where:30} {what}")
             visited.add(where)
-    print(f"\n{len(calls)} calls into another folder, {again} of them into a folder that was visited before")
+            if what.endswith(end):
+                break
+    print(f"\n{total} calls into another folder, {again} of them into a folder that was visited before")
 
 
 if __name__ == "__main__":
