@@ -17,7 +17,12 @@ SETTLED: frozenset[Status] = frozenset({"applied", "failed", "rejected", "cancel
 
 
 class ChangedValue(BaseModel):
-    """One value that a request changed. ``path`` is a JSON Pointer into the state."""
+    """One value that a request changed.
+
+    Attributes:
+        path: the place of the value in the state, as a JSON Pointer such as ``/lr/hold``.
+        old, new: the value before and after the request, as JSON.
+    """
 
     path: str
     old: Any = None
@@ -25,11 +30,15 @@ class ChangedValue(BaseModel):
 
 
 class Applied(BaseModel):
-    """Where a request took effect.
+    """Where and when a request was applied.
 
-    ``step`` is the program's global step and ``epoch`` its epoch, both ``None`` for a program that
-    names none; ``point`` says at which kind of point of that step, and ``batch`` after how many batches,
-    where there are several; ``ranks`` is the number of processes that applied it; ``at`` is RFC 3339.
+    Attributes:
+        step: the global step of the program; ``None`` if the program publishes no steps.
+        epoch: the epoch of the program; ``None`` if the program publishes no epochs.
+        batch: the number of batches trained, for a training with manual optimization.
+        point: where in a training: at a ``step``, at the ``epoch_end``, or ``between`` epochs.
+        ranks: the number of processes that applied the request.
+        at: the time, as in RFC 3339.
     """
 
     step: int | None = None
@@ -43,11 +52,25 @@ class Applied(BaseModel):
 class Receipt(BaseModel):
     """What became of one request, from ``accepted`` to its end.
 
-    ``seq`` counts the receipts of a run from 1; ``revision`` is the revision of the state after the
-    request, or the one it was validated against while it is only accepted; ``asked`` is the body of the
-    request, ``"**********"`` where the state may have secrets; ``at_step`` and ``at_epoch`` are what it waits
-    for; ``error`` is a problem document (RFC 9457); ``journal`` is ``"degraded"`` where the receipt could
-    not be written to disk.
+    Attributes:
+        id: the id of the request, for ``Client.receipt``, ``Client.wait`` and ``Client.cancel``.
+        seq: the number of the request; the receipts of a run count from 1.
+        kind: what was requested: change values, replace one value, reset, or call an action.
+        name: the name of the action; ``None`` for other requests.
+        path: the place in the state that the request is about, as a JSON Pointer; empty for the whole state.
+        status: ``accepted`` while the request waits; ``valid`` answers a dry run; the others are ends.
+        revision: the revision of the state after the request. While the request is accepted, the revision
+            that it was validated against.
+        by: who sent the request: ``owner`` for a client, ``program``, ``replay``, or ``freak`` itself.
+        note: the reason that the client gave.
+        requested_at: when the request arrived, as in RFC 3339.
+        asked: the body of the request; ``"**********"`` where the state may have secrets.
+        at_step, at_epoch: the request waits until the program has reached this step or epoch.
+        changes: the values that the request changed.
+        applied: where and when the request was applied; ``None`` until then.
+        result: what the action returned, or what controls report about the change.
+        error: why the request failed or was rejected, as a problem document (RFC 9457).
+        journal: ``"degraded"`` if the receipt could not be written to disk.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
@@ -101,7 +124,11 @@ class Receipt(BaseModel):
         return receipt_page(self.line(changes=False), rows)
 
     def line(self, *, changes: bool = True) -> str:
-        """Return the receipt as one readable line."""
+        """Return the receipt as one readable line.
+
+        Args:
+            changes: list the changed values, too.
+        """
         what = " ".join(filter(None, [self.kind, self.name or _dotted(self.path)]))
         parts = [f"#{self.seq} {what}: {self.status}"]
         if self.due and not self.applied:

@@ -44,7 +44,11 @@ def action(method: Method | None = None, *, confirm: bool = False) -> Method | C
     """Let requests call this method of a control, on every rank at the same step.
 
     The method takes ``trainer``, ``pl_module`` and arguments with annotations. It returns something that
-    JSON can hold. With ``@action(confirm=True)`` the dashboard asks the user before it calls the method.
+    JSON can hold.
+
+    Args:
+        method: the method of a control that requests may call.
+        confirm: the dashboard and ``freak call`` ask for a confirmation before they call it.
     """
 
     def mark(method: Method) -> Method:

@@ -137,8 +137,10 @@ class AsyncClient:
 
         Args:
             values: new values by path, such as ``"lr.hold"``.
-            options: see ``WriteOptions``: ``wait``, ``note``, ``if_match``, ``dry_run``, ``key``,
-                ``at_step``, ``at_epoch``.
+            options: ``wait``: seconds to wait, at most 60, until the request has ended. ``note``: the
+                reason, for the journal. ``if_match``: refuse the request if the state has changed since this
+                revision. ``dry_run``: only validate. ``key``: the Idempotency-Key. ``at_step``,
+                ``at_epoch``: apply the request when the program is that far.
 
         Raises:
             Rejected: a value is not valid; nothing was changed.
@@ -187,7 +189,11 @@ class AsyncClient:
             action: the name of the action.
             given: arguments of the action whose names are those of options, such as ``{"key": 3}``.
             arguments: the other arguments of the action.
-            wait, note, key, at_step, at_epoch: see ``WriteOptions``.
+            wait: seconds to wait, at most 60, until the action has ended.
+            note: the reason, for whoever reads the journal.
+            key: the Idempotency-Key: a call that is sent again with it returns the receipt of the first one.
+            at_step: call the action when the program has done this many steps.
+            at_epoch: call the action when the program is in this epoch.
 
         Raises:
             NotFound: the program has no such action.

@@ -260,8 +260,12 @@ class Freak(Generic[Model_co]):
     ) -> Function | Callable[[Function], Function]:
         """Let requests call ``function``; its annotations are the contract for the arguments.
 
-        With ``apply="sync"`` it runs inside ``sync()``, else on Freak's own thread, one call at a time. With
-        ``confirm`` the dashboard asks before it calls. ``name`` replaces the function's name.
+        With ``apply="sync"`` it runs inside ``sync()``, else on Freak's own thread, one call at a time.
+
+        Args:
+            function: the function to call. Its docstring and annotations are shown to callers.
+            name: the name of the action in requests. Default: the name of the function.
+            confirm: the dashboard and ``freak call`` ask for a confirmation before they call the action.
         """
         add = functools.partial(self._add_action, name=name, confirm=confirm)
         return add if function is None else add(function)
@@ -279,7 +283,14 @@ class Freak(Generic[Model_co]):
     def publish(
         self, *, step: int | None = None, epoch: int | None = None, phase: str | None = None, **metrics: float
     ) -> None:
-        """Send step, epoch, phase and metrics; if there are too many, the oldest metrics are dropped."""
+        """Send progress and metrics to clients; if there are too many, the oldest metrics are dropped.
+
+        Args:
+            step: how many steps the program has done.
+            epoch: the epoch that the program is in.
+            phase: the run phase, such as ``"training"``, for ``freak ls`` and ``GET /run``.
+            metrics: the newest values of metrics, by name.
+        """
         feed = self._feed  # a signal handler may stop() in between
         if feed is not None and (step, epoch, phase) != (None, None, None):
             feed.measure("progress", {"step": step, "epoch": epoch, "phase": phase})
@@ -294,12 +305,22 @@ class Freak(Generic[Model_co]):
             self._feed.observe(gauge)
 
     def log(self, metrics: Mapping[str, float], *, step: int | None = None) -> None:
-        """Send metrics by name, measured at ``step``; the progress of the program stays as it was."""
+        """Send metrics to clients; the published progress stays the same.
+
+        Args:
+            metrics: values by name.
+            step: the step at which they were measured.
+        """
         if (feed := self._feed) is not None and metrics:
             feed.measure("metrics", {"step": step, "at": time.time(), "values": dict(metrics)})
 
     def phase(self, phase: str, **facts: object) -> None:
-        """Send the phase of the program, and ``facts`` for ``GET /run`` to show."""
+        """Send the run phase and facts of the run to clients.
+
+        Args:
+            phase: the run phase, such as ``"training"``, for ``freak ls`` and ``GET /run``.
+            facts: facts that ``GET /run`` and ``freak info`` show, such as ``total_steps``.
+        """
         if (feed := self._feed) is not None:
             feed.event("run", {"phase": phase, **facts})
 
@@ -356,7 +377,12 @@ def control(
     allowed_hosts: Sequence[str] = (),
     uds: str | os.PathLike[str] | None = None,
 ) -> Freak[State]:
-    """Put ``state`` under remote control, in one line; see ``Freak`` for the arguments.
+    """Put ``state`` under remote control, in one line; see ``Freak`` for the other arguments.
+
+    Args:
+        state: a pydantic model instance; it is changed in place.
+        serve: ``False`` to start the server later with ``serve()``; ``True`` to serve your own ``app``, too,
+            in a thread of this process. Default: serve unless you pass an ``app``.
 
     >>> from pydantic import BaseModel
     >>> class State(BaseModel):

@@ -98,7 +98,14 @@ class Journal:
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the entries of a journal, oldest first; torn lines are left out."""
+    """Yield the entries of a journal, oldest first; lines that are not complete are left out.
+
+    Args:
+        path: the file; of a live run, the ``journal_path`` of ``freak info``.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     for _, entry in journal_lines(path):
         yield entry
 
