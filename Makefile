@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LIGHTNINGS := lowest alone
-# Most tests wait for processes: four at a time keep two cores busy.
-SIDE_BY_SIDE := -n 4 --dist worksteal
+# Most tests wait for processes: three at a time keep two cores busy. Tests of one file share what they start.
+SIDE_BY_SIDE := -n 3 --dist loadfile
 PYTHONS := 3.12 3.13
 DASHBOARD := tests/dashboard
 

@@ -236,7 +236,7 @@ def test_who_has_no_token_can_paste_the_link(served: Serve, open_page: Open, bar
     assert barriers(page) == []
     field.fill("a wrong token ü")
     page.get_by_role("button", name="Open").click()
-    expect(page.get_by_role("alert")).to_contain_text("no longer")
+    expect(page.get_by_role("alert")).to_contain_text("the token is not valid")
     field.fill(freak.link or "")
     page.get_by_role("button", name="Open").click()
     expect(badge(page)).to_have_text("live")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from freak_core import Freak, PortTaken, addresses
+from freak_core.program import listener
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
 
@@ -20,7 +21,7 @@ def test_the_default_port_is_4444_or_the_next_free_one(
 ) -> None:
     assert addresses.DEFAULT_PORT == 4444
     first = random.SystemRandom().randrange(10_000, 30_000)  # tests beside this one come and go at 4444
-    monkeypatch.setattr(addresses, "DEFAULT_PORT", first)
+    monkeypatch.setattr(listener, "DEFAULT_PORT", first)
     one, two = served(port=None), served(port=None)
     assert one.port is not None
     assert two.port is not None

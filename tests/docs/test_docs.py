@@ -27,6 +27,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
     example.close()
 
 
+@pytest.mark.timeout(600)  # the long pages wait for several trainings
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_in(page)])
 def test_everything_that_a_page_shows_works(
     page: str, example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -125,7 +125,7 @@ def test_a_pause_holds_every_rank_until_resumed(shell: Terminal, asked: Callable
     assert asked("ls")[0]["state"] == "paused"
     assert asked("pause --reason tea 2> /dev/null")["status"] == "applied"
     assert asked("ls")[0]["state"] == "paused"
-    assert "it was paused already" in shell.run("freak pause")
+    assert "the training was paused already" in shell.run("freak pause")
     assert asked("resume")["status"] == "applied"
     assert "it was not paused" in shell.run("freak resume")
 

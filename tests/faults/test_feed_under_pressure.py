@@ -49,22 +49,20 @@ def started(feed: Feed, reader: Reader) -> Feed:
     return feed
 
 
-def test_a_hundred_thousand_metrics_for_a_stuck_reader_take_little_memory_and_time(journal: Journal) -> None:
+def test_a_hundred_thousand_metrics_for_a_stuck_reader_take_little_memory(journal: Journal) -> None:
     """Old metrics are dropped, receipts never."""
     reader = Reader()
     feed = started(Feed(journal), reader)
     reader.moving.clear()
     receipts = [Receipt(kind="patch", seq=number) for number in range(1, 51)]
     tracemalloc.start()
-    began = time.monotonic()
     for step in range(100_000):
         feed.measure("metrics", {"step": step, "values": {"loss": 0.5}})
         feed.measure("progress", {"step": step, "epoch": None})
         if step % 2000 == 0:
             feed.receipt(receipts[step // 2000])
-    took, (now, _) = time.monotonic() - began, tracemalloc.get_traced_memory()
+    now, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert took < 10
     assert now < 5_000_000
     reader.moving.set()
     assert feed.flush(10)
@@ -161,7 +159,7 @@ class Explosive:
 
 
 def test_whatever_a_program_publishes_the_feed_goes_on() -> None:
-    """NumPy scalars become numbers, strange objects words; one that explodes is dropped."""
+    """NumPy scalars become numbers, other objects texts; one that raises is named by its type."""
     reader = Reader()
     feed = started(Feed(None), reader)
     for value in (Scalar(), Stubborn(), [Scalar()], Explosive(), 1.5):
@@ -169,8 +167,10 @@ def test_whatever_a_program_publishes_the_feed_goes_on() -> None:
     feed.event("run", {"phase": Explosive()})
     feed.event("run", {"phase": Stubborn()})
     assert feed.flush(5)
-    assert [data["values"]["loss"] for data in reader.events("metrics")] == [3, "stubborn", [3], 1.5]
-    assert reader.events("run") == [{"phase": "stubborn"}]
+    assert [data["values"]["loss"] for data in reader.events("metrics")] == [
+        *(3, "stubborn", [3], "<Explosive>", 1.5)
+    ]
+    assert reader.events("run") == [{"phase": "<Explosive>"}, {"phase": "stubborn"}]
     assert feed.flush(5)
     feed.close(5)
 

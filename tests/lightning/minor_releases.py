@@ -29,7 +29,9 @@ def install(folder: Path, release: str) -> None:
     if (folder / release / "lightning").exists():
         return
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run([*pip, "--target", str(folder / release), f"lightning=={release}"], check=True)
+    subprocess.run(
+        [*pip, "--target", str(folder / release), f"lightning=={release}"], check=True, timeout=300
+    )
 
 
 def passes(folder: Path, release: str) -> bool:

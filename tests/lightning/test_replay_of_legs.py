@@ -34,10 +34,13 @@ def steer(training: Training, client: Client) -> None:
 
 
 def check(first: Training, again: Any, ranks: int) -> int:
-    """Compare every step of every rank; return how many there are."""
+    """Compare every step of every rank; return how many there are.
+
+    A kill of rank zero may find another rank a step ahead, or not as far yet.
+    """
     for rank in range(ranks):
         live, repeated = (read_steps(folder / f"rank-{rank}.jsonl") for folder in (first.out, again))
-        assert len(live) <= len(repeated) if rank else len(live) == len(repeated)
+        assert len(live) <= len(repeated) + 1 if rank else len(live) == len(repeated)
         assert [one for one, two in zip(live, repeated, strict=False) if one != two] == []
     return len(live)
 
