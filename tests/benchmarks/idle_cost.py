@@ -1,4 +1,4 @@
-"""What controls cost that nobody touches: a single-process Lightning fit with and without them."""
+"""What controls cost without requests: a single-process Lightning fit with and without them."""
 
 import statistics
 
@@ -25,7 +25,7 @@ class IdleCost:
             found = worker.hear()
         seconds, disturbed = found["seconds"], found["disturbed"]
         none = seconds["none"]
-        report.title(f"Controls nobody touches: {statistics.median(none) * 1e3:.2f} ms a step without them")
+        report.title(f"No requests: {statistics.median(none) * 1e3:.2f} ms a step without them")
         rows = []
         for mode, name in ROWS.items():
             pairs = list(zip(none, seconds[mode], strict=True))

@@ -7,6 +7,7 @@ import re
 import textwrap
 import typing
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel
@@ -110,10 +111,11 @@ class PythonPage:
             yield table(("attribute", "about"), rows)
 
     def _member(self, name: str, member: str, raw: Any, level: str) -> Iterator[str]:
-        if isinstance(raw, property):
+        if isinstance(raw, property | cached_property):
+            getter = raw.fget if isinstance(raw, property) else raw.func
             yield f"{level} {name}.{member}"
-            doc = parsed(inspect.getdoc(raw))
-            yield f"*attribute, `{_type(_annotations(raw.fget).get('return', Any))}`.* {markdown(doc.text)}"
+            doc = parsed(inspect.getdoc(getter))
+            yield f"*attribute, `{_type(_annotations(getter).get('return', Any))}`.* {markdown(doc.text)}"
             yield from _raises(doc)
         elif isinstance(raw, classmethod | staticmethod):
             yield from self._function(f"{name}.{member}", raw.__func__, level)
