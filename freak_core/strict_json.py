@@ -96,6 +96,8 @@ def plain(value: object, *, text: Callable[[object], str] = repr) -> Any:
 def _number_or_text(value: Any, text: Callable[[object], str]) -> float | str:
     try:
         number = float(value)
+        if "bool" in str(getattr(value, "dtype", "")):
+            return bool(number)
         return int(number) if number.is_integer() and "int" in str(getattr(value, "dtype", "")) else number
     except (TypeError, ValueError, RuntimeError, OverflowError):  # as of tensors with more than one element
         return text(value)

@@ -30,6 +30,3 @@ HEADERS: Final = {"note": "Freak-Note", "if_match": "If-Match", "key": "Idempote
 
 QUERY: Final = tuple(name for name in WriteOptions.__annotations__ if name not in ("if_match", "key"))
 """The options that a query may hold: ``note`` may come either way."""
-
-CHANGES_NOTHING: Final = frozenset({"wait", "note", "if_match", "dry_run", "key"})
-"""The options that do not change what a request does once it is accepted."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, ClassVar, Generic, cast, get_args, get_origin, overload
 
 from pydantic import BaseModel, ConfigDict
@@ -96,10 +95,12 @@ class Control(Generic[StateT]):
 
     # -- the section -----------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def state(self) -> StateT:
         """This control's section of the state; the same on every rank, changed at control points only."""
-        return self.initial_state()
+        if "_state" not in self.__dict__:
+            self._state = self.initial_state()
+        return self._state
 
     def initial_state(self) -> StateT:
         """Return the section as it is before any request."""
@@ -141,7 +142,7 @@ class Control(Generic[StateT]):
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out a section in which nothing has changed: its class may have been made at run time."""
-        left_out = "" if self.state_dict() else "state"
+        left_out = "" if self.state_dict() else "_state"
         return {name: value for name, value in self.__dict__.items() if name != left_out}
 
     # -- what the session asks and tells ---------------------------------------------------------
@@ -184,12 +185,13 @@ class Control(Generic[StateT]):
         return None
 
     def waits(self) -> bool:
-        """Return whether ``on_control_point`` has anything to do; must be equal on all ranks.
+        """Return whether this control has anything to do at a control point; must be equal on all ranks.
 
-        Unless you override it: True if the class overrides ``on_control_point``, which is then called after
-        every optimizer step.
+        Unless you override it: True if the class overrides ``on_control_point`` or ``pauses``, which are then
+        called after every optimizer step.
         """
-        return type(self).on_control_point is not Control.on_control_point
+        kind = type(self)
+        return kind.on_control_point is not Control.on_control_point or kind.pauses is not Control.pauses
 
     def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
         """Do what is due at this ``point``, requests or none; called on every rank at every point."""

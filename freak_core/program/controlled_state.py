@@ -121,10 +121,13 @@ class ControlledState(Generic[Model_co]):
     def apply(self, write: Write) -> list[transaction.Change]:
         """Apply a write that was accepted, here or on another rank, and return what changed.
 
+        It is validated again, unless the state is sure to be what it was when the write was accepted.
+
         Raises:
             Refused: it is no longer valid; nothing was changed.
         """
         with self.lock:
+            self._before = None
             if write.if_match is not None and write.if_match != self.revision:
                 raise Conflict(f"the state was changed meanwhile: it is at revision {self.revision}")
             candidate = self.propose([write.operation()])
@@ -146,6 +149,7 @@ class ControlledState(Generic[Model_co]):
 
     def show(self) -> None:
         """Tell readers the state after a commit."""
+        self._before = None
         committed, self._unshown = self._unshown, None
         if committed is not None:
             self._tell(committed.seen if committed.held.unchanged() else transaction.public(self.model))

@@ -9,7 +9,7 @@ from freak_core.paths import Path, from_pointer, to_pointer
 from freak_core.receipts import Kind, Receipt
 from freak_core.state.transaction import Operation
 from freak_core.strict_json import JSON
-from freak_core.write_options import CHANGES_NOTHING, WriteOptions
+from freak_core.write_options import WriteOptions
 
 MOST_PENDING = 200
 """How many requests may wait at once. Each new one is validated together with all of them."""
@@ -116,9 +116,7 @@ class Write:
 
     def fingerprint(self) -> str:
         """Return a digest that is equal for equal requests."""
-        given = {name: value for name, value in self.options.items() if value is not None}
-        later = {name: value for name, value in given.items() if name not in CHANGES_NOTHING}
-        text = json.dumps([self.to_json(), later], sort_keys=True)
+        text = json.dumps([self.to_json(), self.at_step, self.at_epoch], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -1,5 +1,6 @@
 """The state as JSON: ``public`` for readers, ``document`` for validation."""
 
+import collections
 import dataclasses
 import functools
 import secrets
@@ -11,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from freak_core.errors import FieldError
 from freak_core.state.json_values import ABSENT
+from freak_core.state.snapshot import Snapshot
 from freak_core.state.type_hints import SECRETS
 from freak_core.state.validation import outcome
 from freak_core.strict_json import JSON, writable
@@ -27,9 +29,11 @@ class Reading:
 
     Attributes:
         public: the state for readers: by field names, with computed fields, secrets masked.
+        held: what the live objects held just before they were read.
     """
 
     def __init__(self, model: BaseModel) -> None:
+        self.held: Snapshot = Snapshot(model)
         self._model = model
         self._dumped = _dump(model)
         self.public: dict[str, JSON] = cast(dict[str, JSON], _shown(self._dumped))
@@ -144,7 +148,7 @@ def reveal(  # noqa: PLR0911  one return per kind of value
         values = {key: again(value, shown) for value, (key, shown) in pairs}
         return ABSENT if ABSENT in values.values() else values
     if (
-        isinstance(live, list | tuple | set | frozenset)
+        isinstance(live, list | tuple | set | frozenset | collections.deque)
         and isinstance(dumped, list)
         and len(live) == len(dumped)
     ):

@@ -63,8 +63,20 @@ class Snapshot:
             self._held.append((value, contents))
         elif not isinstance(value, (*_NEVER_CHANGE, tuple)):
             self._comparable = False
+        if isinstance(value, BaseModel) and not all(map(_stays, (value.__pydantic_private__ or {}).values())):
+            self._comparable = False  # private attributes may be large: what is inside them is not noted
+        if (
+            dataclasses.is_dataclass(value)
+            and not isinstance(value, type)
+            and any(each.name not in getattr(value, "__dict__", {}) for each in dataclasses.fields(value))
+        ):
+            self._comparable = False  # a field in an inherited slot
         for inner in _inside(value):
             self._note(inner)
+
+
+def _stays(value: object) -> bool:
+    return type(value) in PLAIN or isinstance(value, _NEVER_CHANGE)
 
 
 def _contents(value: object) -> object:
@@ -82,7 +94,6 @@ def _contents(value: object) -> object:
 def _inside(value: object) -> Iterator[object]:
     if isinstance(value, BaseModel):
         yield from value.__dict__.values()
-        yield from (value.__pydantic_private__ or {}).values()
         yield from (value.model_extra or {}).values()
     elif isinstance(value, dict):
         yield from value.values()
@@ -95,25 +106,30 @@ def _inside(value: object) -> Iterator[object]:
 def _put_back(live: object, held: object) -> None:
     if isinstance(live, BaseModel) and isinstance(held, tuple):
         fields, *hidden = held
-        live.__dict__.clear()
-        live.__dict__.update(fields)
+        _refill(live.__dict__, fields)
         for name, value in zip(_HIDDEN, hidden, strict=True):
             now = getattr(live, name, None)
-            if isinstance(now, dict | set) and value is not None:
-                now.clear()
-                now.update(value)
+            if isinstance(now, dict) and isinstance(value, dict):
+                _refill(now, value)
+            elif isinstance(now, set) and isinstance(value, set):
+                now |= value
+                now &= value
             else:
                 object.__setattr__(live, name, value)
     elif isinstance(live, list) and isinstance(held, list):
         live[:] = held
-    elif (isinstance(live, dict) and isinstance(held, dict)) or (
-        isinstance(live, set) and isinstance(held, set)
-    ):
-        live.clear()
-        live.update(held)
+    elif isinstance(live, set) and isinstance(held, set):
+        live |= held
+        live &= held
     elif isinstance(held, dict):
-        live.__dict__.clear()
-        live.__dict__.update(held)
+        _refill(live if isinstance(live, dict) else live.__dict__, held)
+
+
+def _refill(live: dict[str, object], held: dict[str, object]) -> None:
+    """Make ``live`` equal to ``held``; a thread that reads a key of both always finds one."""
+    live.update(held)
+    for name in [name for name in live if name not in held]:
+        del live[name]
 
 
 def _same(one: object, other: object) -> bool:

@@ -49,7 +49,7 @@ class Candidate:
         baseline: the state validated without the operations; None where it is not valid.
         plan: the writes that turn the live state into the new one.
         seen: the live state as readers see it.
-        held: what the live objects hold.
+        held: what the live objects held just before they were read.
     """
 
     model: BaseModel
@@ -110,12 +110,13 @@ def propose(
     plan = planned(model, baseline, new, tuple(draft.paths))
     if plan.frozen:
         raise rejected([reason(path, "frozen", "this field is frozen") for path in plan.frozen])
-    return Candidate(new, baseline, plan, seen, Snapshot(model))
+    return Candidate(new, baseline, plan, seen, reading.held)
 
 
 def commit(model: BaseModel, candidate: Candidate) -> Committed:
     """Write ``candidate`` into ``model`` in place."""
-    before = view(model, candidate.seen)
+    # The program may have changed its state since: that is no change of this request.
+    before = view(model, candidate.seen if candidate.held.unchanged() else None)
     for write in candidate.plan.writes:
         write()
     after = view(model)

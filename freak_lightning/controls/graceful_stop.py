@@ -160,7 +160,7 @@ class GracefulStop(ControlCallback[Stop]):
         if self._stopped:
             trainer.should_stop = self._stopped_by_others  # older Lightnings would not train in a second fit
         self._stopped = False
-        self.__dict__.pop("state", None)
+        self.__dict__.pop("_state", None)
 
 
 def _said(point: Point, told: dict[str, object], failure: Refused | None) -> str:

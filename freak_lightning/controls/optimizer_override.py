@@ -57,7 +57,7 @@ class OptimizerOverride(ParamGroupControl[Section]):
         groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
         asked_for, self._saved = self.state_dict(), None
         self._fields = dict(_fields(groups))
-        self.state = self.initial_state()
+        self._state = self.initial_state()
         super().load_state_dict(asked_for)
 
     def initial_state(self) -> Section:

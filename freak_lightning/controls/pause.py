@@ -104,4 +104,4 @@ class Pause(ControlCallback[Standstill]):
     def _reset(self) -> None:
         self._since = self._why = None
         self._stop_known = False
-        self.__dict__.pop("state", None)
+        self.__dict__.pop("_state", None)

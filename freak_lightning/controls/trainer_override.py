@@ -65,7 +65,7 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
         """Read the trainer's values, and write those of a checkpoint."""
         self._own = self._applied = _values(trainer)
         self._to_accumulate = self._accumulating = None
-        self.state = self.initial_state()
+        self._state = self.initial_state()
         saved, self._saved = self._saved, None
         if saved is not None:
             self._take(saved, trainer)

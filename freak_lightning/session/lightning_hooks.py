@@ -64,6 +64,7 @@ class SessionDriver(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the session."""
+        show_hooks([self])  # a fit that failed may have left one hidden
         self._begin_anew()
         self._ours = [each for each in callbacks_of(trainer) if isinstance(each, Control) or each is self]
         self._session = session = ControlSession(trainer, pl_module, self._ours)
@@ -75,7 +76,7 @@ class SessionDriver(Callback):
         hide_hook(self, "on_train_batch_start")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """First control point, on what a resume has left to do."""
+        """First control point: applies what the checkpoint holds."""
         restore_loader_position(trainer)
         self._validates = _validates_everywhere(trainer) if has_validation_loaders(trainer) else None
         if self._session is not None:
@@ -171,11 +172,11 @@ class SessionDriver(Callback):
         return self._validates
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell it."""
+        """Publish the phase."""
         self._pass_through("sanity checking")
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell it."""
+        """Publish the phase."""
         if not trainer.sanity_checking:
             self._pass_through("validating")
 
@@ -184,7 +185,7 @@ class SessionDriver(Callback):
         if self._session is None or trainer.sanity_checking:
             return
         self._pass_through("training")
-        # By the clock, on which ranks do not agree: the next step is the point for whoever waits now.
+        # A validation by the clock comes at different batches on different ranks: act after the next step.
         self._validated = self._session.waiting
         if self._due_after_validation:
             self._due_after_validation = self._validated = False
@@ -221,7 +222,7 @@ class SessionDriver(Callback):
             self._after_point(trainer, self._session)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Last call."""
+        """Last control point."""
         if self._session is not None:
             self._session.at_train_end()
 

@@ -101,8 +101,11 @@ class ControlSession:
             for name, action in actions.items():
                 freak.action(name=name, confirm=action.confirm)(action.function)
             self.freak = freak.control(root, apply="sync")
-            facts = {name: fact for each in self.controls for name, fact in each.facts(self.trainer).items()}
-            self.freak.phase("starting", **facts_of(self.trainer), **facts)
+            facts: dict[str, object] = {}
+            for control in self.controls:
+                with self._logged(control):
+                    facts |= control.facts(self.trainer)
+            self.freak.phase("starting", **{**facts, **facts_of(self.trainer)})
         except ConfigurationError as error:
             return str(error)
         except Exception:
@@ -211,7 +214,7 @@ class ControlSession:
         try:
             yield
         except Exception:
-            logger.exception("%s failed at a control point; training goes on", type(control).__name__)
+            logger.exception("%s failed; training goes on", type(control).__name__)
 
     # -- the pause -------------------------------------------------------------------------------
 
