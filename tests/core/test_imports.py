@@ -57,4 +57,4 @@ def test_the_wheel_holds_all_there_is(tmp_path: Path) -> None:
 def test_no_file_has_grown_too_long() -> None:
     for package in ("freak_core", "freak_lightning", "tests", "examples"):
         for path in (ROOT / package).rglob("*.py"):
-            assert len(path.read_text().splitlines()) <= 400, path
+            assert len(path.read_text().splitlines()) <= 450, path

@@ -127,7 +127,7 @@ def test_a_pause_holds_every_rank_until_resumed(shell: Terminal, asked: Callable
     assert asked("ls")[0]["state"] == "paused"
     assert "the training was paused already" in shell.run("freak pause")
     assert asked("resume")["status"] == "applied"
-    assert "it was not paused" in shell.run("freak resume")
+    assert "the training was not paused" in shell.run("freak resume")
 
 
 @contextmanager
