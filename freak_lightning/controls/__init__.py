@@ -1,1 +1,1 @@
-"""The controls that users add to a trainer, a file for each. Nothing but `remote_control` may import them."""
+"""The controls that users add to a trainer, a file for each. No lower folder imports them."""
