@@ -35,6 +35,7 @@ class Pause(ControlCallback[Standstill]):
     _since: float | None = None
     _why: str | None = None
     _stop_known = False
+    _stopped = False  # a stop came in this pause, which another control may prolong
 
     def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, object] | None:
         """Return when the pause begins, or how long the pause took that ends here, and its reason."""
@@ -58,8 +59,9 @@ class Pause(ControlCallback[Standstill]):
             self._begin()
             return True
         asked = self._stop_asked()
-        newly, self._stop_known = asked and not self._stop_known, asked
-        return not (newly or trainer.should_stop)
+        self._stopped = self._stopped or (asked and not self._stop_known)
+        self._stop_known = asked
+        return not (self._stopped or trainer.should_stop)
 
     def _begin(self) -> None:
         self._since, self._why = time.monotonic(), self.state.reason
@@ -76,7 +78,7 @@ class Pause(ControlCallback[Standstill]):
             ended_by = "stop" if self.state.paused else "resume"
         told = {"ended_by": ended_by, "paused_seconds": self._seconds(), "reason": self._why}
         self.state.paused, self.state.reason = False, None
-        self._since = None
+        self._since, self._stopped = None, False
         if self.session is not None:
             self.session.record("pause", point, told)
             if self.session.freak is not None:
@@ -103,5 +105,5 @@ class Pause(ControlCallback[Standstill]):
 
     def _reset(self) -> None:
         self._since = self._why = None
-        self._stop_known = False
+        self._stop_known = self._stopped = False
         self.__dict__.pop("_state", None)

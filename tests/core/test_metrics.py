@@ -38,7 +38,7 @@ def scraped(http: httpx.Client) -> str:
 
 
 def test_prometheus_reads_the_run(served: Serve, connect: Connect) -> None:
-    freak = served(Steered(password=SecretStr("1234")), apply="sync", name='odd "name"\n')
+    freak = served(Steered(password=SecretStr("hunter2")), apply="sync", name='odd "name"\n')
     http = connect(freak, freak.read_token)
     owner = connect(freak)
     freak.phase("training", total_steps=100)
@@ -64,7 +64,7 @@ def test_prometheus_reads_the_run(served: Serve, connect: Connect) -> None:
     info = families(text)["freak_run_info"].samples[0].labels
     assert (info["name"], info["phase"], info["id"]) == ('odd "name"\n', "training", freak.id)
     assert abs(samples(text, "freak_start_time_seconds")[""] - time.time()) < 600
-    assert "1234" not in text
+    assert "hunter2" not in text
 
 
 def test_numbers_of_every_kind_are_written_as_prometheus_reads_them() -> None:

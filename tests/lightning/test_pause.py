@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import LambdaCallback
 
 from freak_core import Receipt, Write
 from freak_core.runs.journal import read_journal
-from freak_lightning import CheckpointNow, GracefulStop, LROverride, Pause, ValidateNow
+from freak_lightning import CheckpointNow, ControlCallback, GracefulStop, LROverride, Pause, ValidateNow
 from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.conftest import Training
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
@@ -154,6 +154,30 @@ def test_a_stop_ends_the_pause(after: str, tmp_path: Path) -> None:
     assert trainer.global_step == (11 if after == "batch" else 16)
     assert told.result["ended_by"] == "stop"
     assert receipts[0].status == "applied"
+
+
+class StandsStillToo(ControlCallback):
+    """Stands still from the 11th step, for three heartbeats longer than a stop is known."""
+
+    beats = 0
+
+    def __init__(self, stop: GracefulStop) -> None:
+        super().__init__()
+        self.stop = stop
+
+    def pauses(self, trainer: Trainer) -> bool:
+        self.beats += self.stop.state.should_stop
+        return trainer.global_step == 11 and self.beats < 4
+
+
+def test_a_stop_ends_the_pause_also_where_another_control_stands_still_for_longer(tmp_path: Path) -> None:
+    pause, stop = Pause(), GracefulStop(tmp_path)
+    ask = Ask(pause, (1, 2, PAUSE))
+    during = WhilePaused(pause, patch({"stop": {"should_stop": True, "after": "epoch"}}))
+    trainer = fit([ask, during, stop, StandsStillToo(stop), pause], model=MODEL)
+    during.thread.join(10)
+    assert trainer.global_step == 16
+    assert [receipt.result["ended_by"] for receipt in ask.receipts if receipt.name == "pause"] == ["stop"]
 
 
 def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a_checkpoint(
