@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
+from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from freak_core import Receipt, Rejected
 from freak_lightning import CheckpointNow, TrainerOverride
@@ -120,6 +121,20 @@ def test_what_this_trainer_cannot_take_is_refused_as_a_whole_with_the_reason() -
     assert "only 8 batches" in failed(back, **one, **many)
     scheduler = GradientAccumulationScheduler({0: 2})
     assert "GradientAccumulationScheduler" in failed({"accumulate_grad_batches": 4}, scheduler, **one)
+
+
+class AccumulatesItself(SingleDeviceStrategy):
+    """What DeepSpeed is to the trainer here."""
+
+    @property
+    def handles_gradient_accumulation(self) -> bool:
+        return True
+
+
+def test_accumulation_is_left_to_a_strategy_that_accumulates_itself() -> None:
+    strategy = AccumulatesItself("cpu")
+    told = failed({"accumulate_grad_batches": 4}, max_epochs=1, strategy=strategy)
+    assert "AccumulatesItself accumulates gradients itself" in told
 
 
 @pytest.mark.parametrize(

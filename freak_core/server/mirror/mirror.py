@@ -82,7 +82,6 @@ class Mirror:
         for event in self.recent:
             if event["event"] == "metrics":
                 self.series.note(event["data"]["step"], event["data"]["at"], event["data"]["values"])
-        self._pace.enter(self.run.get("phase"))
         if "step" in self.run:
             self._pace.note(self.run["step"])
 
