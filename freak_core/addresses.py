@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 DEFAULT_PORT = 4444
 """The port that a server takes if it is free."""
@@ -41,4 +42,10 @@ def socket_url(path: Path, prefix: str) -> str:
 
 def link(url: str, token: str) -> str:
     """Return the link to open in a browser. The token is in its fragment, which browsers never send."""
-    return f"{url}{'' if url.startswith('unix:') else '/'}#token={token}"
+    return f"{url}{'' if url.startswith('unix:') else '/'}#token={quote(token, safe='')}"
+
+
+def token_in(link: str) -> tuple[str, str]:
+    """Return a link without its fragment, and the token of the fragment; ``""`` for none."""
+    url, _, fragment = link.partition("#token=")
+    return url, unquote(fragment.partition("&")[0])

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from freak_core.addresses import is_loopback
+from freak_core.addresses import is_loopback, token_in
 from freak_core.cli.exit_codes import NoSuchRun
 from freak_core.cli.finished_runs import how_it_ended, newest_finished
 from freak_core.client.client import Client
@@ -81,7 +81,7 @@ def find(wanted: str | None) -> Run:
 def _at(client: Client) -> Run:
     with client:
         facts = client.run()
-        token = client.link.partition("#token=")[2]
+        token = token_in(client.link)[1]
     return Run(
         id=facts["id"],
         name=facts["name"],

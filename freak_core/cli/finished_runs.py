@@ -6,11 +6,12 @@ from typing import Any, NotRequired, TypedDict
 
 from pydantic import ValidationError
 
-from freak_core.cli.durations import age, short
+from freak_core.cli.durations import age, short, time_of
 from freak_core.errors import NotFound
 from freak_core.phases import ENDED
 from freak_core.receipts import Receipt
-from freak_core.runs.journal import journal_lines, read_journal
+from freak_core.runs.journal import journal_lines
+from freak_core.runs.own_file import open_own
 from freak_core.runs.run_folder import journals
 
 LOST = "lost"
@@ -46,51 +47,64 @@ def how_it_ended(run: FinishedRun) -> str:
     """Return a sentence that says how and when a run has ended."""
     error = f" ({run['error']})" if run.get("error") else ""
     ended_at = run.get("ended_at")
-    ago = f", {short(age(ended_at))} ago" if ended_at else ""
+    seconds = age(ended_at)
+    ago = "" if seconds is None else f", {short(seconds)} ago"
     return f"the run {run['name']!r} has ended: {run['state']}{error}{ago}"
 
 
 def run_in(journal: Path) -> FinishedRun | None:
-    """Return the last run of a journal, or None if the file is not a journal."""
+    """Return the last run of a journal, or None if the file is not a journal of this user.
+
+    Somebody may have edited the journal: a value of the wrong type is left out.
+    """
     run: FinishedRun | None = None
     try:
-        for entry in read_journal(journal):
-            if "freak_journal" in entry:
-                run = _started(entry, journal)
-            elif run is not None and entry.get("phase") in ENDED:
-                run |= {"state": entry["phase"], "ended_at": entry.get("at"), "error": entry.get("error")}
-            elif run is not None and isinstance(where := entry.get("applied"), dict):
-                run |= {"epoch": where["epoch"]} if where.get("epoch") is not None else {}
-                run |= {"step": where["step"]} if where.get("step") is not None else {}
+        with open_own(journal) as file:
+            for _, entry in journal_lines(file):
+                if "freak_journal" in entry:
+                    run = _started(entry, journal)
+                elif run is not None and entry.get("phase") in ENDED:
+                    ended_at, error = _text(entry.get("at")), _text(entry.get("error"))
+                    run |= {"state": entry["phase"], "ended_at": ended_at, "error": error}
+                elif run is not None and isinstance(where := entry.get("applied"), dict):
+                    run |= {"epoch": where["epoch"]} if isinstance(where.get("epoch"), int) else {}
+                    run |= {"step": where["step"]} if isinstance(where.get("step"), int) else {}
     except OSError:
         return None
     return run
 
 
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def _started(header: dict[str, Any], journal: Path) -> FinishedRun | None:
     if not header.get("started_at"):
         return None
+    started_at = str(header["started_at"])
     return FinishedRun(
         id=str(header.get("run")),
         name=str(header.get("name")),
         state=LOST,
-        started_at=header["started_at"],
+        started_at=started_at if time_of(started_at) else "",
         journal_path=str(journal),
     )
 
 
 def journalled(path: Path) -> list[Receipt]:
-    """Return the last version of each receipt in a journal.
+    """Return the last version of each receipt in a journal, which may be another user's.
 
     Raises:
         NotFound: there is no such file, or it is not a journal.
     """
     receipts, is_journal = {}, False
     try:
-        for line, entry in journal_lines(path):
-            is_journal |= "freak_journal" in entry
-            if "id" in entry and "kind" in entry:
-                receipts[entry["id"]] = _receipt_in(entry, f"{path}, line {line}")
+        with path.open("rb") as file:
+            for line, entry in journal_lines(file):
+                is_journal |= "freak_journal" in entry
+                if "id" in entry and "kind" in entry:
+                    receipt = _receipt_in(entry, f"{path}, line {line}")
+                    receipts[receipt.id] = receipt
     except OSError as error:
         raise NotFound(f"cannot read {path}: {error.strerror}") from None
     if not is_journal:

@@ -16,32 +16,32 @@ from rich.text import Text
 
 from freak_core import paths
 from freak_core.errors import Refused
+from freak_core.printable import harmless, one_line
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_AFTER_ASCII = re.compile(r"[\x7f-\x9f]")
+_AFTER_ASCII = re.compile("[\x7f-\x9f\ud800-\udfff]")
 
 
 def say(text: str, style: str = "") -> None:
     """Print a message on stderr."""
-    _print(_console(sys.stderr), text, style)
+    _print(_console(sys.stderr), harmless(text), style)
 
 
 def show(text: str, style: str = "") -> None:
-    """Print data on stdout; on a terminal, control characters are escaped, since they may be an attack."""
-    _print(_console(sys.stdout), text, style)
+    """Print one line of data on stdout; a newline in it is escaped, and so is what a terminal obeys."""
+    _print(_console(sys.stdout), one_line(text), style)
+
+
+def show_text(text: str) -> None:
+    """Print data of several lines on stdout; what a terminal obeys is escaped."""
+    _print(_console(sys.stdout), harmless(text), "")
 
 
 def _print(console: Console, text: str, style: str) -> None:
     if console.is_terminal:
-        console.print(Text(harmless(text), style), soft_wrap=True)
+        console.print(Text(text, style), soft_wrap=True)
     else:  # not with rich, which drops some characters
         console.file.write(f"{text}\n")
         console.file.flush()
-
-
-def harmless(text: str) -> str:
-    """Return a text with all control characters escaped but tab and newline."""
-    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def show_json(value: object, *, line: bool = False) -> None:
@@ -52,6 +52,7 @@ def show_json(value: object, *, line: bool = False) -> None:
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print columns that are aligned and never cut."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     for row in (header, *rows):
         show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -78,8 +79,15 @@ def measured(value: object, nothing: str = "nan") -> str:
 
 
 def _json(value: object, indent: int | None = None) -> str:
-    """Return a value as JSON in which the control characters that JSON allows are escaped, too."""
+    """Return a value as JSON in which the control characters that JSON allows are escaped, too.
+
+    So is everything but ASCII where the locale's encoding lacks a character.
+    """
     text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8", "surrogatepass")
+    except (UnicodeEncodeError, LookupError):
+        return json.dumps(value, indent=indent)
     return _AFTER_ASCII.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -87,7 +95,8 @@ def complain(refused: Refused, *, as_json: bool) -> None:
     """Print an error on stderr; with ``as_json`` also its problem document on stdout, as one line."""
     say(f"freak: {refused.detail}", "red")
     for error in refused.errors:
-        say(f"  {dotted(error['path']) or 'the whole state'}: {error['message']}", "red")
+        what = f"{dotted(error['path']) or 'the whole state'}: {error['message']}"
+        say(f"  {one_line(what)}", "red")
     if as_json:
         show_json(refused.problem(), line=True)
 
@@ -109,7 +118,7 @@ def confirm(question: str, *, yes: bool) -> None:
     with contextlib.ExitStack() as stack:
         if not sys.stderr.isatty():  # ask on the terminal itself: stderr is in a file or a pipe
             try:
-                terminal = stack.enter_context(Path("/dev/tty").open("w"))
+                terminal = stack.enter_context(Path("/dev/tty").open("w", errors="backslashreplace"))
             except OSError:
                 raise typer.BadParameter(f"{question} There is no terminal to ask on; use --yes") from None
             stack.enter_context(contextlib.redirect_stderr(terminal))
@@ -123,10 +132,10 @@ def progress(text: str) -> Iterator[Callable[[str], None]]:
     if not console.is_terminal:
         yield lambda _: None
         return
-    spinner = Spinner("dots", Text(harmless(text)))
+    spinner = Spinner("dots", Text(one_line(text)))
     on_screen = sys.stdout.isatty()  # if not, rich must leave stdout and stderr as they are
     with Live(spinner, console=console, transient=True, redirect_stdout=on_screen, redirect_stderr=on_screen):
-        yield lambda new: spinner.update(text=Text(harmless(new)))
+        yield lambda new: spinner.update(text=Text(one_line(new)))
 
 
 def _console(file: TextIO) -> Console:

@@ -8,13 +8,13 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import httpx
 from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
 
-from freak_core.addresses import link
+from freak_core.addresses import link, token_in
 from freak_core.client.requests import Call, refusal_of
 from freak_core.errors import ConfigurationError
 
@@ -28,7 +28,7 @@ class Address:
     """The address of a server, and the token for it."""
 
     url: str
-    token: str
+    token: str = field(repr=False)
     base_url: str
     socket: str | None = None
 
@@ -41,7 +41,7 @@ class Address:
         Raises:
             ConfigurationError: ``url`` is not a valid URL.
         """
-        address, _, fragment = (url if "://" in url else f"http://{url}").partition("#token=")
+        address, fragment = token_in(url if "://" in url else f"http://{url}")
         address = address.rstrip("/")
         token = (token or fragment or os.environ.get("FREAK_TOKEN", "")).strip()
         if address.startswith("unix://"):

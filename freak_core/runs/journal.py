@@ -14,6 +14,10 @@ WAITING = 2000
 """How many lines wait in memory while the disk takes none; beyond that the oldest are dropped."""
 
 
+LONGEST = 16 << 20
+"""Bytes of a line that are read at most. A receipt has at most about four times ``strict_json.MAX_BODY``."""
+
+
 class Journal:
     """An append-only file of JSON lines, mode 0600.
 
@@ -98,7 +102,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the entries of a journal, oldest first; lines that are not complete are left out.
+    """Yield the entries of a journal, oldest first; lines that are not complete or too long are left out.
 
     Args:
         path: the file; of a live run, the ``journal_path`` of ``freak info``.
@@ -106,17 +110,28 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         OSError: the file cannot be read.
     """
-    for _, entry in journal_lines(path):
-        yield entry
-
-
-def journal_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the entries of a journal, each with the number of its line, from 1."""
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(entry, dict):
-                yield number, entry
+        for _, entry in journal_lines(file):
+            yield entry
+
+
+def journal_lines(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the entries of a journal, each with the number of its line, from 1."""
+    for number, line in enumerate(_lines(file), start=1):
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):  # the second for a line that nests too deep
+            continue
+        if isinstance(entry, dict):
+            yield number, entry
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file; an empty one in place of one that is longer than ``LONGEST``."""
+    while line := file.readline(LONGEST):
+        if len(line) < LONGEST or line.endswith(b"\n"):
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = file.readline(LONGEST)
+        yield b""

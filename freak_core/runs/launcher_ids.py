@@ -29,7 +29,7 @@ def launcher_ids(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def _namespace() -> str:
     try:
-        return _NAMESPACE.read_text().strip()
+        return _NAMESPACE.read_text("utf-8").strip()
     except OSError:
         return ""
 

@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+import logging
 from collections.abc import Sequence
 
 from pydantic import ValidationError
 
 from freak_core.errors import NotFound
+from freak_core.printable import one_line
+from freak_core.runs.own_file import ForeignFileError, read_own
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import (
     forget_old_pages,
@@ -16,6 +19,8 @@ from freak_core.runs.run_folder import (
     seconds_since_change,
 )
 
+logger = logging.getLogger("freak")
+
 SILENCE = 120.0
 """Seconds without a heartbeat after which a run counts as ended, if its process cannot be seen from here."""
 
@@ -24,15 +29,19 @@ def list_runs() -> list[Run]:
     """Return the live runs, of every machine that shares this home, newest first.
 
     A run has ended if its process has. Where the process cannot be seen from here, the run has ended if its
-    last heartbeat is older than ``SILENCE``. The tokens of ended runs are removed.
+    last heartbeat is older than ``SILENCE``. The tokens of ended runs are removed. A run file that another
+    user may have written is left out with a warning: a request would carry a token to wherever it says.
     """
     runs = []
     for path in run_files():
         try:
-            run = Run.model_validate(json.loads(path.read_text()))
+            run = Run.model_validate(json.loads(read_own(path)))
             running = run.process.is_running()
             alive = seconds_since_change(path) < SILENCE if running is None else running
-        except (OSError, ValueError, ValidationError):
+        except ForeignFileError as foreign:
+            logger.warning("%s", foreign)
+            continue
+        except (OSError, ValueError, ValidationError, RecursionError):
             continue
         if alive:
             runs.append(run)
@@ -84,6 +93,6 @@ def _none_or_many(
     wanted: str | None, fitting: Sequence[Run], listed: Sequence[Run], where: str = ""
 ) -> NotFound:
     what = f"{'more than one' if fitting else 'no'} live run" + (f" called {wanted!r}" if wanted else "")
-    lines = [f"\n  {r.name} ({r.id}) at {r.url} on {r.host}, since {r.started_at}" for r in listed]
-    there_are = f"; there are:{''.join(lines)}" if lines else ""
+    lines = [f"{r.name} ({r.id}) at {r.url} on {r.host}, since {r.started_at}" for r in listed]
+    there_are = "; there are:" + "".join(f"\n  {one_line(line)}" for line in lines) if lines else ""
     return NotFound(f"{what} {where}in {home()}{there_are}")

@@ -83,7 +83,7 @@ def pid_space() -> str | None:
     Two containers may share a host name and a home. psutil knows neither boots nor namespaces.
     """
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return None

@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from freak_core.addresses import is_loopback, link
 from freak_core.runs.launcher_ids import launcher_ids
+from freak_core.runs.own_file import is_private
 from freak_core.runs.process import Process, is_here, this_process
 from freak_core.runs.run_folder import RUN_FILE, RunFolder, forget_tokens
 from freak_core.strict_json import writable
@@ -26,8 +27,8 @@ class Run(BaseModel):
     id: str
     name: str
     url: str
-    token: str
-    read_token: str | None = None
+    token: str = Field(repr=False)
+    read_token: str | None = Field(default=None, repr=False)
     host: str
     pid: int
     pid_started: float | None = None
@@ -75,7 +76,7 @@ class RunFile:
             publish(self.run)
 
     def beat(self) -> None:
-        """Send a heartbeat, if one is due; write the file again if somebody removed it."""
+        """Send a heartbeat, if one is due; write the file again if somebody removed or opened it."""
         if self._removed or time.monotonic() < self._beat_due:
             return
         with self._lock, contextlib.suppress(OSError):
@@ -83,8 +84,10 @@ class RunFile:
                 return
             self._beat_due = time.monotonic() + BEAT
             try:
+                if not is_private(self.path):
+                    raise PermissionError  # nobody would believe it
                 os.utime(self.path)
-            except FileNotFoundError:
+            except (FileNotFoundError, PermissionError):
                 self._write()
 
     def remove(self) -> None:

@@ -55,8 +55,11 @@ class RunFolder:
             OSError: it cannot be created.
         """
         home().parent.mkdir(parents=True, exist_ok=True)
-        for folder in (home(), runs_folder(), self.path):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        home().mkdir(mode=0o700, exist_ok=True)
+        # In a home that lets others pass, so does `runs`: else its user could open no single run to somebody.
+        passing = home().stat().st_mode & 0o011
+        runs_folder().mkdir(mode=0o700 | passing, exist_ok=True)
+        self.path.mkdir(mode=0o700, exist_ok=True)
         return self.path
 
     def write_secret(self, name: str, text: str) -> Path:
@@ -68,7 +71,7 @@ class RunFolder:
         path = self.make() / name
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
         try:
-            with os.fdopen(descriptor, "w") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
             Path(temporary).replace(path)
         except BaseException:

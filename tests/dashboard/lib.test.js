@@ -75,9 +75,10 @@ test("CSV keeps every digit and every name", () => {
 
 test("no name is a formula for a spreadsheet, and negative numbers stay numbers", () => {
   const point = /** @type {[number, number, number]} */ ([0, 0, -1]);
-  const names = ["=1+1", "+1", "-1", "@sum", "\tx", "a=1", '=cmd|"x"'];
+  const names = ["=1+1", "+1", "-1", "@sum", "\tx", "a=1", '=cmd|"x"', " =1", "\uff1d1", "\n=1", "a;=1"];
   const cells = csv(Object.fromEntries(names.map((name) => [name, [point]]))).split("\r\n").slice(1, -1);
-  assert.deepEqual(cells, ["'=1+1,0,0,-1", "'+1,0,0,-1", "'-1,0,0,-1", "'@sum,0,0,-1", "'\tx,0,0,-1", "a=1,0,0,-1", '"\'=cmd|""x""",0,0,-1']);
+  const plain = ["'=1+1", "'+1", "'-1", "'@sum", "\"'\tx\"", "a=1", "\"'=cmd|\"\"x\"\"\"", "' =1", "'\uff1d1", "\"'\n=1\"", "\"a;=1\""];
+  assert.deepEqual(cells, plain.map((name) => `${name},0,0,-1`));
 });
 
 test("numbers are short and right", () => {

@@ -6,9 +6,10 @@ from freak_core import paths
 from freak_core.cli.assignments import nodes_at, parts_at
 from freak_core.cli.connect import connect
 from freak_core.cli.options import DescribedArgument, JsonOption, RunOption
-from freak_core.cli.terminal import compact, show, show_json, show_table
+from freak_core.cli.terminal import compact, show, show_json, show_table, show_text
 from freak_core.client.documents import ActionDescription, Schema
 from freak_core.client.requests import keys_of
+from freak_core.printable import one_line
 from freak_core.strict_json import JSON
 
 HEADER = ("PATH", "NOW", "MAY BE", "ABOUT")
@@ -48,7 +49,7 @@ def _describe_action(name: str, action: ActionDescription, *, as_json: bool) -> 
     if as_json:
         show_json({"name": name, **action})
         return
-    show(f"{name}: {action['description'] or 'an action'}")
+    show_text(f"{one_line(name)}: {action['description'] or 'an action'}")
     rows = list(_argument_rows(action["arguments"]))
     if rows:
         show("")

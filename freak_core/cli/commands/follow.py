@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from freak_core.cli.connect import connect
+from freak_core.cli.durations import time_of
 from freak_core.cli.exit_codes import ExitCode
 from freak_core.cli.finished_runs import how_it_ended, journalled, newest_finished
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
@@ -145,5 +146,6 @@ def receipt_line(receipt: Receipt) -> str:
 def _clock(when: str | float | None) -> str:
     """Return the local time of day of a timestamp, in RFC 3339 or in seconds since the epoch."""
     if isinstance(when, str):
-        return f"{datetime.fromisoformat(when).astimezone():%H:%M:%S}"
+        time = time_of(when)
+        return f"{time.astimezone():%H:%M:%S}" if time else "--:--:--"
     return f"{datetime.fromtimestamp(when or 0):%H:%M:%S}"

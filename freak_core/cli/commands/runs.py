@@ -47,7 +47,7 @@ def ls(
             show(run_id)
         return
     listed: list[Facts] = [_facts(run, answer) for run, answer in zip(runs, ask_all(runs), strict=True)]
-    listed += [{**run, "age_seconds": round(age(run["started_at"]), 1)} for run in finished]
+    listed += [{**run, "age_seconds": _age(run["started_at"])} for run in finished]
     if as_json:
         show_json(listed)
     elif listed:
@@ -135,16 +135,22 @@ def state_of(facts: RunFacts) -> str:
 
 def _facts(run: Run, answer: Facts) -> Facts:
     known = run.model_dump(include={"id", "name", "url", "host", "pid", "started_at", "launcher"})
-    more = {"journal_path": run.journal, "near": run.near, "age_seconds": round(age(run.started_at), 1)}
+    more = {"journal_path": run.journal, "near": run.near, "age_seconds": _age(run.started_at)}
     return {**answer, **known, **more}
+
+
+def _age(started_at: str) -> float | None:
+    seconds = age(started_at)
+    return None if seconds is None else round(seconds, 1)
 
 
 def _row(facts: Facts) -> list[str]:
     shown = {**facts, "state": _state(facts)}
     cells = (shown.get(name) for name in ("name", "id", "state", "epoch", "step", "steps_per_second"))
     where = (facts.get(name) for name in ("host", "url"))
-    ended = facts.get("ended_at")
-    since = f"ended {short(age(str(ended)))} ago" if ended else short(age(str(facts["started_at"])))
+    ended = age(facts.get("ended_at"))
+    begun = age(facts["started_at"])
+    since = f"ended {short(ended)} ago" if ended is not None else "-" if begun is None else short(begun)
     return [*map(_cell, cells), since, *map(_cell, where)]
 
 

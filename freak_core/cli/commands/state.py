@@ -10,7 +10,7 @@ from freak_core.cli.completion import complete_assignment
 from freak_core.cli.connect import connect
 from freak_core.cli.options import ChangeOptions, JsonOption, PathArgument, RunOption, YesOption
 from freak_core.cli.send_and_wait import Send, carry_out
-from freak_core.cli.terminal import compact, confirm, show, show_json
+from freak_core.cli.terminal import compact, confirm, show, show_json, show_text
 from freak_core.client.client import Client
 from freak_core.client.requests import keys_of
 
@@ -31,7 +31,7 @@ def get(path: PathArgument = "", run: RunOption = None, as_json: JsonOption = Fa
     if as_json or isinstance(value, dict):
         show_json(value)
     else:
-        show(value if isinstance(value, str) else compact(value))
+        show_text(value) if isinstance(value, str) else show(compact(value))
 
 
 def set_values(

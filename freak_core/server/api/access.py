@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -24,8 +24,8 @@ class Access:
             any may be named.
     """
 
-    token: str
-    read_token: str
+    token: str = field(repr=False)
+    read_token: str = field(repr=False)
     hosts: Sequence[str] | None = LOOPBACK
 
     async def __call__(self, request: Request) -> None:

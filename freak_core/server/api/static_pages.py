@@ -70,12 +70,12 @@ def _file(files: dict[str, Path], name: str) -> Response:
 
 def _dashboard_page(docs_url: str) -> str:
     """Return the dashboard with a link to the documentation."""
-    page = (DASHBOARD / "index.html").read_text()
+    page = (DASHBOARD / "index.html").read_text("utf-8")
     return page.replace("{docs}", escape(docs_url.removeprefix("/")))
 
 
 def _docs_page(docs_url: str) -> str:
     """Return the documentation with relative URLs: a prefix or a tunnel may stand before them."""
-    page = (DOCS / "index.html").read_text()
+    page = (DOCS / "index.html").read_text("utf-8")
     up = "../" * (docs_url.count("/") - 1)
     return page.replace("{root}", up).replace("{files}", docs_url.rpartition("/")[2])

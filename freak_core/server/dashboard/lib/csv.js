@@ -6,11 +6,14 @@
  * @typedef {[step: number | null, time: number, value: number | null]} Row
  */
 
-/** A spreadsheet takes a text that starts like this for a formula, and runs it. */
-const FORMULA = /^[=+\-@\t\r]/;
+/** A spreadsheet takes a text that starts like this, after blanks, for a formula, and runs it. */
+const FORMULA = /^\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
 
-/** @param {string} text */
-const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+/**
+ * Quote a text with any character that some spreadsheet takes for a separator: in many countries that is `;`.
+ * @param {string} text
+ */
+const quoted = (text) => (/[",;|\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 /** @param {string | number | null} value */
 function cell(value) {

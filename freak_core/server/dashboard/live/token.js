@@ -2,9 +2,15 @@
 
 const KEY = `freak-token ${location.pathname}`;
 
+/**
+ * Return the token of a fragment without its `#`. No token has a space: one stands for a plus that was not encoded.
+ * @param {string} fragment
+ */
+const tokenOf = (fragment) => new URLSearchParams(fragment).get("token")?.replaceAll(" ", "+");
+
 /** Store the token of a fragment such as `#token=…` and remove it from the address. Return whether there was one. */
 export function takeFragment() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const token = tokenOf(location.hash.slice(1));
   if (!token) return false;
   sessionStorage.setItem(KEY, token);
   history.replaceState(null, "", location.pathname + location.search);
@@ -16,11 +22,14 @@ export function takeFragment() {
  * @param {string} typed the token, or the whole link that contains it
  */
 export const storeToken = (typed) =>
-  sessionStorage.setItem(KEY, new URLSearchParams(typed.split("#")[1] ?? "").get("token") ?? typed.trim());
+  sessionStorage.setItem(KEY, tokenOf(typed.trim().split("#")[1] ?? "") ?? typed.trim());
 
 export const hasToken = () => sessionStorage.getItem(KEY) !== null;
 
-/** Return the Authorization header. */
-export const authorization = () => ({ Authorization: `Bearer ${encodeURI(sessionStorage.getItem(KEY) ?? "")}` });
+/** Return the Authorization header. What was typed may have characters that no header can have. */
+export function authorization() {
+  const token = sessionStorage.getItem(KEY) ?? "";
+  return { Authorization: `Bearer ${/^[!-~]*$/.test(token) ? token : encodeURI(token)}` };
+}
 
 takeFragment();
