@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Generic, cast, get_args, get_origin, overload
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar, get_original_bases
 
-from freak_core import ConfigurationError, Freak, Refused, Store, Write
+from freak_core import ConfigurationError, Freak, Store, Write
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_warn
 from freak_lightning.ranks.cadence import Sync
+from freak_lightning.saved_section import restore_section, saved_section
 
 Method = TypeVar("Method", bound=Callable[..., object])
 StateT = TypeVar("StateT", bound=BaseModel, default=Any)
@@ -115,18 +116,17 @@ class Control(Generic[StateT]):
         return self.section or snake_case(type(self).__name__)
 
     def state_dict(self) -> dict[str, object]:
-        """Return the section, if it differs from the start, so that overrides survive a resume."""
-        state = _saved(self.state)
-        return {} if state == _saved(self.initial_state()) else {"state": state}
+        """Return the section, if it differs from the start, so that overrides survive a resume.
+
+        Secrets are left out: after a resume they are as at the start.
+        """
+        state = saved_section(self.state)
+        return {} if state == saved_section(self.initial_state()) else {"state": state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the section from a checkpoint; a section that no longer fits is ignored with a warning."""
-        if "state" not in state_dict:
-            return
-        try:
-            self.become({**document(self.state), **state_dict["state"]})
-        except Refused as error:
-            rank_zero_warn(f"{self.section_name()} cannot take its state from the checkpoint: {error}")
+        """Take the section from a checkpoint; fields that no longer fit are ignored with a warning."""
+        for reason in restore_section(self.state, state_dict.get("state", {})):
+            rank_zero_warn(f"{self.section_name()} cannot take its state from the checkpoint: {reason}")
 
     def become(self, wanted: dict[str, Any]) -> None:
         """Set the whole section to ``wanted``, a document, in place.
@@ -216,12 +216,6 @@ class Control(Generic[StateT]):
 def document(state: BaseModel) -> dict[str, Any]:
     """Return an object as JSON from which it can be validated again."""
     return Store(state).initial
-
-
-def _saved(state: BaseModel) -> dict[str, object]:
-    """Return a section for a checkpoint; secrets are left out and come back as they were at the start."""
-    dumped = state.model_dump(mode="json", fallback=repr)
-    return {name: value for name, value in dumped.items() if "**********" not in str(value)}
 
 
 def snake_case(name: str) -> str:

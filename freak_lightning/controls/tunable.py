@@ -10,6 +10,7 @@ from freak_lightning.control import StateT, document, snake_case
 from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.ranks.cadence import Sync
+from freak_lightning.saved_section import saved_section
 
 
 class Tunable(ControlCallback[StateT]):
@@ -52,6 +53,7 @@ class Tunable(ControlCallback[StateT]):
         self.model = model
         self.on_change = on_change
         self._start = document(model)
+        self._start_saved = saved_section(model)
 
     @property
     def state(self) -> StateT:
@@ -72,9 +74,9 @@ class Tunable(ControlCallback[StateT]):
         return self.on_change(self.model) if self.on_change is not None else None
 
     def state_dict(self) -> dict[str, object]:
-        """Return the fields that have changed since this control was made."""
-        now = document(self.model)
-        changed = {name: value for name, value in now.items() if value != self._start.get(name)}
+        """Return the fields that have changed since this control was made, without secrets."""
+        now, start = saved_section(self.model), self._start_saved
+        changed = {name: value for name, value in now.items() if name not in start or value != start[name]}
         return {"state": changed} if changed else {}
 
     def __getstate__(self) -> dict[str, object]:
