@@ -34,6 +34,8 @@ class Applied(BaseModel):
 
     Attributes:
         step: the global step of the program; ``None`` if the program publishes no steps.
+        logged_step: the step that loggers use, where it differs from ``step``: with several optimizers a
+            trainer counts several steps a batch, and loggers one. Charts place the receipt here.
         epoch: the epoch of the program; ``None`` if the program publishes no epochs.
         batch: the number of batches trained, for a training with manual optimization.
         point: where in a training: at a ``step``, at the ``epoch_end``, or ``between`` epochs.
@@ -42,11 +44,21 @@ class Applied(BaseModel):
     """
 
     step: int | None = None
+    logged_step: int | None = None
     epoch: int | None = None
     batch: int | None = None
     point: str | None = None
     ranks: int = 1
     at: str = Field(default_factory=now)
+
+    @property
+    def place(self) -> str:
+        """The step in words, such as ``step 40 (logged as step 20)``; empty where there is none."""
+        if self.step is None:
+            return ""
+        return f"step {self.step}" + (
+            "" if self.logged_step is None else f" (logged as step {self.logged_step})"
+        )
 
 
 class Receipt(BaseModel):
@@ -133,8 +145,8 @@ class Receipt(BaseModel):
         parts = [f"#{self.seq} {what}: {self.status}"]
         if self.due and not self.applied:
             parts.append(f"due at {self.due}")
-        if self.applied and self.applied.step is not None:
-            parts.append(f"at step {self.applied.step}")
+        if self.applied and self.applied.place:
+            parts.append(f"at {self.applied.place}")
         if self.applied:
             parts.append(f"ranks: {self.applied.ranks}")
         if changes:

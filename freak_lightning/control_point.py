@@ -9,7 +9,8 @@ from freak_core import Applied
 class Point:
     """Where training stands, equal on all ranks.
 
-    ``step`` is the number of optimizer steps done, ``epoch`` the epoch trained; ``batch`` the number of
+    ``step`` is the number of optimizer steps done, ``logged_step`` the step that loggers use if that is
+    another; ``epoch`` the epoch trained; ``batch`` the number of
     batches trained, with manual optimization only, where several may have the same step; ``exact`` says
     whether a checkpoint saved here resumes as if nothing had happened.
     """
@@ -17,6 +18,7 @@ class Point:
     step: int
     epoch: int
     batch: int | None = None
+    logged_step: int | None = None
     exact: bool = False
     last_batch: bool = False
     after_validation: bool = False
@@ -31,4 +33,11 @@ class Point:
 
     def applied(self, ranks: int) -> Applied:
         """Return where a request took effect that so many ranks have carried out here."""
-        return Applied(step=self.step, epoch=self.epoch, batch=self.batch, point=self.kind, ranks=ranks)
+        return Applied(
+            step=self.step,
+            logged_step=self.logged_step,
+            epoch=self.epoch,
+            batch=self.batch,
+            point=self.kind,
+            ranks=ranks,
+        )

@@ -121,7 +121,7 @@ def show_receipt(receipt: Receipt, *, as_json: bool) -> None:
     where = receipt.applied
     parts: list[str] = [receipt.status if receipt.status != "valid" else "valid, nothing was changed"]
     if where is not None:
-        parts += [f"at step {where.step}"] if where.step is not None else []
+        parts += [f"at {where.place}"] if where.place else []
         parts += [f"on {where.ranks} ranks"] if where.ranks > 1 else []
     elif receipt.due and not receipt.settled:
         parts += [f"will be applied at {receipt.due}"]

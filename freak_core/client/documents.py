@@ -16,6 +16,7 @@ class RunFacts(TypedDict):
         phase: the run phase: ``running``, ``training``, ``paused``, ``finished`` and so on.
         world_size: the number of ranks.
         step, epoch, total_steps: progress, if the program publishes it.
+        logged_step: the step that loggers use, in a training whose trainer counts others.
         steps_per_second, eta_s: the recent speed, and the seconds left at this speed.
         seconds_since_progress, stalled: seconds since the last step, and whether that is unusually
             long.
@@ -34,6 +35,7 @@ class RunFacts(TypedDict):
     phase: str
     world_size: int
     step: NotRequired[int | None]
+    logged_step: NotRequired[int | None]
     epoch: NotRequired[int | None]
     total_steps: NotRequired[int | None]
     steps_per_second: float | None

@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from freak_lightning.lightning_api.loops import trained_batches
+from freak_lightning.lightning_api.loops import logged_step, trained_batches
 from freak_lightning.lightning_api.namespace import Trainer
 
 
@@ -19,12 +19,16 @@ def horizon(trainer: Trainer) -> dict[str, int | None]:
 def progress(trainer: Trainer, beats: int) -> tuple[tuple[int, int, int], dict[str, int]]:
     """Return a mark that changes with every batch and every heartbeat of a pause, and the step and epoch.
 
-    Any thread may call it: it reads a few integers and runs no collective.
+    With manual optimization, or where it differs, also the step that loggers use. Any thread may call it: it
+    reads a few integers and runs no collective.
     """
     trained = trainer.fit_loop.epoch_loop.batch_progress.total.ready
     validated = trainer.fit_loop.epoch_loop.val_loop.batch_progress.total.ready
     mark = (trained, validated, beats)
-    return mark, {"step": trainer.global_step, "epoch": trainer.current_epoch}
+    step, logged = trainer.global_step, logged_step(trainer)
+    facts = {"step": step, "epoch": trainer.current_epoch}
+    differs = step - logged > 1 or not getattr(trainer.lightning_module, "automatic_optimization", True)
+    return mark, {**facts, "logged_step": logged} if differs else facts
 
 
 def total_steps(

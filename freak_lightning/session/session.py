@@ -12,7 +12,7 @@ from freak_core import Action, ConfigurationError, Entry, Failed, Freak, Refused
 from freak_lightning.checkpoint.saver import CheckpointSaver, SavedCheckpoint
 from freak_lightning.control import Control
 from freak_lightning.control_point import Point
-from freak_lightning.lightning_api.loops import trained_batches
+from freak_lightning.lightning_api.loops import logged_step, trained_batches
 from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer, rank_zero_warn
 from freak_lightning.lightning_api.signals import sigterm_flag
 from freak_lightning.lightning_api.strategies import collective_timeout
@@ -291,7 +291,16 @@ class ControlSession:
         trainer, batch = self.trainer, None
         if not self.pl_module.automatic_optimization:
             batch = trained_batches(trainer)
-        return Point(step=trainer.global_step, epoch=trainer.current_epoch, batch=batch, **facts)
+        step, logged = trainer.global_step, logged_step(trainer)
+        # Lightning counts the batch, for loggers, only after the hooks that these points come from.
+        logged += bool(facts.get("exact") or facts.get("epoch_end"))
+        return Point(
+            step=step,
+            logged_step=logged if logged != step else None,
+            epoch=trainer.current_epoch,
+            batch=batch,
+            **facts,
+        )
 
     def close(self, error: BaseException | None = None) -> None:
         """End the server and let go of the controls; ``error`` is what ended the fit. Twice is fine."""

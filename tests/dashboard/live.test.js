@@ -50,6 +50,7 @@ test("a secret's value is not shown as asked for", () => {
 test("a receipt says where it was applied, or when it is due", () => {
   const applied = { at: "", step: 1200, ranks: 2 };
   assert.equal(where({ applied }), " at step 1,200 on 2 ranks");
+  assert.equal(where({ applied: { ...applied, logged_step: 600 } }), " at step 1,200 (logged as step 600) on 2 ranks");
   assert.equal(where({ applied: { ...applied, step: null, ranks: 1 } }), "");
   assert.equal(due(receipt({ at_step: 1200, at_epoch: 0 })), ", due at step 1,200 and epoch 0");
   assert.equal(due(receipt({ at_step: 1200, applied })), "");

@@ -93,7 +93,9 @@ def event_line(event: Event) -> str:
             values = "  ".join(f"{name} {measured(value)}" for name, value in event.data["values"].items())
             return f"{_clock(event.data.get('at'))}  step {event.data['step']}  {values}"
         case "progress":
-            return f"step {event.data.get('step')}, epoch {event.data.get('epoch')}"
+            logged = event.data.get("logged_step")
+            as_logged = "" if logged is None else f" (logged as step {logged})"
+            return f"step {event.data.get('step')}{as_logged}, epoch {event.data.get('epoch')}"
         case _:
             return f"{event.type} {compact(event.data)}"
 

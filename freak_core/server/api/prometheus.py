@@ -14,6 +14,7 @@ Sample = tuple[Mapping[str, str], object]
 
 GAUGES = (
     ("freak_step", "step", "Steps that the program has done."),
+    ("freak_logged_step", "logged_step", "The step that loggers use, where it differs from freak_step."),
     ("freak_epoch", "epoch", "Epoch that the program is in."),
     ("freak_steps_per_second", "steps_per_second", "Steps that the program does in a second."),
     ("freak_eta_seconds", "eta_s", "Estimated seconds to the last step."),

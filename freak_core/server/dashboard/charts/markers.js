@@ -15,7 +15,7 @@ import { computed } from "../vendor.js";
 
 /**
  * @typedef {object} Marker
- * @property {number | null} step null if the receipt has none
+ * @property {number | null} step the one that metrics are logged with; null if the receipt has none
  * @property {number} at seconds since the epoch
  * @property {string} text
  * @property {string} label what fits beside a line
@@ -55,7 +55,7 @@ export const markers = computed(() => [...receipts.value.values()]
   .flatMap((receipt) => {
     const { status, applied, kind, changes } = receipt;
     if (status !== "applied" || !applied || (kind !== "action" && !changes.length)) return [];
-    const [step, at] = [applied.step ?? null, Date.parse(applied.at) / 1000];
+    const [step, at] = [applied.logged_step ?? applied.step ?? null, Date.parse(applied.at) / 1000];
     return [{ step, at, text: textOf(receipt), label: labelOf(receipt), line: isLine(receipt) }];
   })
   .slice(-MOST_MARKERS));

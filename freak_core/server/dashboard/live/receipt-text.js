@@ -34,12 +34,16 @@ export const reasons = (problem) =>
     ? problem.errors.map(({ path, message }) => (path && path !== "/" ? `${dotted(path)}: ${message}` : message)).join("; ")
     : problem.detail ?? problem.title ?? "";
 
+/** @param {number | null | undefined} step */
+const known = (step) => step !== null && step !== undefined;
+
 /**
  * Return where a request was applied: " at step 1,200 on 2 ranks".
  * @param {Pick<Receipt, "applied">} receipt
  */
 export function where({ applied }) {
-  const step = applied?.step === null || applied?.step === undefined ? "" : ` at step ${applied.step.toLocaleString("en")}`;
+  const logged = known(applied?.logged_step) ? ` (logged as step ${applied?.logged_step?.toLocaleString("en")})` : "";
+  const step = known(applied?.step) ? ` at step ${applied?.step?.toLocaleString("en")}${logged}` : "";
   return applied && applied.ranks > 1 ? `${step} on ${applied.ranks} ranks` : step;
 }
 

@@ -24,7 +24,7 @@ import { computed, signal } from "../vendor.js";
  * @property {string | null} [note]
  * @property {string} by "program", "freak", or who sent the request
  * @property {string} requested_at as RFC 3339
- * @property {{at: string, step?: number | null, ranks: number} | null} [applied]
+ * @property {{at: string, step?: number | null, logged_step?: number | null, ranks: number} | null} [applied]
  * @property {number | null} [at_step]
  * @property {number | null} [at_epoch]
  * @property {number} [revision]

@@ -21,6 +21,7 @@ import { batch, computed, signal } from "../vendor.js";
  * @property {number | null} [epoch]
  * @property {number | null} [max_epochs]
  * @property {number | null} [step]
+ * @property {number | null} [logged_step] the step that loggers use, if the trainer counts others
  * @property {number | null} [total_steps]
  * @property {number | null} [steps_per_second]
  * @property {number | null} [eta_s]

@@ -52,6 +52,7 @@ function shownFacts(run) {
     ["phase", run.phase ?? ""],
     ["epoch", progressText(run.epoch, run.max_epochs)],
     ["step", progressText(run.step, run.total_steps)],
+    ["logged step", progressText(run.logged_step, null)],
     ...(ended.value ? [] : speedFacts(run)),
     ["ranks", ranks > 1 ? String(ranks) : ""],
     ["host", run.host ?? ""],
