@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import LambdaCallback
+from pydantic import BaseModel
 from torch import Tensor
 
 import freak_lightning
@@ -55,6 +57,20 @@ def test_it_passes_its_arguments_on(tmp_path: Path) -> None:
 
 def test_all_together_change_nothing_until_they_are_asked(tmp_path: Path) -> None:
     assert same(weights(fit(remote_control(dirpath=tmp_path))), reference().weights)
+
+
+def test_a_control_without_a_section_has_no_place_in_the_state(tmp_path: Path) -> None:
+    controls = remote_control(dirpath=tmp_path)
+    states: list[BaseModel] = []
+
+    def look(*_: object) -> None:
+        session = controls[0].session
+        assert session is not None
+        assert session.freak is not None
+        states.append(session.freak.snapshot())
+
+    fit([*controls, LambdaCallback(on_train_start=look)], max_epochs=1)
+    assert list(type(states[0]).model_fields) == ["stop", "pause", "lr", "optimizer", "trainer"]
 
 
 class ByHand(TinyModel):
