@@ -1,6 +1,5 @@
 """The socket that a server listens on: bound in the program, so that a taken port is known at once."""
 
-import contextlib
 import errno
 import os
 import socket
@@ -19,18 +18,14 @@ def bind(host: str, port: int | None) -> socket.socket:
         ConfigurationError: the host is not an address of this machine.
     """
     address = "127.0.0.1" if host == "localhost" else host
-    if port is not None:
+    candidates = [*range(DEFAULT_PORT, DEFAULT_PORT + 100), 0] if port is None else [port]
+    for candidate in candidates:
         try:
-            return _listen(address, port)
-        except OSError as error:
-            raise _explained(host, port, error) from error
-    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + 100):
-        with contextlib.suppress(OSError):
             return _listen(address, candidate)
-    try:
-        return _listen(address, 0)
-    except OSError as error:
-        raise _explained(host, 0, error) from error
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or candidate == candidates[-1]:
+                raise _explained(host, candidate, error) from error
+    raise AssertionError("unreachable: the last candidate is returned or raised")
 
 
 def _listen(address: str, port: int) -> socket.socket:

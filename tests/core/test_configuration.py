@@ -1,9 +1,10 @@
 """What Freak takes from its arguments and from the environment, and what it refuses."""
 
+import socket
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -67,6 +68,22 @@ def test_other_mistakes_are_refused_at_once() -> None:
         Freak(uvicorn_log_level="loud")
     with pytest.raises(ConfigurationError, match=r"192\.0\.2\.1"):
         Freak(host="192.0.2.1", port=0, allowed_hosts=["x"]).control(Steered())
+
+
+@pytest.mark.parametrize("port", [None, 0, 4444])
+def test_a_host_that_is_none_is_named_after_one_look(
+    port: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+
+    def unknown(*place: object, **_: object) -> NoReturn:
+        looked.append(place)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(ConfigurationError, match=r"nowhere.*not known"):
+        Freak(host="nowhere", port=port, allowed_hosts=["x"]).control(Steered())
+    assert len(looked) == 1
 
 
 def test_the_run_is_named_and_its_link_opens_it(served: Serve) -> None:
