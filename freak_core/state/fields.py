@@ -4,14 +4,24 @@ import dataclasses
 import enum
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typing_extensions
 from pydantic import AliasChoices, AliasPath, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from freak_core.state.type_hints import IMPORT, TypeHint, is_import, is_secret, mapping_value, members
+from freak_core.state.type_hints import (
+    IMPORT,
+    TypeHint,
+    is_import,
+    is_secret,
+    mapping_value,
+    members,
+    named_tuple_fields,
+    resolved,
+    substituted,
+)
 from freak_core.strict_json import JSON
 
 
@@ -70,8 +80,26 @@ class Record:
 
 def records(hint: TypeHint) -> list[Record]:
     """Return the records of all models, dataclasses and TypedDicts among the members of ``hint``."""
-    found = (record(get_origin(member) or member) for member in members(hint))
+    found = (_of_member(member) for member in members(hint))
     return [each for each in found if each is not None]
+
+
+def _of_member(hint: TypeHint) -> Record | None:
+    """Return the record of a union's member, which may be a generic with its arguments."""
+    origin: TypeHint = get_origin(hint)
+    if origin is None or not _hashable(hint):
+        return record(origin or hint)
+    return _of_generic(hint)
+
+
+@functools.lru_cache(maxsize=1024)
+def _of_generic(generic: TypeHint) -> Record | None:
+    plain, parameters = record(get_origin(generic)), getattr(get_origin(generic), "__parameters__", ())
+    if plain is None:
+        return None
+    arguments = get_args(generic)
+    hints = {name: substituted(hint, parameters, arguments) for name, hint in plain.fields.items()}
+    return dataclasses.replace(plain, fields=hints, tags=_tags(hints))
 
 
 def pick(hint: TypeHint, body: Mapping[str, JSON], current: Record | None = None) -> Record | None:
@@ -148,7 +176,7 @@ def _hashable(hint: TypeHint) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def record(kind: TypeHint) -> Record | None:
-    """Return the record of a model, dataclass or TypedDict class, None for anything else."""
+    """Return the record of a model, dataclass, NamedTuple or TypedDict class, None for anything else."""
     if not isinstance(kind, type):
         return None
     if issubclass(kind, BaseModel):
@@ -160,7 +188,10 @@ def record(kind: TypeHint) -> Record | None:
         return _of_hints(kind, [each.name for each in dataclasses.fields(kind)], config)
     if typing_extensions.is_typeddict(kind):
         return _of_hints(kind, list(kind.__annotations__), getattr(kind, "__pydantic_config__", {}))
-    return None
+    named = issubclass(kind, tuple) and hasattr(
+        kind, "_fields"
+    )  # a list to readers; pydantic takes an object too
+    return Record(fields=named_tuple_fields(kind)) if named else None
 
 
 def _of_fields(kind: TypeHint, fields: Mapping[str, FieldInfo], config: Mapping[str, object]) -> Record:
@@ -193,11 +224,8 @@ def _annotation(field: FieldInfo) -> TypeHint:
 
 
 def _of_hints(kind: TypeHint, names: list[str], config: Mapping[str, object]) -> Record:
-    try:
-        resolved = get_type_hints(kind, include_extras=True)
-    except (NameError, TypeError, AttributeError):  # names that only pydantic could resolve
-        resolved = {}
-    hints = {name: resolved.get(name, Any) for name in names}
+    declared = resolved(kind)
+    hints = {name: declared.get(name, Any) for name in names}
     removable = frozenset(getattr(kind, "__optional_keys__", ()))
     return Record(fields=hints, removable=removable, tags=_tags(hints), open=config.get("extra") == "allow")
 

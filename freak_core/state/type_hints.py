@@ -1,8 +1,9 @@
 """What a type annotation allows: its members, None, secrets, imports, and the types inside containers."""
 
+import functools
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, NewType, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import typing_extensions
@@ -20,6 +21,10 @@ IMPORT: TypeHint = ImportString
 MASK = "**********"
 """What readers see in the place of a secret."""
 
+_BACKPORT: TypeHint = typing_extensions.TypeAliasType
+_ALIASES = (_BACKPORT, getattr(typing, "TypeAliasType", _BACKPORT))
+"""On Python 3.12 and 3.13 the ``type`` statement makes another class than typing_extensions does."""
+
 _WRAPPERS = (typing.Required, typing.NotRequired, typing.Final, typing_extensions.ReadOnly)
 
 
@@ -36,12 +41,14 @@ def members(hint: TypeHint) -> Iterator[TypeHint]:
     elif origin in (Union, types.UnionType):
         for member in get_args(hint):
             yield from members(member)
-    elif _is_alias(hint) or _is_alias(origin):
-        yield from members((hint if _is_alias(hint) else origin).__value__)
+    elif _is_alias(hint):
+        yield from members(_value(hint))
+    elif _is_alias(origin):
+        yield from members(substituted(_value(origin), origin.__type_params__, get_args(hint)))
     elif isinstance(hint, NewType):
         yield from members(hint.__supertype__)
     elif isinstance(hint, TypeVar):
-        yield from members(hint.__bound__ or Any)
+        yield from members(_unbound(hint))
     elif isinstance(hint, type) and issubclass(hint, RootModel):
         yield from members(hint.model_fields["root"].annotation)
     else:
@@ -78,11 +85,15 @@ def mapping_value(hint: TypeHint) -> TypeHint:
 
 
 def item(hint: TypeHint, index: int) -> TypeHint:
-    """Return the type of the item at ``index`` of a list, tuple or set."""
+    """Return the type of the item at ``index`` of a list, tuple, set or any other iterable."""
     found: list[TypeHint] = []
     for member in members(hint):
         kind, args = get_origin(member) or member, get_args(member)
-        if not (isinstance(kind, type) and issubclass(kind, Sequence | Set) and args):
+        if not isinstance(kind, type) or issubclass(kind, Mapping):
+            continue
+        if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+            args = tuple(named_tuple_fields(member).values())
+        if not (issubclass(kind, Iterable) and args):
             continue
         fixed = issubclass(kind, tuple) and args[-1] is not Ellipsis
         if index < len(args) or not fixed:
@@ -90,5 +101,53 @@ def item(hint: TypeHint, index: int) -> TypeHint:
     return Union[tuple(found)] if found else Any  # noqa: UP007  | fails on forward references
 
 
+def named_tuple_fields(hint: TypeHint) -> dict[str, TypeHint]:
+    """Return the fields of a NamedTuple with their types, by name."""
+    kind = get_origin(hint) or hint
+    declared = resolved(kind)
+    return {
+        name: substituted(declared.get(name, Any), getattr(kind, "__parameters__", ()), get_args(hint))
+        for name in kind._fields
+    }
+
+
+def resolved(kind: TypeHint) -> Mapping[str, TypeHint]:
+    """Return the annotations of a class, or nothing where a name in them cannot be resolved from here."""
+    try:
+        return typing.get_type_hints(kind, include_extras=True)
+    except (NameError, TypeError, AttributeError):  # names that only pydantic could resolve
+        return {}
+
+
+def substituted(hint: TypeHint, parameters: Sequence[TypeHint], arguments: Sequence[TypeHint]) -> TypeHint:
+    """Return ``hint`` with each of the type parameters replaced by its argument."""
+    given = dict(zip(parameters, arguments, strict=False))
+    if hint in parameters:
+        return given.get(hint, hint)
+    own = getattr(hint, "__parameters__", ())
+    if isinstance(hint, type) or not own:
+        return hint
+    try:
+        return hint[tuple(given.get(each, each) for each in own)]
+    except TypeError:  # a form that cannot be subscripted so, such as one with a TypeVarTuple
+        return hint
+
+
+def _unbound(variable: TypeHint) -> TypeHint:
+    """Return the types that pydantic takes for a type variable without an argument."""
+    if getattr(variable, "has_default", bool)():
+        return variable.__default__
+    if variable.__constraints__:
+        return Union[variable.__constraints__]  # noqa: UP007  a tuple
+    return variable.__bound__ or Any
+
+
+@functools.lru_cache(maxsize=1024)
+def _value(alias: TypeHint) -> TypeHint:
+    """Return what an alias stands for, with names in quotes resolved in the alias's own module."""
+    written = {"__module__": alias.__module__, "__annotations__": {"value": alias.__value__}}
+    return resolved(type("_Written", (), written)).get("value", alias.__value__)
+
+
 def _is_alias(hint: TypeHint) -> bool:
-    return isinstance(hint, typing_extensions.TypeAliasType)
+    return isinstance(hint, _ALIASES)
