@@ -22,7 +22,7 @@ MASK = "**********"
 """What readers see in the place of a secret."""
 
 _BACKPORT: TypeHint = typing_extensions.TypeAliasType
-_ALIASES = (_BACKPORT, getattr(typing, "TypeAliasType", _BACKPORT))
+_ALIASES: tuple[TypeHint, ...] = (_BACKPORT, getattr(typing, "TypeAliasType", _BACKPORT))
 """On Python 3.12 and 3.13 the ``type`` statement makes another class than typing_extensions does."""
 
 _WRAPPERS = (typing.Required, typing.NotRequired, typing.Final, typing_extensions.ReadOnly)
@@ -103,7 +103,7 @@ def item(hint: TypeHint, index: int) -> TypeHint:
 
 def named_tuple_fields(hint: TypeHint) -> dict[str, TypeHint]:
     """Return the fields of a NamedTuple with their types, by name."""
-    kind = get_origin(hint) or hint
+    kind: TypeHint = get_origin(hint) or hint
     declared = resolved(kind)
     return {
         name: substituted(declared.get(name, Any), getattr(kind, "__parameters__", ()), get_args(hint))
