@@ -1,6 +1,10 @@
 """Shell completion: the runs, paths, values and actions of live runs."""
 
+import contextlib
 import json
+import logging
+import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 
 import typer
@@ -19,13 +23,22 @@ PATIENCE = 1.0
 
 Candidates = list[tuple[str, str]]
 
+# Whoever names a run, a metric or a key chooses what a shell gets to see. zsh evaluates it, and bash puts it
+# into the line as it is. So a candidate has only letters, digits and what no shell obeys, and is no option.
+_PLAIN = re.compile(r"(?![-=])(?:[\w./=+@%,:-]|\\\.)+")
+_OBEYED = re.compile(r"[\\`$\s]+")
+
 
 def complete_run(incomplete: str) -> Candidates:
-    """Return the names of the live runs, or their ids if several runs have the same name."""
-    runs = list_runs()
+    """Return the names of the live runs; the id of a run whose name is not unique or not plain."""
+    with _quiet():
+        runs = list_runs()
     names = [run.name for run in runs]
-    found = [(r.name if names.count(r.name) == 1 else r.id, f"{r.name} on {r.host}") for r in runs]
-    return [each for each in found if each[0].startswith(incomplete)]
+    found = [
+        (r.name if names.count(r.name) == 1 and _is_plain(r.name) else r.id, f"{r.name} on {r.host}")
+        for r in runs
+    ]
+    return _plain(_matching(found, incomplete))
 
 
 def complete_path(ctx: typer.Context, incomplete: str) -> Candidates:
@@ -99,10 +112,41 @@ def complete_receipt(ctx: typer.Context, incomplete: str) -> Candidates:
 def _asked(ctx: typer.Context, question: Callable[[Client], Candidates]) -> Candidates:
     """Return what the run answers; nothing if it does not answer in time."""
     try:
-        with connect(ctx.params.get("run"), reading=True, timeout=PATIENCE) as client:
-            return question(client)
+        with _quiet(), connect(ctx.params.get("run"), reading=True, timeout=PATIENCE) as client:
+            return _plain(question(client))
     except Exception:  # noqa: BLE001  a traceback would be printed into the line that somebody types
         return []
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Log nothing: a warning would be printed into the line that somebody types."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether no shell does anything with a name but insert it."""
+    try:
+        name.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # it would be printed with backslashes
+        return False
+    return _PLAIN.fullmatch(name) is not None
+
+
+def _plain(candidates: Candidates) -> Candidates:
+    """Leave out the candidates that a shell could run, and from the descriptions what it could run."""
+    return [(name, _description(text)) for name, text in candidates if _is_plain(name)]
+
+
+def _description(text: str) -> str:
+    encodable = text.encode(sys.stdout.encoding or "utf-8", "replace").decode(sys.stdout.encoding or "utf-8")
+    shown = "".join(each if each.isprintable() else " " for each in encodable)
+    return _OBEYED.sub(" ", shown).strip()
 
 
 def _matching(candidates: Iterable[tuple[str, str]], incomplete: str) -> Candidates:

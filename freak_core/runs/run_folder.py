@@ -11,6 +11,7 @@ Freak 0.1.0 wrote ``<home>/runs/<id>.json`` and ``<id>.html`` in place of the fi
 import contextlib
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -56,9 +57,9 @@ class RunFolder:
         """
         home().parent.mkdir(parents=True, exist_ok=True)
         home().mkdir(mode=0o700, exist_ok=True)
-        # In a home that lets others pass, so does `runs`: else its user could open no single run to somebody.
-        passing = home().stat().st_mode & 0o011
-        runs_folder().mkdir(mode=0o700 | passing, exist_ok=True)
+        # In a home that everybody may write, a user may open single runs to others; the list stays private.
+        shared = home().stat().st_mode & stat.S_IWOTH
+        runs_folder().mkdir(mode=0o711 if shared else 0o700, exist_ok=True)
         self.path.mkdir(mode=0o700, exist_ok=True)
         return self.path
 
