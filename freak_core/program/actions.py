@@ -3,12 +3,15 @@
 import functools
 import inspect
 import logging
+import types
+import warnings
 from collections.abc import Callable
 from typing import Any, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from freak_core.errors import ConfigurationError, Failed, Rejected
+from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.state.json_schema import json_schema
 from freak_core.state.type_hints import MASK
 from freak_core.strict_json import JSON, dumps, plain, writable
@@ -23,20 +26,38 @@ class Action:
         function: what to call.
         name: its name in requests; the function's own name if you give none.
         confirm: whether the dashboard asks before it calls.
+        loop: where coroutines are awaited; the function may be ``async``.
 
     Raises:
-        ConfigurationError: the function takes ``*args``, ``**kwargs`` or positional-only parameters.
+        ConfigurationError: it cannot be called with JSON arguments, or has no name.
     """
 
     def __init__(
-        self, function: Callable[..., object], name: str | None = None, *, confirm: bool = False
+        self,
+        function: Callable[..., object],
+        name: str | None = None,
+        *,
+        confirm: bool = False,
+        loop: Loop | None = None,
     ) -> None:
-        self.function = function
-        inner = function.func if isinstance(function, functools.partial) else function
-        self.name: str = name or inner.__name__
+        self.function = checked_callable(function, "an action")
+        inner = _inner(function)
+        name = name or getattr(inner, "__name__", None)
+        self._arguments = _arguments_model(str(name), function)
+        self.name: str = _checked_name(name, function)
         self.confirm = confirm
         self.description: str = inspect.getdoc(inner) or ""
-        self._arguments = _arguments_model(self.name, function)
+        self._loop = loop or Loop()
+
+    def replaces(self, other: "Action") -> bool:
+        """Whether this is the function of ``other`` again, as after a notebook cell has run twice."""
+        mine, others = (_code(each.function) for each in (self, other))
+        if mine is None or others is None or self.function == other.function:
+            return self.function == other.function
+        named, there = (each.co_qualname for each in (mine, others))
+        return named == there and (
+            mine.co_filename != others.co_filename or mine.co_firstlineno == others.co_firstlineno
+        )
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -73,6 +94,10 @@ class Action:
                 ],
             ) from None
 
+    def run(self, arguments: dict[str, object]) -> object:
+        """Call the function with Python values and return its result; a coroutine is awaited."""
+        return self._loop.awaited(self.function(**arguments))
+
     def call(self, body: JSON) -> JSON:
         """Call the function and return its result as JSON.
 
@@ -82,22 +107,55 @@ class Action:
         """
         arguments = self.validate(body)
         try:
-            return cast(JSON, plain(self.function(**arguments)))
+            return cast(JSON, plain(self.run(arguments)))
         except Exception as error:
             logger.exception("the action %r failed; the program goes on", self.name)
             why = f"{self.name} failed: {type(error).__name__}: {error}"
             raise Failed(writable(why)) from error
 
 
+def _inner(function: Callable[..., object]) -> Callable[..., object]:
+    """Return the function inside ``functools.partial``."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def _code(function: Callable[..., object]) -> types.CodeType | None:
+    return getattr(inspect.unwrap(_inner(function)), "__code__", None)
+
+
+def _checked_name(name: str | None, function: object) -> str:
+    if not name or name == "<lambda>":
+        raise ConfigurationError(f"the action {function!r} has no name: pass name=...")
+    if not isinstance(name, str) or "/" in name or not name.strip():
+        raise ConfigurationError(f"{name!r} cannot be the name of an action: it is a part of a URL")
+    return name
+
+
 def _arguments_model(name: str, function: Callable[..., object]) -> type[BaseModel]:
-    inner = function.func if isinstance(function, functools.partial) else function
-    hints = get_type_hints(inner, include_extras=True)
+    inner = _inner(function)
+    annotated = inner if inspect.isroutine(inner) or inspect.isclass(inner) else type(inner).__call__
+    try:
+        parameters = inspect.signature(function).parameters.values()
+        hints = get_type_hints(annotated, include_extras=True)
+    except (ValueError, TypeError, NameError, AttributeError) as error:
+        raise ConfigurationError(f"the parameters of action {name!r} cannot be read: {error}") from error
     fields: dict[str, Any] = {}
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in parameters:
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise ConfigurationError(f"action {name!r} has the parameter {parameter}; name each one instead")
+        if parameter.name.startswith("_"):
+            if parameter.default is parameter.empty:
+                raise ConfigurationError(f"action {name!r} has the parameter {parameter}: name it without _")
+            continue
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hints.get(parameter.name, Any), default)
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-    model: type[BaseModel] = create_model(f"{name}_arguments", __config__=config, **fields)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a parameter may be called ``copy`` or ``json``
+            model: type[BaseModel] = create_model(f"{name}_arguments", __config__=config, **fields)
+    except Exception as error:
+        raise ConfigurationError(f"the parameters of action {name!r} cannot be used: {error}") from error
     return model

@@ -32,6 +32,7 @@ from freak_core.program.arguments import (
     new_token,
 )
 from freak_core.program.controlled_state import Model_co
+from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.program.event_log import Feed, Gauge
 from freak_core.program.listener import bind, bind_socket
 from freak_core.program.request_handler import Responder
@@ -113,7 +114,8 @@ class Freak(Generic[Model_co]):
         self._name_run()
         self._apply = checked_apply(apply)
         self._actions: dict[str, Action] = {}
-        self._on_change: list[Callable[[Receipt], None]] = []
+        self._on_change: list[Callable[[Receipt], object]] = []
+        self._loop = Loop()
         self._store: Store[Model_co] | None = None
         self._feed: Feed | None = None
         self._serving: Serving | None = None
@@ -142,6 +144,8 @@ class Freak(Generic[Model_co]):
         how = checked_apply(apply or self._apply)
         freak = cast("Freak[State]", self)  # its type is that of the state from here on
         freak._store = store = Store(state, how, actions=self._actions, on_change=self._on_change)
+        self._loop.notice()
+        store.loop = self._loop
         if self.disabled:
             return freak
         journal = Journal(self.journal_path)
@@ -200,6 +204,7 @@ class Freak(Generic[Model_co]):
         feed.flush(0.3)
         feed.event("run", ending(error))
         serving.stop()
+        self._loop.close()
 
     def __enter__(self) -> Self:
         return self
@@ -262,17 +267,34 @@ class Freak(Generic[Model_co]):
 
         With ``apply="sync"`` it runs inside ``sync()``, else on Freak's own thread, one call at a time.
 
+        It may be ``async``. Then it is awaited on the event loop in which you registered it or called
+        ``control``. It is awaited on a loop of Freak's own if there was none, and inside ``sync()`` if that
+        is called on the event loop itself.
+
         Args:
             function: the function to call. Its docstring and annotations are shown to callers.
             name: the name of the action in requests. Default: the name of the function.
             confirm: the dashboard and ``freak call`` ask for a confirmation before they call the action.
+
+        Raises:
+            ConfigurationError: ``function`` cannot be called with named JSON arguments, it has no name, or
+                another function has the name.
         """
+        if function is not None and not callable(function):
+            raise ConfigurationError(f"action() takes a function, not {function!r}; pass name=... by name")
         add = functools.partial(self._add_action, name=name, confirm=confirm)
         return add if function is None else add(function)
 
-    def on_change(self, function: Callable[[Receipt], None]) -> Callable[[Receipt], None]:
-        """Call ``function`` with the receipt after every change that was applied."""
-        self._on_change.append(function)
+    def on_change(self, function: Callable[[Receipt], object]) -> Callable[[Receipt], object]:
+        """Call ``function`` with the receipt after every change that a request has made to the state.
+
+        It may be ``async``: see ``action``. A second request waits for it up to a second.
+
+        Raises:
+            ConfigurationError: ``function`` is not callable, or a generator.
+        """
+        self._loop.notice()
+        self._on_change.append(checked_callable(function, "what on_change calls"))
         return function
 
     def sync(self, *, step: int | None = None, epoch: int | None = None) -> list[Receipt]:
@@ -325,7 +347,11 @@ class Freak(Generic[Model_co]):
             feed.event("run", {"phase": phase, **facts})
 
     def _add_action(self, function: Function, name: str | None, confirm: bool) -> Function:
-        action = Action(function, name, confirm=confirm)
+        self._loop.notice()
+        action = Action(function, name, confirm=confirm, loop=self._loop)
+        known = self._actions.get(action.name)
+        if known is not None and not action.replaces(known):
+            raise ConfigurationError(f"there is an action {action.name!r} already: pass another name=...")
         self._actions[action.name] = action
         if self._feed is not None:
             self._responder.tell_actions()

@@ -10,6 +10,7 @@ from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, Run
 from freak_core.program.actions import Action
 from freak_core.program.arguments import Apply
 from freak_core.program.controlled_state import ControlledState, Memento, Model_co
+from freak_core.program.coroutines import Loop
 from freak_core.program.idempotency import KeysSeen
 from freak_core.program.write_request import MOST_PENDING, Entry, Write
 from freak_core.receipt_history import ReceiptHistory
@@ -52,13 +53,14 @@ class Store(Generic[Model_co]):
         actions: dict[str, Action] | None = None,
         listener: Listener | None = None,
         on_pending: Callable[[Entry], None] | None = None,
-        on_change: list[Callable[[Receipt], None]] | None = None,
+        on_change: list[Callable[[Receipt], object]] | None = None,
     ) -> None:
         self.apply_when = apply_when
         self.actions: dict[str, Action] = {} if actions is None else actions
         self.listener = listener
         self.on_pending = on_pending
-        self.on_change: list[Callable[[Receipt], None]] = [] if on_change is None else on_change
+        self.on_change: list[Callable[[Receipt], object]] = [] if on_change is None else on_change
+        self.loop: Loop = Loop()
         self.receipts: ReceiptHistory = ReceiptHistory()
         self.keys: KeysSeen = KeysSeen()
         self.closed: str | None = None
@@ -238,8 +240,15 @@ class Store(Generic[Model_co]):
             receipt = self.receipts.get(receipt_id)
             if receipt is None or receipt.settled:
                 return receipt
+            made = changes or self._made_by_action(write)
             if error is not None:
-                return self._write(receipt, status="failed", error=error.problem(), revision=self.revision)
+                return self._write(
+                    receipt,
+                    status="failed",
+                    error=error.problem(),
+                    revision=self.revision,
+                    changes=transaction.listed(made),
+                )
             if changes:
                 self._state.show()
             receipt = self._write(
@@ -248,7 +257,7 @@ class Store(Generic[Model_co]):
                 applied=applied,
                 result=plain(result),
                 revision=self.revision,
-                changes=transaction.listed(changes),
+                changes=transaction.listed(made),
                 asked=self._asked(write, changes),
             )
         if changes:
@@ -269,6 +278,7 @@ class Store(Generic[Model_co]):
         result, error = None, None
         try:
             if write.kind == "action":
+                self._state.refresh()  # what the program has changed before is not the action's
                 result = self.actions[str(write.name)].call(write.body)
             else:
                 with self.lock:
@@ -346,6 +356,14 @@ class Store(Generic[Model_co]):
         operations = [*self._operations_before(write), write.operation()]
         return self._state.propose(operations, reading)
 
+    def _made_by_action(self, write: Write | None) -> list[transaction.Change]:
+        """Return what has changed since readers were last shown the state, and show it to them."""
+        if write is None or write.kind != "action":
+            return []
+        before = self._state.public
+        self._state.refresh()
+        return transaction.shown_changes(before, self._state.public)
+
     def _preview(self, write: Write, candidate: transaction.Candidate | None) -> list[transaction.Change]:
         """Return what a write would change, seen from the state that those before it will leave."""
         before_it = self._operations_before(write)
@@ -393,6 +411,6 @@ class Store(Generic[Model_co]):
     def _tell(self, receipt: Receipt) -> None:
         for function in self.on_change:
             try:
-                function(receipt)
+                self.loop.begin(function(receipt), patience=1.0)
             except Exception:
                 logger.exception("an on_change function of the program failed; the change stays")

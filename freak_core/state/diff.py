@@ -79,6 +79,11 @@ def changes(before: View, after: View) -> list[Change]:
     return [Change(to_pointer(path), *values) for path, values in found.items()]
 
 
+def shown_changes(before: JSON, after: JSON) -> list[Change]:
+    """Return every value that differs between two states as readers see them."""
+    return [Change(to_pointer(path), old, new) for path, old, new in differences(before, after)]
+
+
 def listed(changes: Sequence[Change]) -> list[ChangedValue]:
     """Return changes in the form of a receipt."""
     return [ChangedValue(path=change.path, old=change.old, new=change.new) for change in changes]

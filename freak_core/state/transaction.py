@@ -15,7 +15,7 @@ from typing import cast
 
 from pydantic import BaseModel
 
-from freak_core.state.diff import Change, changes, hides, listed, view
+from freak_core.state.diff import Change, changes, hides, listed, shown_changes, view
 from freak_core.state.in_place import Plan, planned
 from freak_core.state.patch import Draft, Operation
 from freak_core.state.serialization import Reading, document, public
@@ -37,6 +37,7 @@ __all__ = [
     "preview",
     "propose",
     "public",
+    "shown_changes",
 ]
 
 

@@ -109,7 +109,9 @@ class Execution:
             if write.kind == "action":
                 # Not Action.call, which makes one kind of failure of everything that an action raises.
                 action = self._store.actions[str(write.name)]
-                attempt.result = plain(action.function(**action.validate(write.body)))
+                arguments = action.validate(write.body)
+                self._store.refresh()  # what training has changed before is not the action's
+                attempt.result = plain(action.run(arguments))
             else:
                 attempt.changes = self._store.apply(write)
                 results = {name: self._apply(name) for name in attempt.touched}

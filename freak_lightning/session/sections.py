@@ -75,7 +75,8 @@ def actions_of(
             if name in actions:
                 raise ConfigurationError(f"there are two actions called {name!r}; rename one")
             marked: dict[str, bool] = getattr(method, "__freak_action__", {})
-            actions[name] = Action(functools.partial(method, trainer, pl_module), name, **marked)
+            confirm = marked.get("confirm", False)
+            actions[name] = Action(functools.partial(method, trainer, pl_module), name, confirm=confirm)
     return actions
 
 
