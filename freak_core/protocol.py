@@ -94,10 +94,15 @@ class Order(TypedDict):
 
 
 class Request(Order):
-    """An order on its way to the program. The reply has the same ``id``."""
+    """An order on its way to the program. The reply has the same ``id``.
+
+    ``deadline`` is a time of ``time.monotonic``, which is the same in all processes of a machine. The program
+    does not begin with a request after it: the client has been told that it is not carried out.
+    """
 
     type: Literal["request"]
     id: str
+    deadline: float
 
 
 FromProgram: TypeAlias = Hello | Event | Actions | Reply

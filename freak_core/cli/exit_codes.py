@@ -52,7 +52,7 @@ class NoSuchRun(NotFound):
 
 
 class Unanswered(Unreachable):
-    """503: the program does not answer in time; it may still apply the request."""
+    """503: the program does not answer in time; it may have begun with the request."""
 
 
 class Interrupted(Refused):

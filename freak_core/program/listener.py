@@ -9,6 +9,9 @@ from pathlib import Path
 from freak_core.addresses import DEFAULT_PORT
 from freak_core.errors import ConfigurationError, PortTaken
 
+BACKLOG = 1024
+"""Connections that wait until the server process accepts them, as while it starts."""
+
 
 def bind(host: str, port: int | None) -> socket.socket:
     """Return a listening socket on ``host``; without a ``port`` on 4444 or the next free one.
@@ -34,7 +37,7 @@ def _listen(address: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(where)
-        listener.listen(128)
+        listener.listen(BACKLOG)
     except BaseException:
         listener.close()
         raise
@@ -71,7 +74,7 @@ def bind_socket(path: Path) -> socket.socket:
         try:
             listener.bind(str(path))
             path.chmod(0o600)
-            listener.listen(128)
+            listener.listen(BACKLOG)
         except BaseException:
             listener.close()
             raise

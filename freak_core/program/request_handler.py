@@ -10,7 +10,7 @@ from typing import Protocol
 
 from freak_core.errors import Failed, Refused
 from freak_core.program.event_log import Feed
-from freak_core.program.store import Store
+from freak_core.program.store import Store, check_deadline
 from freak_core.program.write_request import Write
 from freak_core.protocol import ActionInfo, Data, Hello, Reply, Request
 from freak_core.receipts import Receipt
@@ -118,8 +118,11 @@ class Responder:
         self._feed.tell(reply)
 
     def _carry_out(self, request: Request) -> Receipt:
+        deadline = request["deadline"]
         if request["kind"] == "cancel":
-            return self._store.cancel(str(request["target"]))
+            with self._store.lock:
+                check_deadline(deadline)
+                return self._store.cancel(str(request["target"]))
         write = Write(
             kind=request["kind"],
             path=tuple(request["path"]),
@@ -128,7 +131,7 @@ class Responder:
             by=request["by"],
             **request["options"],
         )
-        receipt = self._store.submit(write)
+        receipt = self._store.submit(write, deadline)
         if receipt.status == "rejected" and (refused := receipt.refused()) is not None:
             raise refused  # a repeated request, whose first one was rejected
         return receipt

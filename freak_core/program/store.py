@@ -2,11 +2,21 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, Protocol
 
-from freak_core.errors import Conflict, Failed, NotFound, Refused, Rejected, RunOver, TooManyRequests
+from freak_core.errors import (
+    Conflict,
+    Failed,
+    NotFound,
+    Refused,
+    Rejected,
+    RunOver,
+    TooManyRequests,
+    Unreachable,
+)
 from freak_core.program.actions import Action
 from freak_core.program.arguments import Apply
 from freak_core.program.controlled_state import ControlledState, Memento, Model_co
@@ -20,6 +30,16 @@ from freak_core.state.type_hints import MASK
 from freak_core.strict_json import JSON, dumps, plain
 
 logger = logging.getLogger("freak")
+
+
+def check_deadline(deadline: float | None) -> None:
+    """Refuse a request whose caller has been told that nothing was done.
+
+    Raises:
+        Unreachable: ``deadline``, a time of ``time.monotonic``, has passed.
+    """
+    if deadline is not None and time.monotonic() > deadline:
+        raise Unreachable("the program was too busy to begin with this request in time")
 
 
 class Listener(Protocol):
@@ -140,14 +160,19 @@ class Store(Generic[Model_co]):
         """Whether accepted writes wait to be taken; cheap, and needs no lock."""
         return bool(self._pending)
 
-    def submit(self, write: Write) -> Receipt:
+    def submit(self, write: Write, deadline: float | None = None) -> Receipt:
         """Validate a write and accept it, or apply it where the store applies at once.
+
+        Args:
+            write: what to do.
+            deadline: a time of ``time.monotonic`` after which nobody waits for the answer.
 
         Raises:
             Refused: the write changes nothing; a receipt says so (``error.receipt``).
             TooManyRequests: too many requests wait already; no receipt is written.
         """
         with self.lock:
+            check_deadline(deadline)
             repeated = self.keys.receipt_id(write)
             if repeated is not None:
                 return self._known(repeated)

@@ -1,58 +1,96 @@
 """Limits for connections: how many, and how long a request may take to arrive. They need no token."""
 
 import asyncio
-import resource
 import socket
 import time
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from freak_core.server.places import Who, most_connections, most_files, places_of
+
 REQUEST_WITHIN = 10.0
 """Seconds until a request must be complete, body included, since the connection or its last request."""
 
 
-def most_connections() -> int:
-    """Return the most connections at a time: half of the files that may be open. Answers open files, too."""
-    return min(1000, _most_files() // 2)
+WRITE_WITHIN = 10.0
+"""Seconds that a client may take to read what the server has sent, before the next part is sent."""
 
-
-def _most_files() -> int:
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return 1 << 20 if limit == resource.RLIM_INFINITY else limit
+ACCEPT_AT_ONCE = 64
+"""Connections that are accepted before one is served. ``asyncio`` calls this the backlog."""
 
 
 class SparingListener(socket.socket):
     """A listening socket that closes new connections before this process runs out of files.
 
-    ``asyncio`` accepts every waiting connection before it serves the first; without a free file it fails.
+    ``asyncio`` accepts many waiting connections before it serves the first; without a free file it fails.
     """
+
+    def listen(self, backlog: int = 0, /) -> None:
+        """Let many connections wait to be accepted, however few ``asyncio`` accepts at once."""
+        super().listen(max(backlog, 2048))
 
     def accept(self) -> tuple[socket.socket, object]:
         """Accept a connection; close it at once if three quarters of the files that may be open are."""
         connection, address = super().accept()
-        if connection.fileno() >= _most_files() * 3 // 4:
+        if connection.fileno() >= most_files() * 3 // 4:
             connection.close()
             raise ConnectionAbortedError
         return connection, address
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP that closes a connection whose request does not arrive in time.
+    """HTTP that closes a connection whose request does not arrive in time, or whose answers nobody reads.
 
-    With too many connections, a new one closes the one that has been idle for longest.
+    Each token has its own places among the connections, and so has who has sent none yet. If all of them are
+    taken, a new connection closes an old one of the same token: one that is idle, if there is one.
+
+    Attributes:
+        who: whose token came with the last request; None before the first.
     """
 
+    who: Who | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a request; with too many connections, close the one that has been idle for longest."""
+        """Wait for a request."""
         super().connection_made(transport)
+        self.app_state = {**self.app_state, "connection": self}  # requests find it in their state
         self._since = time.monotonic()
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._watch()
-        opened = [each for each in self.connections if isinstance(each, ImpatientProtocol) and each.is_open]
-        idle = [each for each in opened if each.idle]
-        if len(opened) > most_connections() and idle:
-            min(idle, key=lambda each: each._since).transport.abort()
+        self._make_place()
+
+    def belongs_to(self, who: Who) -> None:
+        """Note whose token came with a request: the connection takes one of the places of that token."""
+        if self.who != who:
+            self.who = who
+            self._make_place()
+
+    def _make_place(self) -> None:
+        """Close the oldest connections of the same token if there are too many, idle ones first."""
+        of_token = [each for each in self.connections if isinstance(each, ImpatientProtocol) and each.is_open]
+        of_token = [each for each in of_token if each.who == self.who]
+        too_many = len(of_token) - places_of(self.who, most_connections())
+        if too_many > 0:
+            others = (each for each in of_token if each is not self)
+            for each in sorted(others, key=lambda each: (not each.idle, each._unread is None, each._since))[
+                :too_many
+            ]:
+                each.transport.abort()
+
+    def pause_writing(self) -> None:
+        """Wait until the client has read enough to send more; close the connection if it does not."""
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(WRITE_WITHIN, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Send more."""
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def data_received(self, data: bytes) -> None:
         """Read a part of a request."""
@@ -63,6 +101,8 @@ class ImpatientProtocol(H11Protocol):
         """Stop waiting for a request."""
         super().connection_lost(exc)
         self._stop_waiting()
+        if self._unread is not None:
+            self._unread.cancel()
 
     @property
     def is_open(self) -> bool:

@@ -8,7 +8,7 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
-from freak_core.server.connection_limits import ImpatientProtocol, SparingListener
+from freak_core.server.connection_limits import ACCEPT_AT_ONCE, ImpatientProtocol, SparingListener
 
 logger = logging.getLogger("freak")
 
@@ -37,6 +37,7 @@ class HttpServer:
                 lifespan="auto" if users_own else "off",
                 log_level=log_level,
                 access_log=False,
+                backlog=2048 if users_own else ACCEPT_AT_ONCE,
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=30,

@@ -1,15 +1,17 @@
 """Connections of strangers: none may dawdle, and however many come, who asks is answered."""
 
 import contextlib
+import select
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
 from freak_core.server import connection_limits as connections
+from freak_core.server import places
 from freak_core.server.http import HttpServer
 
 Connect = Callable[[], socket.socket]
@@ -28,6 +30,7 @@ def connect(closing: ExitStack) -> Iterator[Connect]:
     """Return a function that connects to a server of an app that says hello."""
     app = FastAPI()
     app.add_api_route("/", hello, methods=["GET", "POST"])
+    app.add_api_route("/much", lambda: Response(bytes(20_000_000)))
     listener = socket.create_server(("127.0.0.1", 0))
     address = listener.getsockname()
     server = HttpServer(app, listener, "error")
@@ -65,16 +68,31 @@ def test_a_second_request_must_be_finished_in_time_too(
     assert answer(connection, ASK[:-2]) == b""
 
 
-def test_when_there_are_too_many_the_longest_idle_one_goes(
+def test_when_there_are_too_many_strangers_the_longest_idle_one_goes(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "most_connections", lambda: 3)
+    monkeypatch.setattr(connections, "most_connections", lambda: 12)  # a quarter is for strangers
     idle = [connect() for _ in range(5)]
     assert b"200 OK" in answer(connect())
     assert [b"200 OK" in answer(each) for each in idle] == [False, False, False, True, True]
 
 
+def test_who_does_not_read_the_answers_is_hung_up_on(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "WRITE_WITHIN", 0.5)
+    unread = connect()
+    unread.sendall(ASK.replace(b"/", b"/much", 1))
+    watch = select.poll()
+    watch.register(unread, 0)  # only of the end of the connection
+    assert watch.poll(20_000)
+
+
 def test_there_are_fewer_connections_than_files_that_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    for limit, most in ((128, 64), (1024, 512), (1 << 20, 1000), (connections.resource.RLIM_INFINITY, 1000)):
-        monkeypatch.setattr(connections.resource, "getrlimit", lambda _, limit=limit: (limit, limit))
-        assert connections.most_connections() == most
+    unlimited = places.resource.RLIM_INFINITY
+    for limit, most in ((128, 64), (1024, 512), (1 << 20, 1000), (unlimited, 1000)):
+        monkeypatch.setattr(places.resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        assert places.most_connections() == most
+        shares = [places.places_of(who, most) for who in ("owner", "reader", None)]
+        assert sum(shares) == most
+        assert min(shares) == shares[2] == most // 4

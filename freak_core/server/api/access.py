@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from freak_core.errors import AccessDenied, Unauthorized
+from freak_core.server.places import Who
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -36,7 +37,11 @@ class Access:
             AccessDenied: 403, a foreign host or page, or a write with the read-only token.
         """
         self.check_origin(request)
-        request.state.by = self._who(request)
+        who = self._who(request)
+        request.state.by = who
+        connection = getattr(request.state, "connection", None)  # none in the user's own app
+        if connection is not None:
+            connection.belongs_to(who)
 
     async def same_site(self, request: Request) -> None:
         """Accept a request without a token, unless it names a foreign host or comes from a foreign page."""
@@ -61,7 +66,7 @@ class Access:
         ):
             raise AccessDenied("requests from pages of other sites are refused")
 
-    def _who(self, request: Request) -> str:
+    def _who(self, request: Request) -> Who:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not given:
             raise Unauthorized("send the header 'Authorization: Bearer TOKEN'; the program printed the token")

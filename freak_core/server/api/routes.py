@@ -1,26 +1,29 @@
 """The routes of a run: state, schema, actions, receipts, run, metrics and events."""
 
-import asyncio
+import contextlib
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from freak_core import paths
 from freak_core.errors import Malformed
+from freak_core.phases import arrived
 from freak_core.protocol import Order
 from freak_core.receipts import Receipt
 from freak_core.server.api.event_stream import EventStream, Names, stream, wanted_types
+from freak_core.server.api.heavy_reads import HeavyReads, points_as_json
 from freak_core.server.api.json_response import JSONResponse
 from freak_core.server.api.openapi import JSONObject, describe
 from freak_core.server.api.problems import Route
 from freak_core.server.api.prometheus import CONTENT_TYPE, exposition
-from freak_core.server.api.rate_limit import WriteLimit
 from freak_core.server.api.request_body import json_body
 from freak_core.server.api.write_options import WRITE_PARAMETERS, etag, flag, write_options
+from freak_core.server.api.write_queue import WriteQueue
 from freak_core.server.mirror.metric_history import Axis
 from freak_core.server.mirror.mirror import Mirror
+from freak_core.server.places import WaitingPlaces
 from freak_core.write_options import QUERY, WriteOptions
 
 StatePath = Annotated[str, Path(description="JSON Pointer into the state, without its first slash: lr/hold")]
@@ -47,7 +50,9 @@ class Routes:
 
     def __init__(self, mirror: Mirror) -> None:
         self.mirror = mirror
-        self.limit: WriteLimit = WriteLimit()
+        self.queue: WriteQueue = WriteQueue()
+        self.places: WaitingPlaces = WaitingPlaces()
+        self.heavy: HeavyReads = HeavyReads()
         self.router: APIRouter = APIRouter(route_class=Route)
         patch, whole = _with_body("a JSON merge patch (RFC 7396)"), _with_body("the new value")
         value = "/state/{path:path}"
@@ -118,6 +123,7 @@ class Routes:
 
     async def get_receipts(
         self,
+        request: Request,
         since: Annotated[int, Query(ge=0, description="only receipts with a higher ``seq``")] = 0,
         limit: Annotated[
             int, Query(ge=1, le=1000, description="maximum number of receipts; the oldest are returned")
@@ -132,11 +138,18 @@ class Routes:
         ] = None,
     ) -> JSONResponse:
         """Return the receipts of the run, oldest first: the newest 1000 and all that are pending."""
-        found = self.mirror.receipts_since(since, limit if last is None else 1000)
-        return JSONResponse([receipt.model_dump(mode="json") for receipt in found[-last if last else 0 :]])
+
+        def read() -> JSONResponse:
+            found = self.mirror.receipts_since(since, limit if last is None else 1000)
+            return JSONResponse(
+                [receipt.model_dump(mode="json") for receipt in found[-last if last else 0 :]]
+            )
+
+        return await self.heavy.answer(request.state.by, read)
 
     async def get_receipt(
         self,
+        request: Request,
         receipt_id: ReceiptId,
         wait: Annotated[
             float, Query(ge=0, le=60, description="seconds to wait for the end of its request")
@@ -144,8 +157,10 @@ class Routes:
     ) -> JSONResponse:
         """Return one receipt."""
         receipt = self.mirror.receipt(receipt_id)
-        latest = await self.mirror.settled(receipt, wait) if wait else receipt
-        return JSONResponse(latest.model_dump(mode="json"))
+        if wait and not receipt.settled:
+            with self.places.place(request.state.by, "long polls"):
+                receipt = await self.mirror.settled(receipt, wait)
+        return JSONResponse(receipt.model_dump(mode="json"))
 
     async def get_run(
         self,
@@ -163,24 +178,35 @@ class Routes:
         With ``wait``, the answer comes as soon as ``step``, ``epoch`` and ``phase`` are reached, or the run
         has ended.
         """
-        mirror = self.mirror
-        run = await mirror.arrived(step, epoch, phase, wait) if wait else mirror.run_info()
+        run = self.mirror.run_info()
+        if wait and not arrived(run, step, epoch, phase):
+            with self.places.place(request.state.by, "long polls"):
+                run = await self.mirror.arrived(step, epoch, phase, wait)
         return JSONResponse({**run, "access": request.state.by})
 
-    async def get_metrics(self) -> Response:
+    async def get_metrics(self, request: Request) -> Response:
         """Return progress, receipt counts, newest metrics and every number of the state, for Prometheus."""
         _, state = await self.mirror.current()
-        metrics, ended = self.mirror.measured()
-        text = exposition(self.mirror.run_info(), state, metrics, ended)
-        return Response(text, media_type=CONTENT_TYPE)
 
-    async def get_openapi(self) -> JSONResponse:
+        def read() -> Response:
+            metrics, ended = self.mirror.measured()
+            text = exposition(self.mirror.run_info(), state, metrics, ended)
+            return Response(text, media_type=CONTENT_TYPE)
+
+        return await self.heavy.answer(request.state.by, read)
+
+    async def get_openapi(self, request: Request) -> JSONResponse:
         """Return the OpenAPI document of the run, with a typed route for each of its fields and actions."""
         mirror = self.mirror
-        return JSONResponse(describe(self.router.routes, mirror.run, mirror.schema, mirror.actions))
+
+        def read() -> JSONResponse:
+            return JSONResponse(describe(self.router.routes, mirror.run, mirror.schema, mirror.actions))
+
+        return await self.heavy.answer(request.state.by, read)
 
     async def get_series(
         self,
+        request: Request,
         names: Annotated[
             str | None, Query(description="names of metrics, separated by commas; by default all")
         ] = None,
@@ -198,15 +224,17 @@ class Routes:
         Of a metric with more points than ``max_points``, the lowest and highest of each stretch are kept.
         """
 
-        def read() -> JSONResponse:
+        def read() -> Response:
             last = math.inf if until is None else until
             found = self.mirror.histories(names).items()
-            return JSONResponse({name: each.read(max_points, axis, since, last) for name, each in found})
+            text = points_as_json((name, each.read(max_points, axis, since, last)) for name, each in found)
+            return Response(text, media_type="application/json")
 
-        return await asyncio.to_thread(read)  # many points take a while
+        return await self.heavy.answer(request.state.by, read)
 
     async def get_events(
         self,
+        request: Request,
         types: Annotated[Names, Depends(wanted_types)],
         last_event_id: Annotated[
             str | None, Header(description="id of the event to resume after; by default the newest")
@@ -217,7 +245,9 @@ class Routes:
         A client that resumes after an event that is no longer known gets one event ``reset``, with the whole
         state and what ``GET /run`` says.
         """
-        return EventStream(stream(self.mirror, last_event_id, types))
+        place = contextlib.ExitStack()
+        place.enter_context(self.places.place(request.state.by, "streams"))
+        return EventStream(stream(self.mirror, last_event_id, types), place)
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -309,14 +339,20 @@ class Routes:
             "by": request.state.by,
             "options": options,
         }
-        self.limit.take()
+        await self.queue.turn((request.state.by, _connection(request)), order)
         receipt = await self.mirror.request(order)
         wait = options.get("wait", 0.0)
         if kind == "action" and self.mirror.run.get("apply") == "now":
             wait = max(wait, AT_ONCE_WITHIN)
         if wait and receipt.status == "accepted" and not options.get("dry_run"):
-            receipt = await self.mirror.settled(receipt, wait)
+            with self.places.place_if_free(request.state.by, "long polls") as free:
+                receipt = await self.mirror.settled(receipt, wait) if free else receipt
         refused = receipt.refused()
         if refused is not None and kind != "cancel":
             raise refused
         return receipt
+
+
+def _connection(request: Request) -> Hashable:
+    """Return what tells the connection of a request from others."""
+    return getattr(request.state, "connection", None) or request.client

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,9 @@ from freak_core.server.mirror.progress_rate import Pace
 
 ANSWER_WITHIN = 10.0
 """Seconds that the program has to answer a write; then the client gets 503."""
+
+BEGIN_WITHIN = 9.0
+"""Seconds that the program has to begin with a write: later it does not, since the client gets 503."""
 
 
 class Mirror:
@@ -194,7 +198,7 @@ class Mirror:
 
         Raises:
             Refused: the program refused the write.
-            Unreachable: the program has ended or does not answer; it may still carry the write out.
+            Unreachable: the program has ended or does not answer; it does not begin with the write later.
         """
         request_id = secrets.token_hex(8)
         with self.news() as news:
@@ -203,7 +207,8 @@ class Mirror:
                     raise Unreachable("the program is gone")
                 self._expected.add(request_id)
             try:
-                self._send({"type": "request", "id": request_id, **order})
+                deadline = time.monotonic() + BEGIN_WITHIN
+                self._send({"type": "request", "id": request_id, "deadline": deadline, **order})
                 await self._until(news, lambda: request_id in self._replies, ANSWER_WITHIN)
                 reply = self._replies.get(request_id)
             finally:
@@ -213,8 +218,8 @@ class Mirror:
         if reply is None:
             gone = "is gone" if self.ended else f"did not answer within {ANSWER_WITHIN:.0f} s"
             raise Unreachable(
-                f"the program {gone}; the request may still be carried out: "
-                "repeat it with the same Idempotency-Key"
+                f"the program {gone}; it will not begin with the request any more. "
+                "If it has begun already, you learn that if you repeat it with the same Idempotency-Key"
             )
         if "problem" in reply:
             raise refusal(reply["problem"])
