@@ -48,7 +48,7 @@ class FieldError(TypedDict):
 
 
 class Refused(FreakError):  # noqa: N818
-    """A request was not carried out, and nothing was changed.
+    """A request was not carried out.
 
     Args:
         detail: what is wrong and what to do, in a sentence.
@@ -172,7 +172,7 @@ class TooManyRequests(Refused):
 
 
 class Failed(Refused):
-    """500: the program's own code raised while carrying the request out; the state is as before."""
+    """500: the program's own code raised. A change is taken back; what an action did until then stays."""
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Failed in the program"
@@ -202,3 +202,12 @@ def refusal(problem: dict[str, Any]) -> Refused:
         receipt=problem.get("receipt"),
         retry_after=problem.get("retry_after"),
     )
+
+
+def described(error: BaseException) -> str:
+    """Return the type and the message of an exception, such as ``ValueError: boom``; never raises."""
+    try:
+        message = str(error)
+    except BaseException:  # noqa: BLE001  the program's own class
+        message = ""
+    return f"{type(error).__name__}: {message}".removesuffix(": ")[:1000]

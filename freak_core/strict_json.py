@@ -8,12 +8,14 @@ import functools
 import json
 import math
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
 from pydantic_core import to_jsonable_python
 
 from freak_core.errors import Malformed, TooLarge
+from freak_core.interrupts import let_interrupts_through
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
@@ -22,6 +24,12 @@ MAX_BODY = 64 * 1024
 
 MAX_DEPTH = 64
 """How deep arrays and objects may be nested."""
+
+MOST_DIGITS = sys.int_info.default_max_str_digits
+"""The most digits of an integer. The server reads no more, whatever the program has set for itself."""
+
+_DIGITS_PER_BIT = math.log10(2)
+_FEWEST_BITS = 2000  # Python always reads and writes 640 digits
 
 _TOKEN = re.compile(
     r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL
@@ -51,18 +59,22 @@ def parse(body: bytes | str) -> JSON:
     return value
 
 
-def dumps(value: object) -> str:
-    """Return ``value`` as compact JSON in ASCII; floats that JSON cannot write become null."""
+def dumps(value: object, *, ascii_only: bool = True) -> str:
+    """Return ``value`` as compact JSON; numbers that JSON cannot hold are replaced as ``writable`` does."""
+    as_text = functools.partial(json.dumps, separators=(",", ":"), allow_nan=False, ensure_ascii=ascii_only)
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+        if 0 < sys.get_int_max_str_digits() <= MOST_DIGITS:
+            return as_text(value)
     except ValueError:
-        return json.dumps(writable(value), separators=(",", ":"), allow_nan=False)
+        pass
+    return as_text(writable(value))
 
 
 def writable(value: Any) -> Any:
     """Return a copy of ``value`` as JSON in UTF-8 can have it.
 
-    NaN and the infinities become None, and a lone surrogate, as in the name of a file, its escape.
+    NaN and the infinities become None, and a lone surrogate, as in the name of a file, its escape. An integer
+    with more digits than Python reads becomes a text that says how many it has.
     """
     if isinstance(value, dict):
         return {writable(key) if isinstance(key, str) else key: writable(v) for key, v in value.items()}
@@ -72,7 +84,17 @@ def writable(value: Any) -> Any:
         return None
     if isinstance(value, str) and not value.isascii():
         return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, int) and too_long(value):
+        return f"<integer of about {int(value.bit_length() * _DIGITS_PER_BIT) + 1} digits>"
     return value
+
+
+def too_long(number: int) -> bool:
+    """Return True if Python may refuse to read or write the digits of an integer."""
+    bits = number.bit_length()
+    if bits < _FEWEST_BITS:
+        return False
+    return bits * _DIGITS_PER_BIT >= min(sys.get_int_max_str_digits() or MOST_DIGITS, MOST_DIGITS)
 
 
 def plain(value: object, *, text: Callable[[object], str] = repr) -> Any:
@@ -89,7 +111,8 @@ def plain(value: object, *, text: Callable[[object], str] = repr) -> Any:
         return to_jsonable_python(
             writable(value), fallback=number_or_text, inf_nan_mode="null", serialize_unknown=True
         )
-    except Exception:  # noqa: BLE001  a value of the program may do anything
+    except BaseException as error:  # noqa: BLE001  a value of the program may do anything
+        let_interrupts_through(error)
         return f"<{type(value).__name__}>"
 
 

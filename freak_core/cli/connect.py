@@ -53,7 +53,7 @@ class _ClientOf(Client):
     def __exit__(self, *raised: object) -> None:
         self.close()
         lost = any(isinstance(each, Unreachable) for each in raised)
-        ended = newest_finished(self._id) if lost else None
+        ended = newest_finished(self._id, {run.id for run in list_runs()}) if lost else None
         if ended is not None and ended["state"] in ENDED:
             raise NoSuchRun(how_it_ended(ended)) from None
 

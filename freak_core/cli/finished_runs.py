@@ -8,14 +8,11 @@ from pydantic import ValidationError
 
 from freak_core.cli.durations import age, short, time_of
 from freak_core.errors import NotFound
-from freak_core.phases import ENDED
+from freak_core.phases import ENDED, LOST
 from freak_core.receipts import Receipt
 from freak_core.runs.journal import journal_lines
 from freak_core.runs.own_file import open_own
 from freak_core.runs.run_folder import journals
-
-LOST = "lost"
-"""The state of a run whose journal has no end: it was killed, for example."""
 
 
 class FinishedRun(TypedDict):
@@ -85,7 +82,7 @@ def _started(header: dict[str, Any], journal: Path) -> FinishedRun | None:
     return FinishedRun(
         id=str(header.get("run")),
         name=str(header.get("name")),
-        state=LOST,
+        state=LOST["phase"],
         started_at=started_at if time_of(started_at) else "",
         journal_path=str(journal),
     )

@@ -10,7 +10,7 @@ from freak_core.cli.terminal import progress, say
 from freak_core.client.client import Client
 from freak_core.client.documents import RunFacts
 from freak_core.errors import Failed, RunOver, Unreachable
-from freak_core.phases import ENDED
+from freak_core.phases import DONE, ENDED
 from freak_core.receipts import Receipt
 
 INTERVAL = 0.5
@@ -77,10 +77,9 @@ def _news(
 def _phase(client: Client, wait: float) -> str | None:
     """Return the run phase: at once if the run has ended, else after ``wait`` seconds."""
     try:
-        client.wait_for(phase="finished", timeout=wait)
+        return client.wait_for(phase="finished", timeout=wait).get("phase")
     except (TimeoutError, RunOver):
         return client.run().get("phase")
-    return "finished"
 
 
 def _stop_receipt(receipts: list[Receipt]) -> Receipt | None:
@@ -97,7 +96,7 @@ def _stop_receipt(receipts: list[Receipt]) -> Receipt | None:
 def _at_the_end(phase: str | None, asked: Receipt) -> Receipt | None:
     if phase not in ENDED:
         return None
-    if phase != "finished":
+    if phase not in DONE:
         raise Failed(f"the run ended before it could stop: {phase}", receipt=asked.model_dump(mode="json"))
     say(f"the run has ended: {phase}")
     return asked

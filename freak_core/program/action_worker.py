@@ -41,5 +41,5 @@ class ActionThread:
         while (entry := self._queue.get()) is not None:
             try:
                 self._carry_out(entry)
-            except (Exception, SystemExit):  # an action may call sys.exit(); the program goes on
+            except BaseException:  # whatever an action raises, the next one is called
                 logger.exception("Freak could not carry out request %s", entry.receipt_id)

@@ -10,7 +10,8 @@ from typing import Any, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from freak_core.errors import ConfigurationError, Failed, Rejected
+from freak_core.errors import ConfigurationError, Failed, Rejected, described
+from freak_core.interrupts import let_interrupts_through
 from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.state.json_schema import json_schema
 from freak_core.state.type_hints import MASK
@@ -68,7 +69,8 @@ class Action:
         """Return the arguments with secrets masked; if they cannot be read, the mask in place of all."""
         try:
             dumped = self._validated(body).model_dump(mode="json", exclude_unset=True, fallback=repr)
-        except Exception:  # noqa: BLE001 - serializers are user code
+        except BaseException as error:  # noqa: BLE001  serializers are user code
+            let_interrupts_through(error)
             return MASK
         return cast(JSON, dumped)
 
@@ -108,10 +110,10 @@ class Action:
         arguments = self.validate(body)
         try:
             return cast(JSON, plain(self.run(arguments)))
-        except Exception as error:
+        except BaseException as error:
+            let_interrupts_through(error)
             logger.exception("the action %r failed; the program goes on", self.name)
-            why = f"{self.name} failed: {type(error).__name__}: {error}"
-            raise Failed(writable(why)) from error
+            raise Failed(writable(f"{self.name} failed: {described(error)}")) from error
 
 
 def _inner(function: Callable[..., object]) -> Callable[..., object]:

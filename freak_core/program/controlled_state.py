@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from typing_extensions import TypeVar
 
 from freak_core.errors import Conflict
+from freak_core.interrupts import let_interrupts_through
 from freak_core.program.write_request import Write
 from freak_core.state import transaction
 from freak_core.strict_json import JSON
@@ -87,7 +88,8 @@ class ControlledState(Generic[Model_co]):
             if reading.public != self.public:
                 self.revision += 1
                 self._tell(reading.public)
-        except Exception:  # the program may be changing the object this very moment
+        except BaseException as error:  # the program may be changing the object this very moment
+            let_interrupts_through(error)
             logger.debug("Freak could not read the state; it will try again", exc_info=True)
             return None
         else:

@@ -65,6 +65,7 @@ class Feed:
         self._history = History()  # of what _recent no longer holds
         self._seq = 0
         self._closed = False
+        self._complained: set[str] = set()
         self.facts: Data = {}
         self._thread = threading.Thread(target=self._run, name="freak-feed", daemon=True)
 
@@ -135,7 +136,7 @@ class Feed:
                 message = hello()
                 message["floor"], message["events"] = self._recent.floor, list(self._recent)
                 message["history"] = self._history.told()
-                told = _facts({**self.facts, **self._observed})
+                told = self._published({**self.facts, **self._observed})
                 message["run"] = {**message["run"], **told, "journal": self.journal_health}
                 for receipt in message["receipts"]:
                     self._mark(receipt)
@@ -166,12 +167,20 @@ class Feed:
     def _run(self) -> None:
         while not self._closed:
             self._await_bell()
-            self._pass_on()
+            self._call(self._pass_on)
             if time.monotonic() >= self._idle_due:
                 self._idle_due = time.monotonic() + 1.0
                 for function in self.on_idle:
-                    function()
+                    self._call(function)
         self._close_journal()
+
+    @staticmethod
+    def _call(function: Callable[[], None]) -> None:
+        """Call what may run the program's own code; whatever it raises, this thread goes on."""
+        try:
+            function()
+        except BaseException:
+            logger.exception("Freak could not do what it does once a second; it will try again")
 
     def _await_bell(self) -> None:
         """Wait up to a second for something to send; what is not urgent waits until more has gathered."""
@@ -229,8 +238,8 @@ class Feed:
             return
         try:
             mark, facts = self._gauge()
-        except Exception:  # the program's own code
-            logger.exception("Freak cannot tell the progress")
+        except BaseException:  # the program's own code
+            logger.exception("the progress function of the program failed; it is not called again")
             self._gauge = None
             return
         if mark != self._mark_told:  # an event of its own: another thread may be writing ``_progress``
@@ -246,9 +255,9 @@ class Feed:
                     self._mark(message.get("receipt") or message.get("problem", {}).get("receipt"))
                 if self._sink is not None:
                     self._sink(message)
-        except (OSError, ValueError):  # a ValueError where the stream was closed in between
+        except OSError:
             self._sink = None
-        except Exception:  # the program's values may do anything; what follows must go on
+        except BaseException:  # the program's values may do anything; what follows must go on
             logger.exception("Freak drops an event that it cannot pass on")
 
     def _number(self, message: Event) -> None:
@@ -256,7 +265,7 @@ class Feed:
             safe = self._journal.append(message["data"])
             message["data"]["journal"] = _health(safe)
         elif message["event"] in ("run", "metrics", "progress"):
-            message["data"] = _facts(message["data"])
+            message["data"] = self._published(message["data"])
             if message["event"] == "run" and "phase" in message["data"] and self._journal is not None:
                 self._journal.append({"at": now(), **message["data"]})
         self._seq += 1
@@ -264,6 +273,23 @@ class Feed:
         for forgotten in self._recent.add(message):
             if forgotten["event"] == "metrics":
                 self._history.note(forgotten)
+
+    def _published(self, data: Data) -> Data:
+        """Return facts as JSON. A step or an epoch that is no number is left out: servers compare it."""
+        facts = _facts(data)
+        for name in ("step", "epoch"):
+            if facts.get(name) is None or isinstance(facts[name], int | float):
+                continue
+            if name not in self._complained:
+                self._complained.add(name)
+                logger.warning(
+                    "the program published %s=%.100r, which is no number; it is left out", name, facts[name]
+                )
+            if "values" in facts:
+                facts[name] = None
+            else:
+                del facts[name]
+        return facts
 
     def _mark(self, receipt: Data | None) -> None:
         """Note on a receipt whether the journal has it. A dry run has no number and is not in the journal."""

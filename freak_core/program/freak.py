@@ -143,7 +143,11 @@ class Freak(Generic[Model_co]):
             self._name_run()
         how = checked_apply(apply or self._apply)
         freak = cast("Freak[State]", self)  # its type is that of the state from here on
-        freak._store = store = Store(state, how, actions=self._actions, on_change=self._on_change)
+        try:
+            store = Store(state, how, actions=self._actions, on_change=self._on_change)
+        except RecursionError:
+            raise ConfigurationError("the state contains itself, or is nested too deep for JSON") from None
+        freak._store = store
         self._loop.notice()
         store.loop = self._loop
         if self.disabled:
@@ -202,7 +206,7 @@ class Freak(Generic[Model_co]):
         if self in _running:
             _running.remove(self)
         feed.flush(0.3)
-        feed.event("run", ending(error))
+        feed.event("run", ending(error).facts())
         serving.stop()
         self._loop.close()
 

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Protocol
 
-from freak_core.errors import Failed, Refused
+from freak_core.errors import Failed, Refused, described
 from freak_core.program.event_log import Feed
 from freak_core.program.store import Store, check_deadline
 from freak_core.program.write_request import Write
@@ -112,9 +112,9 @@ class Responder:
             reply["receipt"] = self._carry_out(request).model_dump(mode="json")
         except Refused as refused:
             reply["problem"] = refused.problem()
-        except (Exception, SystemExit) as error:  # an action on this thread may call sys.exit()
-            logger.exception("Freak could not carry out a request; nothing was changed")
-            reply["problem"] = Failed(f"Freak failed: {type(error).__name__}").problem()
+        except BaseException as error:  # whatever the program's code raises, this thread goes on
+            logger.exception("Freak could not carry out a request")
+            reply["problem"] = Failed(f"Freak failed: {described(error)}").problem()
         self._feed.tell(reply)
 
     def _carry_out(self, request: Request) -> Receipt:

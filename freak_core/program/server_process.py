@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import io
 import json
 import logging
@@ -151,14 +152,14 @@ class Link:
         stdin, stdout, stderr = (cast(BinaryIO, s) for s in (process.stdin, process.stdout, process.stderr))
         threading.Thread(target=log_stderr, args=(stderr,), name="freak-server-log", daemon=True).start()
         try:
-            self._feed.connect(self._hello, lambda message: _send(process, protocol.encode(message)))
+            self._feed.connect(self._hello, functools.partial(_send, process))
             with io.BufferedReader(cast(io.RawIOBase, stdout)) as requests:
                 for request in _requests(cast(BinaryIO, requests)):
                     self._answer(request)
         except (OSError, ValueError) as error:
             if not self._stopping.is_set():
                 logger.warning("the link to Freak's server broke: %s", error)
-        except Exception:
+        except BaseException:  # this thread serves the next server process
             logger.exception("the link to Freak's server broke")
         finally:
             process.kill()  # first, so that nobody is left writing to it
@@ -181,21 +182,28 @@ def _requests(stream: BinaryIO) -> Iterator[Request]:
             logger.warning("server: %s", line.decode("utf-8", "replace").rstrip())
 
 
-def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
-    """Write all of ``data`` to a server; kill it if it takes nothing for ``PATIENCE`` seconds.
+def _send(process: subprocess.Popen[bytes], message: protocol.FromProgram) -> None:
+    """Write a message to a server; kill it if it takes nothing for ``PATIENCE`` seconds.
 
     Raises:
         OSError: it is gone.
     """
     stream = cast(io.RawIOBase, process.stdin)
-    view = memoryview(data)
+    view = memoryview(protocol.encode(message))
+    try:
+        _write(stream, view, process.kill)
+    except ValueError as closed:  # another thread has closed the stream in between
+        raise BrokenPipeError(str(closed)) from None
+
+
+def _write(stream: io.RawIOBase, view: memoryview, give_up: Callable[[], None]) -> None:
     poll = select.poll()
     poll.register(stream.fileno(), select.POLLOUT)
     while view:
         written = stream.write(view)
         view = view[written or 0 :]
         if written is None and not poll.poll(PATIENCE * 1000):
-            process.kill()
+            give_up()
             raise TimeoutError("Freak's server takes no messages")
 
 

@@ -16,7 +16,9 @@ from freak_core.errors import (
     RunOver,
     TooManyRequests,
     Unreachable,
+    described,
 )
+from freak_core.interrupts import is_interrupt, let_interrupts_through
 from freak_core.program.actions import Action
 from freak_core.program.arguments import Apply
 from freak_core.program.controlled_state import ControlledState, Memento, Model_co
@@ -27,7 +29,7 @@ from freak_core.receipt_history import ReceiptHistory
 from freak_core.receipts import Applied, Receipt
 from freak_core.state import transaction
 from freak_core.state.type_hints import MASK
-from freak_core.strict_json import JSON, dumps, plain
+from freak_core.strict_json import JSON, dumps, plain, writable
 
 logger = logging.getLogger("freak")
 
@@ -205,10 +207,10 @@ class Store(Generic[Model_co]):
             self._underway[entry.receipt_id] = write
             if candidate is not None:
                 self._begun.add(entry.receipt_id)
-                changes = self._state.commit(candidate)
+                changes, error = self._committed(candidate)
         if candidate is None:
             return self.carry_out(entry)
-        return self.complete(receipt.id, Applied(), changes) or receipt
+        return self.complete(receipt.id, Applied(), changes, error=error) or receipt
 
     def steps_until_due(self, step: int, next_epoch: int | None = None) -> int | None:
         """Return in how many steps the next scheduled write is due; 1 if it waits for ``next_epoch``."""
@@ -312,13 +314,12 @@ class Store(Generic[Model_co]):
                     changes = self.apply(write)
         except Refused as refused:
             error = refused
-        except Exception as unexpected:
+        except BaseException as unexpected:
+            error = Failed(writable(f"carrying out the request raised {described(unexpected)}"))
+            if is_interrupt(unexpected):  # Ctrl-C meanwhile
+                self.complete(entry.receipt_id, applied, error=error)
+                raise
             logger.exception("Freak could not carry out request %s", entry.receipt_id)
-            error = Failed(f"Freak failed: {type(unexpected).__name__}")
-        except BaseException as leaving:  # sys.exit() in an action, or Ctrl-C meanwhile
-            error = Failed(f"{type(leaving).__name__} while the request was carried out")
-            self.complete(entry.receipt_id, applied, error=error)
-            raise
         ended = self.complete(entry.receipt_id, applied, changes, result=result, error=error)
         return ended or Receipt(id=entry.receipt_id, kind=write.kind, status="failed")
 
@@ -362,6 +363,26 @@ class Store(Generic[Model_co]):
 
     def _check(self, write: Write, reading: transaction.Reading | None) -> transaction.Candidate | None:
         """Refuse a write that cannot be applied; return the state after it, unless it is an action."""
+        try:
+            return self._checked(write, reading)
+        except Refused:
+            raise
+        except BaseException as error:
+            let_interrupts_through(error)
+            logger.exception("the program's own code failed while it validated a request")
+            raise Failed(writable(f"validating the request raised {described(error)}")) from error
+
+    def _committed(self, candidate: transaction.Candidate) -> tuple[list[transaction.Change], Refused | None]:
+        """Write a candidate into the state, all of it or nothing; return what changed, or why it failed."""
+        try:
+            return self._state.commit(candidate), None
+        except BaseException as error:
+            candidate.held.restore()
+            let_interrupts_through(error)
+            logger.exception("the program's own code failed while a request was written into the state")
+            return [], Failed(writable(f"writing the change raised {described(error)}; it was taken back"))
+
+    def _checked(self, write: Write, reading: transaction.Reading | None) -> transaction.Candidate | None:
         if self.closed is not None:
             raise RunOver(self.closed)
         if write.if_match is not None and write.if_match != self.revision:
@@ -427,7 +448,10 @@ class Store(Generic[Model_co]):
         if write.kind == "action":
             action = self.actions.get(str(write.name))
             return action.shown(write.body) if action is not None else None
-        return MASK if transaction.hides(self.model, changes) else write.body
+        try:
+            return MASK if transaction.hides(self.model, changes) else write.body
+        except RecursionError:  # the state contains itself
+            return MASK
 
     def _tell_state(self, revision: int, value: dict[str, JSON]) -> None:
         if self.listener is not None:
@@ -437,5 +461,6 @@ class Store(Generic[Model_co]):
         for function in self.on_change:
             try:
                 self.loop.begin(function(receipt), patience=1.0)
-            except Exception:
+            except BaseException as error:
+                let_interrupts_through(error)
                 logger.exception("an on_change function of the program failed; the change stays")

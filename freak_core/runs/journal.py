@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from freak_core.strict_json import dumps
+
 logger = logging.getLogger("freak")
 
 WAITING = 2000
@@ -46,7 +48,7 @@ class Journal:
         """Write one line; return whether it is safe with the operating system."""
         if self._closed:
             return False
-        line = json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        line = dumps(entry, ascii_only=False).encode("utf-8", "replace") + b"\n"
         self._waiting.append((entry.get("id"), line))
         if len(self._waiting) > WAITING:
             self._given_up.append(self._waiting.popleft()[0])

@@ -11,12 +11,13 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
 from freak_core import protocol
 from freak_core.errors import Unreachable
-from freak_core.protocol import Request
+from freak_core.protocol import FromProgram, Request
 from freak_core.server.app import create_app
 from freak_core.server.http import HttpServer
 from freak_core.server.mirror.mirror import Mirror
@@ -49,12 +50,22 @@ class Outbox:
                 protocol.write(self._stream, protocol.encode(self._queue.get()))
 
 
-def _exit_when(condition: Callable[[], bool]) -> None:
-    """End this process within half a second after a condition becomes true, whatever else runs here."""
+def _receive(mirror: Mirror, message: FromProgram) -> None:
+    """Store one message; the reads that come after one that cannot be stored are answered all the same."""
+    try:
+        mirror.receive(message)
+    except Exception:  # noqa: BLE001  stderr goes to the program's log
+        traceback.print_exc()
+
+
+def _exit_when(condition: Callable[[], bool], last: Callable[[], None] = lambda: None) -> None:
+    """End this process within a second after a condition becomes true, whatever else runs here."""
 
     def watch() -> None:
         while not condition():
             time.sleep(0.5)
+        last()
+        time.sleep(0.2)  # event streams send the last events
         os._exit(0)
 
     threading.Thread(target=watch, name="freak-watch", daemon=True).start()
@@ -64,24 +75,24 @@ def main() -> None:
     """Serve until the program closes this process's stdin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     program = int(sys.argv[2])
-    # A child of the program may hold the other end of stdin open: then no end-of-file comes.
-    _exit_when(lambda: os.getppid() != program)
     stdout = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints must not reach the program as a message
+    mirror = Mirror(Outbox(cast(BinaryIO, stdout)).send)
+    # A child of the program may hold the other end of stdin open: then no end-of-file comes.
+    _exit_when(lambda: os.getppid() != program, mirror.lose)
     stdout.write(b"\n")  # ends a line that an import may have begun
     messages = protocol.read(cast(BinaryIO, sys.stdin.buffer))
     hello = next(messages, None)
     if hello is None or hello["type"] != "hello":
         return
-    mirror = Mirror(Outbox(cast(BinaryIO, stdout)).send)
     mirror.receive(hello)
     listener = socket.socket(fileno=int(sys.argv[1]))
     server = HttpServer(create_app(mirror, hello), listener, hello["log_level"])
     server.start()
     _exit_when(lambda: not server.alive)  # uvicorn has ended: the program starts a new server process
     for message in messages:
-        mirror.receive(message)
-    mirror.end()
+        _receive(mirror, message)
+    mirror.lose()
     time.sleep(0.1)  # event streams send the last events
     server.stop(1.0)
     os._exit(0)

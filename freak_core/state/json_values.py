@@ -42,4 +42,16 @@ def equal(one: JSON, other: JSON) -> bool:
     """Whether two values are the same JSON; unlike in Python, true is not 1 and -0.0 is not 0.0."""
     if type(one) in (str, int, bool):
         return type(one) is type(other) and one == other
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    try:
+        return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    except ValueError:  # an integer with more digits than Python writes
+        return _in_hex(one) == _in_hex(other)
+
+
+def _in_hex(value: JSON) -> str:
+    """Return a text that is equal for equal JSON, with integers in hexadecimal: these have no limit."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key!r}:{_in_hex(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_in_hex, value)) + "]"
+    return hex(value) if type(value) is int else repr(value)

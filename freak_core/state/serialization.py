@@ -11,6 +11,7 @@ from pydantic import BaseModel, RootModel
 from pydantic_core import to_jsonable_python
 
 from freak_core.errors import FieldError
+from freak_core.interrupts import let_interrupts_through
 from freak_core.state.json_values import ABSENT
 from freak_core.state.snapshot import Snapshot
 from freak_core.state.type_hints import SECRETS
@@ -106,13 +107,15 @@ def _dump(model: BaseModel, *, round_trip: bool = False) -> Any:
 
     try:
         return dump(None)
-    except Exception:  # noqa: BLE001  serializers are user code
+    except BaseException as error:  # noqa: BLE001  serializers are user code
+        let_interrupts_through(error)
         result: dict[str, Any] = {}
     computed = () if round_trip else type(model).model_computed_fields
     for name in [*type(model).model_fields, *(model.model_extra or ()), *computed]:
         try:
             result |= dump({name})
-        except Exception:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001
+            let_interrupts_through(error)
             result[name] = ABSENT
     return result
 
@@ -186,5 +189,6 @@ def _jsonable(value: Any, bytes_mode: Literal["utf8", "base64"]) -> Any:
             inf_nan_mode="constants",
             fallback=_unknown,
         )
-    except Exception:  # noqa: BLE001  serializers are user code
+    except BaseException as error:  # noqa: BLE001  serializers are user code
+        let_interrupts_through(error)
         return ABSENT

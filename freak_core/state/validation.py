@@ -9,6 +9,7 @@ from typing import Final, get_args, get_origin
 from pydantic import BaseModel, RootModel, ValidationError
 
 from freak_core.errors import FieldError, Rejected
+from freak_core.interrupts import let_interrupts_through
 from freak_core.paths import Path, to_pointer
 from freak_core.state.fields import has_imports, names_collide, pick, records
 from freak_core.state.json_values import ABSENT, equal
@@ -55,7 +56,8 @@ def outcome(kind: type[BaseModel], state: JSON) -> tuple[BaseModel | None, list[
                 return None, coerced
     except ValidationError as error:
         return None, _field_errors(kind, state, error)
-    except Exception as error:  # noqa: BLE001  validators are user code
+    except BaseException as error:  # noqa: BLE001  validators are user code
+        let_interrupts_through(error)
         message = f"a validator of the program failed with {type(error).__name__}"
         return None, [reason((), "validator_error", message)]
     if not isinstance(model, kind):

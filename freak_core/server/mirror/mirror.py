@@ -10,7 +10,7 @@ from typing import Any
 
 from freak_core.errors import NotFound, Unreachable, refusal
 from freak_core.event_buffer import Recent
-from freak_core.phases import arrived
+from freak_core.phases import ENDED, LOST, arrived
 from freak_core.protocol import Event, FromProgram, Hello, Order, Reply, Request
 from freak_core.receipt_history import ReceiptHistory
 from freak_core.receipts import Receipt
@@ -69,6 +69,15 @@ class Mirror:
     def end(self) -> None:
         """Note that the program has ended: event streams end, writes are refused."""
         with self._lock:
+            self.ended = True
+            self._wake()
+
+    def lose(self) -> None:
+        """Note that the program is gone; if it has not said how it ended, the run is lost."""
+        with self._lock:
+            if not self.ended and self.run.get("phase") not in ENDED:
+                number = self.recent.position + 1
+                self._event({"type": "event", "event": "run", "data": dict(LOST), "seq": number})
             self.ended = True
             self._wake()
 

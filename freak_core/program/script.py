@@ -1,0 +1,74 @@
+"""The script: the program's own code, from its first line, and how it ended."""
+
+import builtins
+import contextlib
+import dis
+import functools
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from freak_core.interrupts import signal_underway
+from freak_core.phases import Ending, ending, exit_with, interrupted_by
+
+_RETURNS = ("RETURN_VALUE", "RETURN_CONST")
+
+_EXITS: tuple[tuple[Any, str], ...] = ((sys, "exit"), (builtins, "exit"), (builtins, "quit"))
+"""The functions that end a program with an exit code."""
+
+
+class Script:
+    """Tells how the program ended, once its main thread has left its first frame.
+
+    Python does not say so: functions of ``atexit`` are called alike after the last line, after an exception
+    and after ``sys.exit(3)``. The first frame says it: where it stands in the end, it returned or was left.
+    """
+
+    def __init__(self) -> None:
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        while frame is not None and frame.f_back is not None:
+            frame = frame.f_back
+        self._first = frame
+        _note_exits()
+
+    def ending(self) -> Ending:
+        """Return how the program ended."""
+        if self._first is None or _has_returned(self._first):
+            return Ending("finished")
+        traceback = getattr(sys, "last_traceback", None)
+        if traceback is not None and traceback.tb_frame is self._first:  # else it is of a prompt's line
+            return ending(sys.last_value)
+        if _noted:
+            code, signal = _noted[-1]
+            return exit_with(code) if signal is None else interrupted_by(signal, SystemExit(code))
+        return Ending("exited", "the program raised SystemExit; its exit code is not known")
+
+
+def _has_returned(frame: FrameType) -> bool:
+    return dis.opname[frame.f_code.co_code[frame.f_lasti]] in _RETURNS
+
+
+_noted: list[tuple[object, str | None]] = []
+"""The code of the last ``sys.exit`` of the main thread, and the signal whose handler called it."""
+
+
+def _note_exits() -> None:
+    """Note the codes with which the program exits: a SystemExit that has ended a program leaves no trace."""
+    for owner, name in _EXITS:
+        function = getattr(owner, name, None)
+        if function is not None and not hasattr(function, "noted_by_freak"):
+            with contextlib.suppress(AttributeError, TypeError):
+                setattr(owner, name, _noting(function))
+
+
+def _noting(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function, updated=())
+    def noting(code: Any = None, /) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            _noted[:] = [(code, signal_underway())]
+        return function(code)
+
+    noting.noted_by_freak = True  # type: ignore[attr-defined]
+    return noting
