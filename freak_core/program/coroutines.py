@@ -8,7 +8,8 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 
-from freak_core.errors import ConfigurationError
+from freak_core.errors import ConfigurationError, described
+from freak_core.interrupts import let_interrupts_through
 
 logger = logging.getLogger("freak")
 
@@ -120,7 +121,11 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _result(value: Awaitable[object]) -> object:
-    return await value
+    try:
+        return await value
+    except (SystemExit, KeyboardInterrupt) as error:  # either would end the event loop
+        let_interrupts_through(error)
+        raise RuntimeError(described(error)) from error
 
 
 def _log(future: "concurrent.futures.Future[object]") -> None:

@@ -68,6 +68,26 @@ def test_what_an_action_raises_is_told_and_the_next_action_runs(served: Serve, n
         assert run.set({"lr": 0.2}).status == "applied"
 
 
+@pytest.mark.parametrize("name", ["CancelledError", "SystemExit", "KeyboardInterrupt", "Own"])
+def test_what_a_coroutine_raises_leaves_the_event_loop_to_the_next_one(served: Serve, name: str) -> None:
+    freak = Freak(port=0)
+
+    @freak.action
+    async def give_up() -> None:
+        await asyncio.sleep(0)
+        raise {**RAISED, "KeyboardInterrupt": KeyboardInterrupt}[name]
+
+    @freak.action
+    async def count() -> int:
+        return 1
+
+    served(Tuned(), freak=freak)
+    with use(freak) as run:
+        with pytest.raises(Failed, match=name):
+            run.call("give_up", wait=10)
+        assert run.call("count", wait=10).result == 1
+
+
 @pytest.mark.parametrize("name", RAISED)
 def test_what_an_action_raises_inside_sync_does_not_reach_the_program(served: Serve, name: str) -> None:
     freak = Freak(port=0, apply="sync")
