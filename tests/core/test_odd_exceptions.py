@@ -75,7 +75,7 @@ def test_what_a_coroutine_raises_leaves_the_event_loop_to_the_next_one(served: S
     @freak.action
     async def give_up() -> None:
         await asyncio.sleep(0)
-        raise {**RAISED, "KeyboardInterrupt": KeyboardInterrupt}[name]
+        raise {**RAISED, "KeyboardInterrupt": KeyboardInterrupt}[name]()
 
     @freak.action
     async def count() -> int:
