@@ -83,6 +83,14 @@ def test_betas_and_keys_of_single_groups_are_held() -> None:
     assert ask.receipt(1).result["optimizer"]["eps"] == {"body": 1e-3, "0/1": 1e-3}
 
 
+def test_a_key_of_one_group_alone_is_held() -> None:
+    control, decay = OptimizerOverride(), Used("weight_decay")
+    ask = Ask(control, (0, 1, asked(groups={"body": {"weight_decay": 0.7}})))
+    fit([ask, control, decay], model=lambda: TinyModel(adam), max_epochs=1)
+    assert decay.used[:4] == [0.01, 0.01, 0.7, 0.7]
+    assert ask.receipt().result == {"optimizer": {"weight_decay": {"body": 0.7, "0/1": 0.01}}}
+
+
 def test_it_stands_next_to_a_held_learning_rate() -> None:
     lr, optimizer = LROverride(), OptimizerOverride()
     rates, decay = Used("lr"), Used("weight_decay")
