@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import time
 
 import h11
@@ -83,7 +84,13 @@ class ImpatientProtocol(H11Protocol):
         """Wait until the client has read enough to send more; close the connection if it does not."""
         super().pause_writing()
         if self._unread is None:
-            self._unread = self.loop.call_later(WRITE_WITHIN, self.transport.abort)
+            self._unread = self.loop.call_later(WRITE_WITHIN, self._hang_up)
+
+    def _hang_up(self) -> None:
+        """Close the connection and forget what is unread: else the system would keep it for minutes."""
+        unread = self.transport.get_extra_info("socket")
+        unread.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def resume_writing(self) -> None:
         """Send more."""
