@@ -99,7 +99,11 @@ def missing(parent: Path, part: str, known: Iterable[str] | None = None) -> NotF
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'lr'?``, or nothing where no known word comes close."""
-    close = difflib.get_close_matches(word[:80], list(known), n=3, cutoff=0.6)
+    by_folded: dict[str, str] = {}
+    for each in known:
+        by_folded.setdefault(each.casefold(), each)
+    near = difflib.get_close_matches(word[:80].casefold(), list(by_folded), n=3, cutoff=0.6)
+    close = [by_folded[each] for each in near]
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 

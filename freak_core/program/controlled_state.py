@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 
 from freak_core.errors import Conflict
 from freak_core.interrupts import let_interrupts_through
+from freak_core.paths import to_pointer
 from freak_core.program.write_request import Write
 from freak_core.state import transaction
 from freak_core.strict_json import JSON
@@ -47,8 +48,11 @@ class ControlledState(Generic[Model_co]):
         reading = transaction.Reading(model)
         self.public: dict[str, JSON] = reading.public
         """The state as readers see it, secrets masked. It is replaced as a whole: reading needs no lock."""
-        self.initial: dict[str, JSON] = reading.document_and_outcome()[0]
+        document = reading.document_and_outcome()[0]
+        self.initial: dict[str, JSON] = transaction.as_plain_json(document)
         """The document to which a reset goes back."""
+        self.read_only: list[str] = [to_pointer(path) for path in transaction.read_only_paths(document)]
+        """The paths whose values had no JSON form, or were not valid, at the start."""
         self._unshown: transaction.Committed | None = None
         self._proposal: tuple[str, transaction.Candidate] | None = None
         self._before: Memento | None = None

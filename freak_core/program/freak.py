@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import functools
+import logging
 import os
 import secrets
 import time
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 Function = TypeVar("Function", bound=Callable[..., object])
+logger = logging.getLogger("freak")
+
 State = TypeVar("State", bound=BaseModel)
 
 
@@ -150,6 +153,8 @@ class Freak(Generic[Model_co]):
         freak._store = store
         self._loop.notice()
         store.loop = self._loop
+        if store.read_only:
+            _warn_of_read_only(store.read_only)
         if self.disabled:
             return freak
         journal = Journal(self.journal_path)
@@ -378,6 +383,12 @@ class Freak(Generic[Model_co]):
 
 
 _running: list[Freak] = []
+
+
+def _warn_of_read_only(paths: Sequence[str]) -> None:
+    more = f" and {len(paths) - 10} more" if len(paths) > 10 else ""
+    reason = "their values have no JSON form, or their types do not accept them"
+    logger.warning("Freak leaves these paths as they are: %s%s; %s", ", ".join(paths[:10]), more, reason)
 
 
 def _forget_in_child() -> None:

@@ -111,6 +111,11 @@ class Store(Generic[Model_co]):
         return self._state.initial
 
     @property
+    def read_only(self) -> list[str]:
+        """The paths whose values had no JSON form, or were not valid, at the start."""
+        return self._state.read_only
+
+    @property
     def lock(self) -> threading.RLock:
         """Held while the state or the requests change."""
         return self._state.lock

@@ -11,7 +11,7 @@ from freak_core.errors import NotFound
 from freak_core.paths import Path, get, to_pointer
 from freak_core.receipts import ChangedValue
 from freak_core.state.fields import has_hidden
-from freak_core.state.json_values import ABSENT, PLAIN, differences, equal
+from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, differences, equal
 from freak_core.state.serialization import public, reveal
 from freak_core.state.type_hints import MASK, SECRETS
 from freak_core.strict_json import JSON, dumps
@@ -40,21 +40,23 @@ def hides(model: BaseModel, made: Sequence[Change] = ()) -> bool:
     return secret or has_hidden(type(model)) or bool(_hidden(model))
 
 
-def _hidden(value: object) -> dict[Path, JSON]:
+def _hidden(value: object, depth: int = 0) -> dict[Path, JSON]:
     """Return secrets and excluded fields by path. Those inside a list are under the list's path."""
+    if depth > DEEPEST:
+        return {}  # readers see nothing of it
     if isinstance(value, SECRETS):
         return {(): repr(value.get_secret_value())}
     if isinstance(value, list | tuple):
-        inside = ["{}" if type(each) in PLAIN else repr(_hidden(each)) for each in value]
+        inside = ["{}" if type(each) in PLAIN else repr(_hidden(each, depth + 1)) for each in value]
         return {(): list(inside)} if any(each != "{}" for each in inside) else {}
     found: dict[Path, JSON] = {}
     excluded: list[str] = []
     children: dict[Any, Any] = {}
     if isinstance(value, RootModel):
-        return _hidden(value.root)
+        return _hidden(value.root, depth)
     if isinstance(value, BaseModel):
         excluded = [name for name, field in type(value).model_fields.items() if field.exclude]
-        children = value.__dict__ | (value.model_extra or {})
+        children = value.__dict__ | (getattr(value, "__pydantic_extra__", None) or {})
     elif isinstance(value, dict):
         children = value
     elif dataclasses.is_dataclass(value):
@@ -63,7 +65,7 @@ def _hidden(value: object) -> dict[Path, JSON]:
         if key in excluded:
             found[(key,)] = repr(reveal(child, ABSENT, exact=True))
         elif type(child) not in PLAIN:
-            found |= {(str(key), *path): hidden for path, hidden in _hidden(child).items()}
+            found |= {(str(key), *path): hidden for path, hidden in _hidden(child, depth + 1).items()}
     return found
 
 

@@ -2,7 +2,10 @@
 
 import dataclasses
 import functools
+import inspect
+import logging
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -10,6 +13,8 @@ from pydantic import BaseModel
 
 from freak_core.paths import Path
 from freak_core.state.json_values import ABSENT
+
+logger = logging.getLogger("freak")
 
 _Dict: TypeAlias = dict[Any, object]  # the keys of a program's dict may be of any type
 
@@ -45,7 +50,9 @@ class Plan:
         self.writes: list[Callable[[], None]] = []
         self.frozen: list[Path] = []
 
-    def settle(self, live: object, base: object, new: object, path: Path) -> object:
+    def settle(  # noqa: PLR0911  one return per kind of value
+        self, live: object, base: object, new: object, path: Path
+    ) -> object:
         """Plan the writes for the value at ``path``."""
         if _same(base, new) or _same(live, new):
             return live
@@ -53,12 +60,43 @@ class Plan:
             before = base if isinstance(base, BaseModel) else None
             if isinstance(live, BaseModel) and _adopts(live, before, new):
                 return self.model(live, before, new, path)
+            if type(live) is type(new):  # frozen: a value, but what the program attached to it stays
+                self.writes.append(functools.partial(_attach, new, live))
             return new
-        if type(live) is dict and type(new) is dict:
+        if isinstance(live, dict) and isinstance(new, dict) and type(live) is type(new):
             return self._dict(live, base if isinstance(base, dict) else {}, new, path)
-        if type(live) is list and type(new) is list:
+        if isinstance(live, list) and isinstance(new, list) and type(live) is type(new):
             return self._list(live, base if isinstance(base, list) else [], new, path)
+        if isinstance(live, tuple) and isinstance(new, tuple) and type(live) is type(new):
+            return self._tuple(live, base if isinstance(base, tuple) else (), new, path)
+        if has_own_fields(live) and type(live) is type(new):
+            return self._dataclass(live, base, new, path)
         return new
+
+    def _tuple(
+        self, live: tuple[object, ...], base: tuple[object, ...], new: tuple[object, ...], path: Path
+    ) -> tuple[object, ...]:
+        """Plan the writes for what is inside a tuple; another tuple is needed only for another item."""
+        pad = [ABSENT] * len(new)
+        items = [
+            self.settle(old, before, value, (*path, str(i)))
+            for i, (old, before, value) in enumerate(zip([*live, *pad], [*base, *pad], new, strict=False))
+        ]
+        if len(items) == len(live) and all(one is other for one, other in zip(items, live, strict=True)):
+            return live
+        return type(live)._make(items) if hasattr(live, "_make") else tuple(items)
+
+    def _dataclass(self, live: Any, base: object, new: Any, path: Path) -> object:
+        """Plan the writes for a dataclass, which keeps its identity and what else is attached to it."""
+        before = base if type(base) is type(new) else None
+        values = {}
+        for each in dataclasses.fields(new):
+            old, value = live.__dict__.get(each.name, ABSENT), new.__dict__.get(each.name, ABSENT)
+            first = ABSENT if before is None else before.__dict__.get(each.name, ABSENT)
+            if value is not ABSENT and not _same(first, value):
+                values[each.name] = self.settle(old, first, value, (*path, each.name))
+        self.writes.append(functools.partial(live.__dict__.update, values))
+        return live
 
     def model(self, live: BaseModel, base: BaseModel | None, new: BaseModel, path: Path) -> BaseModel:
         """Plan the writes for a model that keeps its identity."""
@@ -79,12 +117,13 @@ class Plan:
         return live
 
     def _extra(self, live: BaseModel, base: BaseModel | None, new: BaseModel, path: Path) -> None:
-        if new.model_extra is not None:
+        fresh: _Dict | None = getattr(new, "__pydantic_extra__", None)
+        if fresh is not None:
             held = live.model_extra
             if held is None:
                 held = {}
                 self.writes.append(functools.partial(object.__setattr__, live, "__pydantic_extra__", held))
-            self._dict(held, (base.model_extra or {}) if base is not None else {}, new.model_extra, path)
+            self._dict(held, (base.model_extra or {}) if base is not None else {}, fresh, path)
 
     def _dict(self, live: _Dict, base: _Dict, new: _Dict, path: Path) -> _Dict:
         settled = {
@@ -126,23 +165,52 @@ def _attribute(model: BaseModel | None, name: str) -> object:
 
 def _private(live: BaseModel, base: BaseModel | None, new: BaseModel) -> dict[str, object]:
     """Return the private attributes that a validator changed. What the program stored there stays."""
-    held = live.__pydantic_private__ or {}
-    old = {} if base is None else base.__pydantic_private__ or {}
-    fresh = (new.__pydantic_private__ or {}).items()
+    held, old, fresh = (getattr(each, "__pydantic_private__", None) or {} for each in (live, base, new))
     return {
         name: value
-        for name, value in fresh
+        for name, value in fresh.items()
         if name in old and _same(held.get(name, ABSENT), old[name]) and not _same(old[name], value)
     }
 
 
+def has_own_fields(value: object) -> bool:
+    """Whether a value is a dataclass whose fields can be written into its ``__dict__``."""
+    if not dataclasses.is_dataclass(value) or isinstance(value, type) or not hasattr(value, "__dict__"):
+        return False
+    frozen = getattr(type(value), "__dataclass_params__").frozen  # noqa: B009  typeshed lacks it
+    return not frozen and all(each.name in value.__dict__ for each in dataclasses.fields(value))
+
+
+def _attach(new: BaseModel, live: BaseModel) -> None:
+    """Give a model that takes the place of ``live`` the private attributes of it."""
+    if live.__pydantic_private__ is not None:
+        object.__setattr__(new, "__pydantic_private__", dict(live.__pydantic_private__))
+
+
 def _write(live: BaseModel, values: dict[str, object], private: dict[str, object]) -> None:
     live.__dict__.update(values)
-    for name in [name for name in live.__dict__ if name not in type(live).model_fields]:
-        del live.__dict__[name]  # a cached property, computed from the old values
+    for name in [name for name in live.__dict__ if _is_cached(type(live), name)]:
+        del live.__dict__[name]  # it was computed from the old values
     live.__pydantic_fields_set__.update(values)
-    if private and live.__pydantic_private__ is not None:
-        live.__pydantic_private__.update(private)
+    held = getattr(live, "__pydantic_private__", None)
+    if private and held is not None:
+        held.update(private)
+    if "_sa_instance_state" in live.__dict__:
+        _tell_database_layer(live, values)
+
+
+def _is_cached(kind: type[BaseModel], name: str) -> bool:
+    return isinstance(inspect.getattr_static(kind, name, None), functools.cached_property)
+
+
+def _tell_database_layer(row: BaseModel, values: dict[str, object]) -> None:
+    """Let SQLAlchemy know which columns of a row it has to save: it watches only assignments."""
+    try:
+        attributes = sys.modules["sqlalchemy.orm.attributes"]
+        for name in values:
+            attributes.flag_modified(row, name)
+    except Exception:
+        logger.exception("the database layer was not told that %s changed", ", ".join(values))
 
 
 def _refill(live: _Dict, settled: _Dict) -> None:

@@ -20,8 +20,65 @@ PLAIN: Final = frozenset([type(None), bool, int, float, str])
 """The types of a JSON value that has nothing inside."""
 
 
+DEEPEST: Final = 100
+"""How deep a document goes; pydantic's parser of JSON has a limit too."""
+
+
+class Kept:
+    """A live object in a document.
+
+    Args:
+        live: the object itself.
+        form: its JSON form, or ``ABSENT``.
+    """
+
+    def __init__(self, live: object, form: JSON = ABSENT) -> None:
+        self.live = live
+        self.form = form
+
+    def __deepcopy__(self, memo: object) -> "Kept":
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self.live).__name__} {id(self.live)}>"
+
+
+def opened(value: JSON) -> JSON:
+    """Return a value of a document in a form that may be changed: a kept object gives its JSON form."""
+    return opened(value.form) if isinstance(value, Kept) else value
+
+
+def holds_kept(value: JSON) -> bool:
+    """Whether a live object without a JSON form is somewhere in ``value``."""
+    if isinstance(value, Kept):
+        return holds_kept(value.form) or value.form is ABSENT
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(type(each) not in PLAIN and holds_kept(each) for each in inside)
+
+
+def as_plain_json(value: JSON) -> Any:
+    """Return a document without live objects. A container of one that has no JSON form is ``ABSENT``."""
+    if isinstance(value, Kept):
+        return as_plain_json(value.form)
+    if isinstance(value, Fields):
+        plain = {name: as_plain_json(each) for name, each in value.items()}
+        return {name: each for name, each in plain.items() if each is not ABSENT}
+    if isinstance(value, dict):
+        plain = {key: as_plain_json(each) for key, each in value.items()}
+        return ABSENT if ABSENT in plain.values() else plain
+    if isinstance(value, list):
+        items = [each if type(each) in PLAIN else as_plain_json(each) for each in value]
+        return ABSENT if any(each is ABSENT for each in items) else items
+    return value
+
+
+class Fields(dict[str, JSON]):
+    """The fields of a model in a document: one without a JSON form can be left out of plain JSON."""
+
+
 def inside(value: Any, key: str | int) -> Any:
     """Return the child ``key`` of an object, by name, or of a list, by index; else ``ABSENT``."""
+    value = opened(value)
     if isinstance(value, dict):
         return value.get(str(key), ABSENT)
     if isinstance(value, list) and isinstance(key, int) and key < len(value):
@@ -43,7 +100,9 @@ def equal(one: JSON, other: JSON) -> bool:
     if type(one) in (str, int, bool):
         return type(one) is type(other) and one == other
     try:
-        return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+        return json.dumps(one, sort_keys=True, default=repr) == json.dumps(
+            other, sort_keys=True, default=repr
+        )
     except ValueError:  # an integer with more digits than Python writes
         return _in_hex(one) == _in_hex(other)
 

@@ -5,14 +5,15 @@ A client can send back what GET returned, unchanged:
 - A value that equals what readers see keeps the state's own value, to the last digit.
 - A computed value is ignored.
 - The mask ``"**********"`` keeps the secret. So no secret can be set to the mask itself.
-- A put keeps the fields that readers do not see.
+- A put keeps the fields that readers do not see, and those whose objects have no JSON form.
+- The text that readers see in the place of such an object keeps the object.
 
 List items are matched by their index.
 """
 
 import copy
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from pydantic import BaseModel
 from freak_core.errors import MOST_ERRORS, FieldError, NotFound
 from freak_core.paths import Path, did_you_mean, get, index, missing
 from freak_core.state.fields import Record, pick, records
-from freak_core.state.json_values import ABSENT, equal, inside
+from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equal, holds_kept, inside, opened
 from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item, mapping_value
 from freak_core.state.validation import as_json, intruders, outcome, reason, rejected
 from freak_core.strict_json import JSON
@@ -67,7 +68,7 @@ class _Place:
         """Drop values of another union member: its secret may be plain text in this one."""
         gone = {}
         for name in ("draft", "live"):
-            value = getattr(self, name)
+            value = opened(getattr(self, name))
             if not isinstance(value, dict) or pick(hint, value) is not record:
                 gone[name] = ABSENT
         return dataclasses.replace(self, **gone, **({"seen": ABSENT} if "live" in gone else {}))
@@ -77,12 +78,13 @@ class _Place:
 
     def unseen(self, record: Record | None) -> dict[str, JSON]:
         """Return the values of the fields that readers do not see, such as excluded ones."""
-        draft, live, seen = self.draft, self.live, self.seen
+        draft, live, seen = opened(self.draft), opened(self.live), self.seen
         if record is None or not isinstance(draft, dict):
             return {}
         if not isinstance(live, dict) or not isinstance(seen, dict):
             return {}
         hidden = [name for name in record.fields if name in live and name not in seen]
+        hidden += [name for name in record.fields if holds_kept(draft.get(name, ABSENT))]
         return {name: draft[name] for name in hidden if name in draft}
 
 
@@ -113,6 +115,7 @@ class Draft:
         self.fresh = fresh
         self.paths: list[Path] = []
         self.errors: list[FieldError] = []
+        self._stand_ins = frozenset(_stand_ins(current))
         self.ambiguous: bool = False
 
     def outcome(self) -> tuple[BaseModel | None, list[FieldError]]:
@@ -133,7 +136,7 @@ class Draft:
 
     def _whole(self, operation: Operation, body: JSON) -> JSON:
         if operation.kind == "reset":
-            return copy.deepcopy(self.initial)
+            return restored(self.initial, self.document)
         onto = self.document if operation.kind == "patch" else ABSENT
         return self._read(self.kind, body, self._root(), onto)
 
@@ -159,9 +162,12 @@ class Draft:
         The container is None for a computed value, which cannot be set.
         """
         place, holder, record, hint = self._root(), None, None, self.kind
+        key: Any = None
         for depth, part in enumerate(path):
-            holder = place.draft
-            key: Any = part
+            if isinstance(place.draft, Kept) and place.draft.form is not ABSENT:
+                holder[key] = copy.deepcopy(opened(place.draft))
+                place = dataclasses.replace(place, draft=holder[key])
+            holder, key = place.draft, part
             if isinstance(holder, list):
                 key = index(holder, place.path, part)
                 record, hint = None, item(hint, key)
@@ -179,9 +185,12 @@ class Draft:
         return place, holder, record, hint
 
     def _reset(self, holder: Any, key: Any, record: Record | None, path: Path) -> None:
+        there = inside(holder, key)
         try:
-            holder[key] = copy.deepcopy(get(self.initial, path))
+            holder[key] = restored(get(self.initial, path), there)
         except NotFound:
+            if holds_kept(there):
+                return
             if isinstance(holder, list) or (record is not None and key in record.fields):
                 message = "this path had no value at the start. Reset the object that contains it."
                 raise rejected([reason(path, "no_initial_value", message)]) from None
@@ -204,8 +213,11 @@ class Draft:
             _clear(holder, key, record, hint)
             return
         there = inside(holder, key)
-        onto = (None if there is ABSENT else there) if patch else ABSENT
-        value = self._read(hint, body, place, onto)
+        open_form = opened(there)
+        onto = (None if open_form is ABSENT else open_form) if patch else ABSENT
+        value: Any = self._read(hint, body, place, onto)
+        if isinstance(there, Kept) and there.form is not ABSENT and equal(value, there.form):
+            value = there
         if value is not ABSENT:
             holder[key] = value
         elif isinstance(holder, dict):
@@ -219,8 +231,11 @@ class Draft:
         patch = onto is not ABSENT
         if body == MASK and is_secret(hint):
             return self._kept(place)
-        if place.shows(body) and not (patch and isinstance(body, dict)):
+        if place.shows(body) and (isinstance(place.live, Kept) or not (patch and isinstance(body, dict))):
             return copy.deepcopy(place.live)
+        if isinstance(body, str) and body in self._stand_ins:
+            message = "this text stands for an object of the program at another place; it cannot be moved"
+            self.errors.append(reason(place.path, "read_only", message))
         if isinstance(body, list):
             return self._read_list(hint, body, place)
         return self._read_object(hint, body, place, onto) if isinstance(body, dict) else body
@@ -267,6 +282,31 @@ class Draft:
             self.errors.append(reason(place.path, "unknown_field", message))
             return True
         return False
+
+
+def restored(start: JSON, now: JSON) -> JSON:
+    """Return a copy of ``start`` with the objects of ``now`` without a JSON form, or with the same one."""
+    if isinstance(now, Kept):
+        return now if now.form is ABSENT or equal(as_plain_json(now), start) else copy.deepcopy(start)
+    if isinstance(now, dict) and isinstance(start, dict):
+        found = {key: restored(value, now.get(key, ABSENT)) for key, value in start.items()}
+        return found | {key: value for key, value in now.items() if key not in start and holds_kept(value)}
+    if isinstance(now, list) and isinstance(start, list) and len(now) == len(start):
+        return [restored(value, other) for value, other in zip(start, now, strict=True)]
+    if holds_kept(now):
+        message = "a reset would lose an object of the program here that has no JSON form"
+        raise rejected([reason((), "read_only", message)])
+    return copy.deepcopy(start)
+
+
+def _stand_ins(value: JSON) -> Iterator[str]:
+    """Yield the texts that readers see in the place of objects without a JSON form."""
+    if isinstance(value, Kept):
+        yield from [f"<{type(value.live).__name__}>"] if value.form is ABSENT else []
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            if type(each) not in PLAIN:
+                yield from _stand_ins(each)
 
 
 def _declared(

@@ -1,10 +1,11 @@
 """The state as JSON: ``public`` for readers, ``document`` for validation."""
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel, RootModel
@@ -12,14 +13,24 @@ from pydantic_core import to_jsonable_python
 
 from freak_core.errors import FieldError
 from freak_core.interrupts import let_interrupts_through
-from freak_core.state.json_values import ABSENT
-from freak_core.state.snapshot import Snapshot
+from freak_core.paths import Path, from_pointer
+from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, Fields, Kept, as_plain_json, inside
+from freak_core.state.snapshot import NEVER_CHANGE, Snapshot
 from freak_core.state.type_hints import SECRETS
 from freak_core.state.validation import outcome
-from freak_core.strict_json import JSON, writable
+from freak_core.strict_json import JSON, too_long, writable
 
 _UNKNOWN: Final = f"\0{secrets.token_hex(8)} "
 """Begins the text that stands for an object without a JSON form; the name of its type follows."""
+
+
+_MOST_ROUNDS: Final = 20
+
+_PLAIN_DATA: Final = (
+    *(bool, int, float, str, type(None)),
+    *(dict, list, tuple, set, frozenset, collections.deque),
+    *NEVER_CHANGE,
+)
 
 
 class Reading:
@@ -40,21 +51,61 @@ class Reading:
         self.public: dict[str, JSON] = cast(dict[str, JSON], _shown(self._dumped))
 
     def document_and_outcome(self) -> tuple[dict[str, JSON], BaseModel | None, list[FieldError]]:
-        """Return the ``document`` and the result of its validation, as ``validation.outcome`` returns it.
+        """Return the state by field names, its validated copy, and why it is not valid.
 
-        Call it before the model changes.
+        A value that does not validate back stands there as ``Kept``: requests leave it as it is. Where only
+        the validators of a whole model refuse the state, its copy is validated without them. Call it before
+        the model changes.
         """
-        model = self._model
-        dumped = _dump(model, round_trip=True) if _round_trip_differs(type(model)) else self._dumped
-        exact = reveal(model, dumped, exact=True)
-        valid, errors = outcome(type(model), exact)
+        kind, dumped = type(self._model), self._dumped
+        if _round_trip_differs(kind):
+            dumped = _dump(self._model, round_trip=True)
+        document = reveal(self._model, dumped, exact=True)
+        valid, errors = outcome(kind, document)
+        serialized = None
+        for _ in range(_MOST_ROUNDS):
+            if valid is not None:
+                break
+            if serialized is None:
+                serialized = reveal(self._model, dumped, exact=False)
+            refused = {from_pointer(each["path"]) for each in errors} - {()}
+            if not sum(_keep(self._model, document, serialized, path) for path in refused):
+                break
+            valid, errors = outcome(kind, document)
         if valid is None:
-            # A field may accept another form than it holds, such as "3 kB" for 3000: use its serializer's.
-            serialized = reveal(model, dumped, exact=False)
-            read, _ = outcome(type(model), serialized)
-            if read is not None:
-                return cast(dict[str, JSON], serialized), read, []
-        return cast(dict[str, JSON], exact), valid, errors
+            valid, _ = outcome(kind, document, bare=True)
+        return document, valid, errors
+
+
+def _keep(model: BaseModel, document: Any, serialized: Any, path: Path) -> bool:
+    """Let the live object at ``path``, or else around it, stand in the document. Returns whether it could."""
+    live: Any = model
+    way: list[tuple[Any, Any, Any, Any]] = []
+    for part in path:
+        key: Any = int(part) if isinstance(document, list) and part.isdecimal() else part
+        if isinstance(document, Kept) or inside(document, key) is ABSENT:
+            break
+        live, serialized = _child(live, document, key), inside(serialized, key)
+        way.append((document, key, live, serialized))
+        document = inside(document, key)
+    for holder, key, there, form in reversed(way):
+        if there is not ABSENT and not isinstance(holder[key], Kept):
+            # A field may accept another form than it holds, such as "3 kB" for 3000: its serializer's.
+            holder[key] = Kept(there, as_plain_json(holder[key]) if form is ABSENT else as_plain_json(form))
+            return True
+    return False
+
+
+def _child(live: Any, shown: Any, key: Any) -> Any:
+    """Return what is at ``key`` in a live object that a document shows as ``shown``; ``ABSENT`` if unsure."""
+    live = live.root if isinstance(live, RootModel) else live
+    if isinstance(live, BaseModel):
+        return (live.__dict__ | (live.model_extra or {})).get(key, ABSENT)
+    if isinstance(live, Mapping):
+        return dict(zip(shown, live.values(), strict=False)).get(key, ABSENT)
+    if isinstance(live, list | tuple | collections.deque):
+        return live[key] if isinstance(key, int) and key < len(live) else getattr(live, str(key), ABSENT)
+    return getattr(live, str(key), ABSENT) if dataclasses.is_dataclass(live) else ABSENT
 
 
 def public(model: BaseModel) -> dict[str, JSON]:
@@ -67,7 +118,16 @@ def document(model: BaseModel) -> dict[str, JSON]:
 
     A value without a JSON form, such as a callable, is left out.
     """
-    return Reading(model).document_and_outcome()[0]
+    return cast(dict[str, JSON], as_plain_json(Reading(model).document_and_outcome()[0]))
+
+
+def read_only_paths(document: JSON, path: Path = ()) -> Iterator[Path]:
+    """Yield the paths of the values in a ``document`` that requests leave as they are."""
+    if isinstance(document, Kept):
+        yield path
+    elif isinstance(document, dict | list):
+        for key, each in document.items() if isinstance(document, dict) else enumerate(document):
+            yield from read_only_paths(each, (*path, str(key)))
 
 
 @functools.lru_cache(maxsize=256)
@@ -111,72 +171,135 @@ def _dump(model: BaseModel, *, round_trip: bool = False) -> Any:
         let_interrupts_through(error)
         result: dict[str, Any] = {}
     computed = () if round_trip else type(model).model_computed_fields
+    own = {
+        name
+        for each in type(model).__pydantic_decorators__.field_serializers.values()
+        for name in each.info.fields
+    }
     for name in [*type(model).model_fields, *(model.model_extra or ()), *computed]:
         try:
             result |= dump({name})
         except BaseException as error:  # noqa: BLE001
             let_interrupts_through(error)
-            result[name] = ABSENT
+            held = model.__dict__.get(name, ABSENT)
+            result[name] = ABSENT if name in own else _dump_inside(held, round_trip=round_trip)
     return result
 
 
-def _unknown(value: object) -> str:
+def _dump_inside(value: Any, *, round_trip: bool, depth: int = 0) -> Any:
+    """Serialize what ``value`` holds one by one, where some of it raises; ``ABSENT`` for a single value."""
+    again = functools.partial(_dump_inside, round_trip=round_trip, depth=depth + 1)
+    shown = _jsonable(value, "utf8") if depth < DEEPEST else _unknown(value)
+    if shown is not ABSENT:
+        return shown
+    if isinstance(value, BaseModel):
+        return _dump(value, round_trip=round_trip)
+    if isinstance(value, dict) and all(type(key) is str for key in value):
+        return {key: again(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [again(each) for each in value]
+    return ABSENT if value is ABSENT else _unknown(value)
+
+
+def _unknown(value: Any) -> float | str:
+    """Return a number for a NumPy or torch scalar, else the text that stands for an object."""
+    with contextlib.suppress(Exception):  # the object is the program's
+        # Reading a number from another device would wait for it.
+        if getattr(value, "ndim", None) == 0 and "cpu" in str(getattr(value, "device", "cpu")).lower():
+            number = value.item()
+            if type(number) in (bool, int, float):
+                return cast(float, number)
     return f"{_UNKNOWN}{type(value).__name__}"
 
 
 def reveal(  # noqa: PLR0911  one return per kind of value
-    live: Any, dumped: Any, *, exact: bool, bytes_mode: Literal["utf8", "base64"] = "utf8"
+    live: Any,
+    dumped: Any,
+    *,
+    exact: bool,
+    bytes_mode: Literal["utf8", "base64"] = "utf8",
+    depth: int = 0,
 ) -> Any:
-    """Return ``live`` as JSON that validates back, or ``ABSENT``.
+    """Return ``live`` as JSON that validates back, with each object that is not plain data as ``Kept``.
 
     ``dumped`` is the output of its serializer. With ``exact``, numbers and texts are taken from ``live``: a
     serializer may round.
     """
-    again = functools.partial(reveal, exact=exact, bytes_mode=bytes_mode)
     if isinstance(live, RootModel):
-        return again(live.root, dumped)
-    if isinstance(live, BaseModel):
-        return _reveal_model(live, dumped, exact)
+        root = reveal(live.root, dumped, exact=exact, bytes_mode=bytes_mode, depth=depth)
+        return Kept(live, root.form) if isinstance(root, Kept) else root
+    if isinstance(live, BaseModel) and depth < DEEPEST:
+        return _reveal_model(live, dumped, exact, depth)
     if dumped is ABSENT or isinstance(live, SECRETS):
-        live = live.get_secret_value() if isinstance(live, SECRETS) else live
-        dumped = _jsonable(live, bytes_mode)
-    if dumped is ABSENT or (isinstance(dumped, str) and dumped.startswith(_UNKNOWN)):
-        return ABSENT
-    if dataclasses.is_dataclass(live) and isinstance(dumped, dict):
-        computed = getattr(getattr(live, "__pydantic_decorators__", None), "computed_fields", ())
-        given = {name: value for name, value in dumped.items() if name not in computed}
-        return {name: again(getattr(live, name, None), value) for name, value in given.items()}
-    if isinstance(live, Mapping) and isinstance(dumped, dict) and len(live) == len(dumped):
-        pairs = zip(live.values(), dumped.items(), strict=True)
-        values = {key: again(value, shown) for value, (key, shown) in pairs}
-        return ABSENT if ABSENT in values.values() else values
+        dumped = _jsonable(live.get_secret_value() if isinstance(live, SECRETS) else live, bytes_mode)
+    if (isinstance(dumped, str) and dumped.startswith(_UNKNOWN)) or depth >= DEEPEST:
+        return Kept(live)
+    again = functools.partial(reveal, exact=exact, bytes_mode=bytes_mode, depth=depth + 1)
+    found = _reveal_container(live, dumped, again)
+    if found is not None:
+        return found
+    if dumped is ABSENT or (type(live) is int and too_long(live)):
+        return Kept(live)
+    if not isinstance(live, _PLAIN_DATA):
+        return Kept(live, _without_unknown(dumped))
+    return live if exact and type(live) in PLAIN else dumped
+
+
+def _reveal_container(  # noqa: PLR0911  one return per kind of container
+    live: Any, dumped: Any, again: Callable[[Any, Any], Any]
+) -> Any:
+    """Return what is in a container, or None if the serializer made something else of it."""
     if (
-        isinstance(live, list | tuple | set | frozenset | collections.deque)
-        and isinstance(dumped, list)
-        and len(live) == len(dumped)
+        dataclasses.is_dataclass(live)
+        and not isinstance(live, type)
+        and (dumped is ABSENT or isinstance(dumped, dict))
     ):
-        items = [again(value, shown) for value, shown in zip(live, dumped, strict=True)]
-        return ABSENT if any(each is ABSENT for each in items) else items
-    if exact and (live is None or type(live) in (bool, int, float, str)):
-        return live
-    return dumped
+        computed = getattr(getattr(live, "__pydantic_decorators__", None), "computed_fields", ())
+        shown = {each.name: ABSENT for each in dataclasses.fields(live)} if dumped is ABSENT else dumped
+        given = {name: value for name, value in shown.items() if name not in computed}
+        return {name: again(getattr(live, name, None), value) for name, value in given.items()}
+    if isinstance(live, Mapping):
+        if dumped is ABSENT and all(type(key) is str for key in live):
+            return {key: again(value, ABSENT) for key, value in live.items()}
+        if isinstance(dumped, dict):
+            if len(live) != len(dumped):  # two keys have the same text
+                return Kept(live, _without_unknown(dumped))
+            pairs = zip(live.values(), dumped.items(), strict=True)
+            return {key: again(value, shown) for value, (key, shown) in pairs}
+    if isinstance(live, list | tuple | set | frozenset | collections.deque):
+        if dumped is ABSENT:
+            return [again(value, ABSENT) for value in live]
+        if isinstance(dumped, list) and len(live) == len(dumped):
+            return [again(value, shown) for value, shown in zip(live, dumped, strict=True)]
+    return None
 
 
-def _reveal_model(live: BaseModel, dumped: Any, exact: bool) -> Any:
+def _without_unknown(dumped: Any) -> Any:
+    """Return what was dumped, or ``ABSENT`` if it has an object without a JSON form in it."""
+    if isinstance(dumped, str):
+        return ABSENT if dumped.startswith(_UNKNOWN) else dumped
+    inner = dumped.values() if isinstance(dumped, dict) else dumped if isinstance(dumped, list) else ()
+    return ABSENT if any(_without_unknown(each) is ABSENT for each in inner) else dumped
+
+
+def _reveal_model(live: BaseModel, dumped: Any, exact: bool, depth: int) -> Any:
     kind = type(live)
     own_form = not isinstance(dumped, dict) or bool(kind.__pydantic_decorators__.model_serializers)
     bytes_mode = kind.model_config.get("val_json_bytes", "utf8")
+    mode: Any = bytes_mode if bytes_mode in ("utf8", "base64") else "utf8"
     shown: dict[str, Any] = {} if own_form else dumped
-    result = {}
+    result = Fields()
     for name, field in kind.model_fields.items():
         # A subclass may have fields that the declared type has not. They are neither shown nor read back.
         declared = own_form or name in shown or field.exclude or getattr(field, "exclude_if", None)
         if declared and name in live.__dict__:
-            mode: Any = bytes_mode if bytes_mode in ("utf8", "base64") else "utf8"
-            result[name] = reveal(live.__dict__[name], shown.get(name, ABSENT), exact=exact, bytes_mode=mode)
-    for name, value in (live.model_extra or {}).items():
-        result[name] = reveal(value, shown.get(name, ABSENT), exact=exact)
-    return {name: value for name, value in result.items() if value is not ABSENT}
+            value = live.__dict__[name]
+            result[name] = reveal(
+                value, shown.get(name, ABSENT), exact=exact, bytes_mode=mode, depth=depth + 1
+            )
+    for name, value in (getattr(live, "__pydantic_extra__", None) or {}).items():
+        result[name] = reveal(value, shown.get(name, ABSENT), exact=exact, depth=depth + 1)
+    return result
 
 
 def _jsonable(value: Any, bytes_mode: Literal["utf8", "base64"]) -> Any:

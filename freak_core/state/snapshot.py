@@ -6,15 +6,16 @@ import decimal
 import enum
 import pathlib
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Final, cast
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
 
 from pydantic import BaseModel
 
 from freak_core.state.json_values import PLAIN
 from freak_core.state.type_hints import SECRETS
 
-_NEVER_CHANGE: Final = (
+NEVER_CHANGE: Final = (
     bytes,
     complex,
     dt.date,
@@ -28,6 +29,7 @@ _NEVER_CHANGE: Final = (
     type,
     *SECRETS,
 )
+"""Types of values that nobody changes and that compare by what they are."""
 
 _HIDDEN = ("__pydantic_fields_set__", "__pydantic_private__", "__pydantic_extra__")
 
@@ -43,7 +45,9 @@ class Snapshot:
         self._held: list[tuple[object, object]] = []
         self._seen: set[int] = set()
         self._comparable = True
-        self._note(model)
+        waiting: list[object] = [model]
+        while waiting:
+            waiting += self._note(waiting.pop())
 
     def unchanged(self) -> bool:
         """Whether the live objects are sure to hold what they held; False if one of them cannot tell."""
@@ -54,16 +58,19 @@ class Snapshot:
         for live, held in self._held:
             _put_back(live, held)
 
-    def _note(self, value: object) -> None:
+    def _note(self, value: object) -> Iterator[object]:
+        """Note what ``value`` holds, and yield what is inside it."""
         if type(value) in PLAIN or id(value) in self._seen:
             return
         contents = _contents(value)
         if contents is not None:
             self._seen.add(id(value))
             self._held.append((value, contents))
-        elif not isinstance(value, (*_NEVER_CHANGE, tuple)):
+        elif not isinstance(value, (*NEVER_CHANGE, tuple)):
             self._comparable = False
-        if isinstance(value, BaseModel) and not all(map(_stays, (value.__pydantic_private__ or {}).values())):
+        if isinstance(value, BaseModel) and not all(
+            map(_stays, (getattr(value, "__pydantic_private__", None) or {}).values())
+        ):
             self._comparable = False  # private attributes may be large: what is inside them is not noted
         if (
             dataclasses.is_dataclass(value)
@@ -71,12 +78,11 @@ class Snapshot:
             and any(each.name not in getattr(value, "__dict__", {}) for each in dataclasses.fields(value))
         ):
             self._comparable = False  # a field in an inherited slot
-        for inner in _inside(value):
-            self._note(inner)
+        yield from _inside(value)
 
 
 def _stays(value: object) -> bool:
-    return type(value) in PLAIN or isinstance(value, _NEVER_CHANGE)
+    return type(value) in PLAIN or isinstance(value, NEVER_CHANGE)
 
 
 def _contents(value: object) -> object:
@@ -84,8 +90,9 @@ def _contents(value: object) -> object:
     if isinstance(value, BaseModel):
         hidden = [getattr(value, name, None) for name in _HIDDEN]
         return dict(value.__dict__), *(each.copy() if each is not None else None for each in hidden)
-    if type(value) in (dict, list, set):
-        return cast(Callable[[], object], getattr(value, "copy"))()  # noqa: B009  each of the three has one
+    for kind in (dict, list, set, deque):
+        if isinstance(value, kind):
+            return kind(value)  # a plain one, also of a subclass
     if dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"):
         return dict(value.__dict__)
     return None
@@ -94,10 +101,10 @@ def _contents(value: object) -> object:
 def _inside(value: object) -> Iterator[object]:
     if isinstance(value, BaseModel):
         yield from value.__dict__.values()
-        yield from (value.model_extra or {}).values()
+        yield from (getattr(value, "__pydantic_extra__", None) or {}).values()
     elif isinstance(value, dict):
         yield from value.values()
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif isinstance(value, list | tuple | set | frozenset | deque):
         yield from value
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         yield from getattr(value, "__dict__", {}).values()
@@ -118,6 +125,9 @@ def _put_back(live: object, held: object) -> None:
                 object.__setattr__(live, name, value)
     elif isinstance(live, list) and isinstance(held, list):
         live[:] = held
+    elif isinstance(live, deque) and isinstance(held, deque):
+        live.clear()
+        live.extend(held)
     elif isinstance(live, set) and isinstance(held, set):
         live |= held
         live &= held
@@ -140,6 +150,8 @@ def _same(one: object, other: object) -> bool:
         return list(one) == list(other) and all(map(_is, one.values(), other.values()))
     if type(one) is list and type(other) is list:
         return len(one) == len(other) and all(map(_is, one, other))
+    if isinstance(one, deque) and isinstance(other, deque):
+        return _same(list(one), list(other))
     if isinstance(one, set) and isinstance(other, set):
         return set(map(id, one)) == set(map(id, other))
     return one is other

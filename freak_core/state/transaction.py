@@ -17,8 +17,9 @@ from pydantic import BaseModel
 
 from freak_core.state.diff import Change, changes, hides, listed, shown_changes, view
 from freak_core.state.in_place import Plan, planned
+from freak_core.state.json_values import as_plain_json
 from freak_core.state.patch import Draft, Operation
-from freak_core.state.serialization import Reading, document, public
+from freak_core.state.serialization import Reading, document, public, read_only_paths
 from freak_core.state.snapshot import Snapshot
 from freak_core.state.validation import reason, rejected
 from freak_core.strict_json import JSON
@@ -30,6 +31,7 @@ __all__ = [
     "Operation",
     "Reading",
     "Snapshot",
+    "as_plain_json",
     "commit",
     "document",
     "hides",
@@ -37,6 +39,7 @@ __all__ = [
     "preview",
     "propose",
     "public",
+    "read_only_paths",
     "shown_changes",
 ]
 

@@ -12,7 +12,8 @@ from freak_core.errors import FieldError, Rejected
 from freak_core.interrupts import let_interrupts_through
 from freak_core.paths import Path, to_pointer
 from freak_core.state.fields import has_imports, names_collide, pick, records
-from freak_core.state.json_values import ABSENT, equal
+from freak_core.state.json_values import ABSENT, equal, opened
+from freak_core.state.kept import about_value, handed_on, validator
 from freak_core.state.type_hints import MASK, TypeHint, is_import, is_secret, item, mapping_value, members
 from freak_core.strict_json import JSON
 
@@ -30,6 +31,7 @@ _NOT_IN_JSON: Final = frozenset(
         "frozen_set_type",
     ]
 )
+_NEEDS_OBJECT: Final = frozenset(["needs_python_object", "callable_type", "is_instance_of", "is_subclass_of"])
 _PLAIN: Final = {
     bool: (bool,),
     int: (int, float),
@@ -38,22 +40,30 @@ _PLAIN: Final = {
 }
 
 
-def outcome(kind: type[BaseModel], state: JSON) -> tuple[BaseModel | None, list[FieldError]]:
-    """Validate ``state`` in strict JSON mode. Returns the model, or None and the errors."""
+def outcome(
+    kind: type[BaseModel], state: JSON, *, bare: bool = False
+) -> tuple[BaseModel | None, list[FieldError]]:
+    """Validate ``state`` in strict JSON mode. Returns the model, or None and the errors.
+
+    Args:
+        kind: the model's class.
+        state: a document; objects kept in it are handed on as they are.
+        bare: without the validators of whole models.
+    """
     # pydantic prefers aliases. The document has field names, but a before-validator may return aliases.
     by_alias = not names_collide(kind)
-    validate = functools.partial(kind.__pydantic_validator__.validate_json, by_alias=by_alias, by_name=True)
+    validate = functools.partial(validator(kind, bare=bare).validate_json, by_alias=by_alias, by_name=True)
     try:
-        text = json.dumps(state)
-        try:
-            model = validate(text, strict=True)
-        except ValidationError as error:
-            if not _lacks_only_types(error):
-                raise
-            model = validate(text, strict=False)
-            coerced = list(_coerced(state, model))
-            if coerced:
-                return None, coerced
+        with handed_on(state) as text:
+            try:
+                model = validate(text, strict=True)
+            except ValidationError as error:
+                if not _lacks_only_types(error):
+                    raise
+                model = validate(text, strict=False)
+                coerced = list(_coerced(state, model))
+                if coerced:
+                    return None, coerced
     except ValidationError as error:
         return None, _field_errors(kind, state, error)
     except BaseException as error:  # noqa: BLE001  validators are user code
@@ -71,6 +81,8 @@ def _lacks_only_types(error: ValidationError) -> bool:
     Behind a before-validator, pydantic's strict mode takes JSON values for Python objects and refuses them.
     """
     for each in error.errors(include_url=False, include_context=False):
+        if about_value(each["loc"]) is None:
+            continue
         foreign = each["type"] in _NOT_IN_JSON or each["loc"][-1:] == ("[key]",)
         if not (foreign and isinstance(each["input"], str | list)):
             return False
@@ -103,8 +115,13 @@ def _coerced(given: JSON, taken: object, path: Path = (), *, unchecked: bool = F
 def _field_errors(kind: type[BaseModel], state: JSON, error: ValidationError) -> list[FieldError]:
     found: dict[tuple[str, str, str], FieldError] = {}
     for each in error.errors(include_url=False, include_context=False, include_input=False):
-        path, value, secret = _place(kind, state, each["loc"])
+        location = about_value(each["loc"])
+        if location is None:
+            continue
+        path, value, secret = _place(kind, state, location)
         message = each["msg"]
+        if each["type"] in _NEEDS_OBJECT:
+            message = "this is read-only: its value must be an object of the program, which JSON cannot hold"
         if value is None and each["type"] not in ("missing", "value_error", "assertion_error"):
             message = f"null is not allowed here: {message}"
         if secret and value not in (ABSENT, None, ""):
@@ -120,6 +137,7 @@ def _place(kind: type[BaseModel], state: JSON, loc: tuple[int | str, ...]) -> tu
     here = state
     path: Path = ()
     for part in loc:
+        here = opened(here)
         if isinstance(here, list) and isinstance(part, int) and part < len(here):
             hint, here = item(hint, part), here[part]
         elif isinstance(here, dict) and isinstance(part, str):

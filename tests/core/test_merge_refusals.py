@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from freak_core.errors import MOST_ERRORS, NotFound, Refused, Rejected, refusal
 from freak_core.paths import from_pointer
@@ -159,17 +159,37 @@ def test_a_frozen_field_is_refused_inside_an_item_but_a_list_can_be_replaced() -
     assert [each.id for each in model.items] == [2]
 
 
-def test_a_state_that_is_itself_invalid_is_called_so_and_can_be_repaired() -> None:
+def test_a_value_that_is_itself_invalid_stays_as_it_is_until_a_request_repairs_it() -> None:
     model = zoo()
     model.lr = -1.0
-    refusal = refused(model, "patch", "", {"flag": True})
-    assert "current state is not valid" in refusal.detail
-    assert refusal.errors[0]["path"] == "/lr"
-    assert "itself" not in refused(model, "patch", "", {"steps": "x"}).detail
+    commit(model, propose(model, [Operation("patch", (), {"flag": True})], {}))
+    assert (model.lr, model.flag) == (-1.0, True)
+    assert refused(model, "patch", "", {"lr": -2.0}).errors[0]["path"] == "/lr"
     layer = model.layer
     commit(model, propose(model, [Operation("patch", (), {"lr": 0.2, "layer": {"size": 2}})], {}))
     assert (model.lr, model.layer.size) == (0.2, 2)
     assert model.layer is layer
+
+
+def test_a_state_that_its_own_validator_refuses_is_called_so_and_can_be_repaired() -> None:
+    class Range(BaseModel):
+        low: int = 0
+        high: int = 1
+        name: str = "r"
+
+        @model_validator(mode="after")
+        def ordered(self) -> "Range":
+            if self.low > self.high:
+                raise ValueError("low is over high")
+            return self
+
+    model = Range()
+    model.low = 5
+    refusal = refused(model, "patch", "", {"name": "x"})
+    assert "current state is not valid" in refusal.detail
+    assert "low is over high" in refusal.errors[0]["message"]
+    commit(model, propose(model, [Operation("patch", (), {"high": 9})], {}))
+    assert (model.low, model.high) == (5, 9)
 
 
 @settings(max_examples=400, deadline=None)

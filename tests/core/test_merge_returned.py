@@ -197,7 +197,7 @@ def test_a_computed_field_tells_its_variant() -> None:
         ask(model, "put", "/shape", {"side": 3, "area": 9})
 
 
-def test_one_of_many_objects_without_json_cannot_be_picked_out() -> None:
+def test_an_object_without_json_stays_at_its_place_and_no_text_makes_another() -> None:
     class Handle:
         pass
 
@@ -209,6 +209,8 @@ def test_one_of_many_objects_without_json_cannot_be_picked_out() -> None:
     held = list(model.handles)
     ask(model, "put", "/handles", public(model)["handles"])
     assert model.handles == held
+    ask(model, "put", "/handles", ["<Handle>"])
+    assert model.handles == held[:1]
     with pytest.raises(Rejected) as caught:
-        ask(model, "put", "/handles", ["<Handle>"])
-    assert caught.value.errors[0]["type"] == "needs_python_object"
+        ask(model, "put", "/handles", ["<Handle>", "<Handle>"])
+    assert caught.value.errors[0]["type"] == "read_only"
