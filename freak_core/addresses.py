@@ -23,6 +23,7 @@ def reachable(host: str, allowed_hosts: Sequence[str]) -> str:
     """Return the name to put into a URL for a server that listens on ``host``."""
     if host in ("0.0.0.0", "::") and allowed_hosts:  # noqa: S104 - all addresses have no name of their own
         return allowed_hosts[0]
+    host = "127.0.0.1" if host == "localhost" else host  # what is bound: the name may also mean ::1
     return f"[{host}]" if ":" in host else host
 
 

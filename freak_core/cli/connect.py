@@ -1,13 +1,15 @@
 """Finds the run that a command is about, and connects to it."""
 
+import contextlib
 import os
 import re
 import shlex
+import socket
 from urllib.parse import urlsplit
 
 import typer
 
-from freak_core.addresses import is_loopback, token_in
+from freak_core.addresses import token_in
 from freak_core.cli.exit_codes import NoSuchRun
 from freak_core.cli.finished_runs import how_it_ended, newest_finished
 from freak_core.client.client import Client
@@ -32,8 +34,12 @@ def connect(wanted: str | None, *, reading: bool = False, timeout: float = 10.0)
         NoSuchRun: no run or several runs fit, or the run cannot be reached from this machine.
     """
     if wanted and _is_address(wanted):
-        return Client(wanted, _token_for(wanted), timeout=timeout)
-    run = find(wanted)
+        found = _run_at(wanted)
+        if found is None:
+            return Client(wanted, timeout=timeout)
+        run = found  # by its own URL: what was typed may lead elsewhere, too
+    else:
+        run = find(wanted)
     if not run.near:
         raise NoSuchRun(
             f"the run {run.name!r} is on {run.host} and cannot be reached from here. Open a tunnel:\n"
@@ -48,6 +54,7 @@ class _ClientOf(Client):
 
     def __init__(self, run: Run, token: str, timeout: float) -> None:
         super().__init__(run.url, token, timeout=timeout)
+        self._connection.check.process = run.process
         self._id = run.id
 
     def __exit__(self, *raised: object) -> None:
@@ -109,14 +116,23 @@ def _is_address(wanted: str) -> bool:
     return True
 
 
-def _token_for(url: str) -> str | None:
-    """Return the token of the run of this machine that listens at ``url``, unless the token is given."""
+def _run_at(url: str) -> Run | None:
+    """Return the run of this machine that listens at the very address of ``url``, unless a token is given."""
     if "#token=" in url or os.environ.get("FREAK_TOKEN"):
         return None
-    return next((run.token for run in list_runs() if run.near and _place(run.url) == _place(url)), None)
+    host, port = _place(url)
+    return next((run for run in list_runs() if run.near and _is_at(_place(run.url), host, port)), None)
+
+
+def _is_at(place: tuple[str, int | None], host: str, port: int | None) -> bool:
+    """Whether a run listens at a host and port; ``localhost`` is what the hosts file says."""
+    if host != "localhost" or place[1] != port:
+        return place == (host, port)
+    with contextlib.suppress(OSError):
+        return place[0] in {each[4][0] for each in socket.getaddrinfo(host, port)}
+    return False
 
 
 def _place(url: str) -> tuple[str, int | None]:
     parts = urlsplit(url if "://" in url else f"//{url}")
-    host = parts.hostname or ""
-    return "localhost" if is_loopback(host) else host, parts.port
+    return parts.hostname or "", parts.port

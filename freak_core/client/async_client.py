@@ -51,6 +51,7 @@ class AsyncClient:
         """
         there = await found(run, wait, AsyncConnection.pause)
         client = cls(there.url, there.token, timeout=timeout)
+        client._connection.check.process = there.process
         client.read_token = there.read_token
         return client
 

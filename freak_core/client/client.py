@@ -53,6 +53,7 @@ class Client:
         """
         there = completed(found(run, wait, BlockingConnection.pause))
         client = cls(there.url, there.token, timeout=timeout)
+        client._connection.check.process = there.process
         client.read_token = there.read_token
         return client
 

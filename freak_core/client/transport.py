@@ -17,6 +17,7 @@ from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
 from freak_core.addresses import link, token_in
 from freak_core.client.requests import Call, refusal_of
 from freak_core.errors import ConfigurationError
+from freak_core.runs.listening import ListenerCheck
 
 Result = TypeVar("Result")
 EVENTS_TIMEOUT = httpx.Timeout(15.0, read=60.0)
@@ -68,9 +69,13 @@ class Address:
 
 
 class Connection(Protocol):
-    """A connection to one server, blocking or with asyncio."""
+    """A connection to one server, blocking or with asyncio.
+
+    ``check`` is called before each new connection, so that no token goes to whoever took the port.
+    """
 
     address: Address
+    check: ListenerCheck
 
     async def send(self, call: Call[object], timeout: float) -> httpx.Response:
         """Send a request and return the response; raises ``httpx.HTTPError``."""
@@ -92,6 +97,7 @@ class BlockingConnection:
 
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
+        self.check = ListenerCheck(address.url)
         transport = httpx.HTTPTransport(uds=address.socket) if address.socket else None
         self._http = httpx.Client(
             transport=transport,
@@ -110,6 +116,7 @@ class BlockingConnection:
             headers=call.headers,
             content=call.content,
             timeout=timeout,
+            extensions={"trace": self._trace},
         )
 
     async def events(
@@ -117,7 +124,13 @@ class BlockingConnection:
     ) -> AsyncGenerator[ServerSentEvent, None]:
         """Yield the events of one connection."""
         with connect_sse(
-            self._http, "GET", "events", params=params, headers=headers, timeout=EVENTS_TIMEOUT
+            self._http,
+            "GET",
+            "events",
+            params=params,
+            headers=headers,
+            timeout=EVENTS_TIMEOUT,
+            extensions={"trace": self._trace},
         ) as source:
             if not source.response.is_success:
                 source.response.read()
@@ -134,12 +147,17 @@ class BlockingConnection:
         """Close the connection."""
         self._http.close()
 
+    def _trace(self, event: str, _: object) -> None:
+        if event == "connection.connect_tcp.started":
+            self.check()
+
 
 class AsyncConnection:
     """A connection that awaits with asyncio."""
 
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
+        self.check = ListenerCheck(address.url)
         transport = httpx.AsyncHTTPTransport(uds=address.socket) if address.socket else None
         self._http = httpx.AsyncClient(
             transport=transport,
@@ -158,6 +176,7 @@ class AsyncConnection:
             headers=call.headers,
             content=call.content,
             timeout=timeout,
+            extensions={"trace": self._trace},
         )
 
     async def events(
@@ -165,7 +184,13 @@ class AsyncConnection:
     ) -> AsyncGenerator[ServerSentEvent, None]:
         """Yield the events of one connection."""
         async with aconnect_sse(
-            self._http, "GET", "events", params=params, headers=headers, timeout=EVENTS_TIMEOUT
+            self._http,
+            "GET",
+            "events",
+            params=params,
+            headers=headers,
+            timeout=EVENTS_TIMEOUT,
+            extensions={"trace": self._trace},
         ) as source:
             if not source.response.is_success:
                 await source.response.aread()
@@ -181,6 +206,10 @@ class AsyncConnection:
     async def close(self) -> None:
         """Close the connection."""
         await self._http.aclose()
+
+    async def _trace(self, event: str, _: object) -> None:
+        if event == "connection.connect_tcp.started":
+            self.check()
 
 
 def completed(awaitable: Awaitable[Result]) -> Result:

@@ -76,6 +76,15 @@ def _started(process: "psutil.Process") -> float:
     return float(round((process.create_time() - boot) * os.sysconf("SC_CLK_TCK")))
 
 
+def net_space() -> str | None:
+    """Return a name for this boot and network namespace; a loopback address leads nowhere else."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
+        return f"{boot}/{Path('/proc/self/ns/net').readlink()}"
+    except OSError:
+        return None
+
+
 @functools.cache
 def pid_space() -> str | None:
     """Return a name for this boot and PID namespace, or None where the system has no such names.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from freak_core.addresses import is_loopback, link
 from freak_core.runs.launcher_ids import launcher_ids
 from freak_core.runs.own_file import is_private
-from freak_core.runs.process import Process, is_here, this_process
+from freak_core.runs.process import Process, is_here, net_space, this_process
 from freak_core.runs.run_folder import RUN_FILE, RunFolder, forget_tokens
 from freak_core.strict_json import writable
 from freak_core.timestamps import now
@@ -33,6 +33,7 @@ class Run(BaseModel):
     pid: int
     pid_started: float | None = None
     pid_space: str | None = None
+    net_space: str | None = None
     started_at: str
     journal: str | None = None
     launcher: dict[str, str] = {}
@@ -47,7 +48,8 @@ class Run(BaseModel):
         """True if the URL leads to the run from this machine, so that the token may be sent there."""
         address = urlsplit(self.url)
         reachable = address.scheme != "unix" and not is_loopback(address.hostname or "")
-        return reachable or is_here(self.process)
+        same_network = self.net_space is None or address.scheme == "unix" or self.net_space == net_space()
+        return reachable or (is_here(self.process) and same_network)
 
     @property
     def link(self) -> str:
@@ -112,6 +114,7 @@ def new_run(
         pid=process.pid,
         pid_started=process.started,
         pid_space=process.space,
+        net_space=net_space(),
         started_at=now(),
         journal=writable(str(journal.absolute())) if journal else None,
         launcher=launcher_ids(),

@@ -16,6 +16,7 @@ from freak_core.cli.terminal import say, show, show_facts, show_json, show_table
 from freak_core.client.client import Client
 from freak_core.client.documents import RunFacts
 from freak_core.errors import Refused
+from freak_core.runs.listening import ListenerCheck
 from freak_core.runs.live_runs import list_runs
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import home
@@ -107,6 +108,9 @@ def _ask(http: httpx.Client, run: Run) -> Facts:
             with Client(run.url, token, timeout=TIMEOUT) as client:
                 facts = client.run()
         else:
+            check = ListenerCheck(run.url)
+            check.process = run.process
+            check()
             answer = http.get(f"{run.url}/run", headers={"Authorization": f"Bearer {token}"})
             facts = answer.raise_for_status().json()
     except (httpx.HTTPError, Refused, ValueError):
