@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, cast, get_args, get_origin, overload
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar, get_original_bases
 
-from freak_core import ConfigurationError, Freak, Store, Write
+from freak_core import ConfigurationError, Freak, Rejected, Store, Write
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_warn
 from freak_lightning.ranks.cadence import Sync
@@ -184,6 +184,26 @@ class Control(Generic[StateT]):
         """
         return None
 
+    def check(self, trainer: Trainer, pl_module: LightningModule, wanted: StateT) -> None:
+        """Refuse a section that ``apply`` would refuse; called for a dry run, on rank zero.
+
+        Another thread than the training's calls it while training goes on: it must only read, and must not
+        wait for a device.
+
+        Args:
+            trainer: the trainer that fits.
+            pl_module: the model it trains.
+            wanted: the section as it would be after the request.
+
+        Raises:
+            Refused: the request would fail; the message says why.
+        """
+
+    def rejected_at(self, place: str, why: str) -> Rejected:
+        """Return an error about one field of the section; ``place`` is its path: ``groups/a/hold``."""
+        path = f"/{self.section_name()}/{place}"
+        return Rejected(why, errors=[{"path": path, "type": "rejected", "message": why}])
+
     def waits(self) -> bool:
         """Return whether this control has anything to do at a control point; must be equal on all ranks.
 
@@ -211,6 +231,11 @@ class Control(Generic[StateT]):
         has received one (it is handled after this call), ``"validation"`` if an action needs the training to
         go on, and ``"replay"`` if a replay passes over a pause.
         """
+
+
+def pointer_key(key: str) -> str:
+    """Return a key as it is written in a JSON Pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def document(state: BaseModel) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, Protocol
 
+from pydantic import BaseModel
+
 from freak_core.errors import (
     Conflict,
     Failed,
@@ -26,7 +28,7 @@ from freak_core.program.coroutines import Loop
 from freak_core.program.idempotency import KeysSeen
 from freak_core.program.write_request import MOST_PENDING, Entry, Write
 from freak_core.receipt_history import ReceiptHistory
-from freak_core.receipts import Applied, Receipt
+from freak_core.receipts import Applied, ChangedValue, Receipt
 from freak_core.state import transaction
 from freak_core.state.type_hints import MASK
 from freak_core.strict_json import JSON, dumps, plain, writable
@@ -83,6 +85,8 @@ class Store(Generic[Model_co]):
         self.on_pending = on_pending
         self.on_change: list[Callable[[Receipt], object]] = [] if on_change is None else on_change
         self.loop: Loop = Loop()
+        self.on_dry_run: Callable[[BaseModel, Sequence[ChangedValue]], None] | None = None
+        """Called with the state after a dry run and its changes; raises ``Refused`` if they would fail."""
         self.receipts: ReceiptHistory = ReceiptHistory()
         self.keys: KeysSeen = KeysSeen()
         self.closed: str | None = None
@@ -200,6 +204,8 @@ class Store(Generic[Model_co]):
                 raise
             if write.dry_run:
                 foreseen = transaction.listed(self._preview(write, candidate))
+                if candidate is not None and self.on_dry_run is not None:
+                    self.on_dry_run(candidate.model, foreseen)
                 return receipt.model_copy(update={"status": "valid", "changes": foreseen})
             entry = Entry(receipt.id, write)
             receipt = self._write(receipt, asked=self._asked(write))

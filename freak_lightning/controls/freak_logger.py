@@ -6,7 +6,7 @@ from typing import Any
 
 from freak_core import Freak
 from freak_lightning.lightning_api.namespace import Logger
-from freak_lightning.optimizers.lr_recorder import is_at_hand
+from freak_lightning.optimizers.values_at_hand import is_at_hand
 
 
 class NoExperiment:

@@ -13,7 +13,7 @@ from freak_lightning.lightning_api.loops import logged_step
 from freak_lightning.lightning_api.namespace import LightningModule, Logger, Trainer, is_a
 from freak_lightning.optimizers.lr_names import rate_names
 from freak_lightning.optimizers.lr_recorder import RateRecorder
-from freak_lightning.optimizers.param_group_overlay import Value
+from freak_lightning.optimizers.overlaid_optimizer import Value
 from freak_lightning.ranks.cadence import Sync
 
 logger = logging.getLogger("freak")
@@ -104,7 +104,7 @@ class LiveMetrics(ControlCallback):
         return [each for each in trainer.loggers if not _is_ours(each)] if self.loggers else []
 
     def _named(self, trainer: Trainer, rates: list[list[Value]]) -> dict[str, float]:
-        pairs = zip(rate_names(trainer), rates, strict=True)
+        pairs = zip(rate_names(trainer), rates, strict=False)
         return {
             name + self._suffix: float(rate)
             for names, of_groups in pairs

@@ -5,11 +5,14 @@ from typing import Any, Self
 
 from pydantic import Field, create_model, model_validator
 
-from freak_core import ConfigurationError, Freak, Rejected
-from freak_lightning.control import Section
-from freak_lightning.controls.param_group_control import Names, ParamGroupControl, said_of
+from freak_core import ConfigurationError, Freak
+from freak_lightning.control import Section, pointer_key
+from freak_lightning.controls.param_group_control import ParamGroupControl, said_of
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
-from freak_lightning.optimizers.param_group_overlay import Value
+from freak_lightning.optimizers.group_names import Names
+from freak_lightning.optimizers.overlaid_optimizer import Value
+from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
+from freak_lightning.optimizers.values_at_hand import is_at_hand
 from freak_lightning.ranks.cadence import Sync
 
 
@@ -91,31 +94,39 @@ class LROverride(ParamGroupControl[LearningRate]):
         Raises:
             Rejected: no such group, an optimizer whose step cannot be wrapped, or a rate out of bounds.
         """
-        overlay = self.overlay
-        names = self.names_of_groups(trainer, self.state.groups)
-        self._check_bounds(names, overlay.scheduled("lr"))
+        self.follow()
+        self.check(trainer, pl_module, self.state)
+        overlay, names = self.overlay, self.overlay.names
         self._applied = self.state.model_copy(deep=True)
         untouched = self.state.model_dump() == self.initial_state().model_dump()
-        rule = None if untouched else partial(self._value, names)
-        overlay.set_rule("lr", rule)
+        overlay.set_rule("lr", None if untouched else partial(self._value, overlay))
+        self.look_after_next_step(trainer)
         effective = overlay.effective("lr")
         return {name: float(effective[i][j]) for (i, j), name in names.items()}
 
-    def _value(self, names: Names, i: int, j: int, _: object, scheduled: Value) -> Value | None:
-        return _wanted(self.state, names, i, j, scheduled)
+    def _value(self, overlay: ParamGroupOverlay, i: int, j: int, _: object, scheduled: Value) -> Value | None:
+        return _wanted(self.state, overlay.names, i, j, scheduled)
 
-    def _check_bounds(self, names: Names, scheduled: list[list[Value]]) -> None:
-        """Reject a new override whose rate is out of bounds, and further out than the scheduled rate."""
+    def check(self, trainer: Trainer, pl_module: LightningModule, wanted: LearningRate) -> None:
+        """Reject an unknown group, and a new override whose rate is out of bounds.
+
+        A rate is out of bounds if it is further out than the scheduled rate.
+        """
+        names, scheduled = self.names_of_groups(wanted.groups), self.overlay.scheduled("lr")
         before = self._applied or self.initial_state()
+        dry_run = wanted is not self.state
         for (i, j), name in names.items():
-            wanted = _wanted(self.state, names, i, j, scheduled[i][j])
-            if wanted is None or wanted == _wanted(before, names, i, j, scheduled[i][j]):
+            if dry_run and not is_at_hand(scheduled[i][j]):
+                continue  # reading it would wait for the device
+            asked = _wanted(wanted, names, i, j, scheduled[i][j])
+            if asked is None or asked == _wanted(before, names, i, j, scheduled[i][j]):
                 continue
-            rate, schedule = float(wanted), float(scheduled[i][j])
+            rate, schedule = float(asked), float(scheduled[i][j])
             above = self.maximum is not None and rate > max(self.maximum, schedule)
             if above or rate < min(self.minimum, schedule):
                 bounds = f"{self.minimum} to {'any' if self.maximum is None else self.maximum}"
-                raise Rejected(f"the learning rate of {name} would be {rate}; allowed is {bounds}")
+                why = f"the learning rate of {name} would be {rate}; allowed is {bounds}"
+                raise self.rejected_at(_place_of(wanted, names, i, j), why)
 
     def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count the present section as applied: its rates were within the bounds when they were asked for."""
@@ -129,6 +140,15 @@ class LROverride(ParamGroupControl[LearningRate]):
     def _let_go(self) -> None:
         super()._let_go()
         self._applied = None  # its class was made at run time, and cannot be pickled for another fit
+
+
+def _place_of(state: LearningRate, names: Names, i: int, j: int) -> str:
+    """Return where in the section a group's rate is asked for."""
+    own = said_of(state.groups, names, i, j)
+    if own is None or own.of(1.0) is None:
+        return "scale" if state.hold is None else "hold"
+    key = next(key for key, each in state.groups.items() if each is own)
+    return f"groups/{pointer_key(key)}/{'scale' if own.hold is None else 'hold'}"
 
 
 def _wanted(state: LearningRate, names: Names, i: int, j: int, scheduled: Value) -> Value | None:

@@ -5,13 +5,13 @@ from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field, create_model
-from torch import Tensor
 
-from freak_core import Rejected
-from freak_lightning.control import Section
-from freak_lightning.controls.param_group_control import Names, ParamGroupControl, said_of
+from freak_lightning.control import Section, pointer_key
+from freak_lightning.controls.param_group_control import ParamGroupControl, said_of
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
-from freak_lightning.optimizers.param_group_overlay import Value
+from freak_lightning.optimizers.overlaid_optimizer import Value
+from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
+from freak_lightning.optimizers.values_at_hand import is_number_or_numbers
 
 Kind = Any
 """The type of a field, as pydantic understands it: more than Python's types can say."""
@@ -90,12 +90,13 @@ class OptimizerOverride(ParamGroupControl[Section]):
         Raises:
             Rejected: a group does not exist, or it does not have a key.
         """
-        overlay = self.overlay
-        names = self.names_of_groups(trainer, self._groups)
-        self._check_keys(trainer, names)
+        self.follow()
+        self.check(trainer, pl_module, self.state)
+        overlay, names = self.overlay, self.overlay.names
         held = frozenset(key for key in self._fields if self._is_held(key))
         for key in self._fields:
-            overlay.set_rule(key, partial(self._value, key, names) if key in held else None)
+            overlay.set_rule(key, partial(self._value, overlay, key) if key in held else None)
+        self.look_after_next_step(trainer)
         told = {key: overlay.effective(key) for key in sorted(held | self._held)}
         self._held = held
         return {
@@ -112,20 +113,27 @@ class OptimizerOverride(ParamGroupControl[Section]):
         sections = [self.state, *self._groups.values()]
         return any(getattr(section, key) is not None for section in sections)
 
-    def _value(self, key: str, names: Names, i: int, j: int, _: object, scheduled: Value) -> Value | None:
-        value = getattr(said_of(self._groups, names, i, j), key, None)
+    def _value(
+        self, overlay: ParamGroupOverlay, key: str, i: int, j: int, _: object, scheduled: Value
+    ) -> Value | None:
+        value = getattr(said_of(self._groups, overlay.names, i, j), key, None)
         value = getattr(self.state, key) if value is None else value
         return value if _length(value) == _length(scheduled) else None
 
-    def _check_keys(self, trainer: Trainer, names: Names) -> None:
+    def check(self, trainer: Trainer, pl_module: LightningModule, wanted: Section) -> None:
+        """Reject a group that does not exist, and a key that a group does not have."""
+        groups: dict[str, Section] = dict(wanted)["groups"]
+        names = self.names_of_groups(groups)
         for (i, j), name in names.items():
-            group = trainer.optimizers[i].param_groups[j]
-            for key, value in said_of(self._groups, names, i, j) or ():
+            group = self.overlay.group(i, j)
+            for key, value in said_of(groups, names, i, j) or ():
+                place = f"groups/{pointer_key(name if name in groups else f'{i}/{j}')}/{key}"
                 if value is not None and key not in group:
                     there = ", ".join(dict(_fields([group])))
-                    raise Rejected(f"param group {name!r} has no {key!r}; it has: {there}")
+                    raise self.rejected_at(place, f"param group {name!r} has no {key!r}; it has: {there}")
                 if value is not None and _length(value) != _length(group[key]):
-                    raise Rejected(f"param group {name!r} has no {key!r} of this kind; it is {group[key]}")
+                    why = f"param group {name!r} has no {key!r} of this kind; it is {group[key]}"
+                    raise self.rejected_at(place, why)
 
     def _let_go(self) -> None:
         super()._let_go()
@@ -139,12 +147,10 @@ def _fields(groups: list[dict[str, Value]]) -> Iterator[tuple[str, Kind]]:
         for key, value in group.items():
             if key in NOT_OURS or not key.isidentifier() or key.startswith("_") or hasattr(Section, key):
                 continue
-            if _is_number(value):
-                kind = _kind(key, value)
-            elif isinstance(value, tuple) and value and all(map(_is_number, value)):
-                kind = tuple[tuple(_kind(key, each) for each in value)]  # type: ignore[misc]
-            else:
+            if not is_number_or_numbers(value):
                 continue
+            several = isinstance(value, tuple)
+            kind = tuple[tuple(_kind(key, each) for each in value)] if several else _kind(key, value)  # type: ignore[misc]
             kinds[key] = kinds[key] | kind if key in kinds else kind
     yield from kinds.items()
 
@@ -163,12 +169,6 @@ def _kind(key: str, value: Value) -> Kind:
 def _length(value: object) -> int | None:
     """Return the length of a tuple, None for a number: optimizers may differ in what a key holds."""
     return len(value) if isinstance(value, tuple) else None
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, Tensor):
-        return value.numel() == 1 and value.is_floating_point()
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _plain(value: Value) -> object:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, create_model
 
-from freak_core import Rejected
 from freak_lightning.control import Section
 from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.controls.trainer_checks import why_not, why_not_so_long
@@ -85,19 +84,27 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
         Raises:
             Rejected: this trainer cannot take the value; the message says why.
         """
-        new = {name: value for name, value in self.state if value != self._applied[name]}
-        for name, value in new.items():
-            reason = why_not(name, value, trainer)
-            if reason:
-                raise Rejected(f"{name} cannot be {value}: {reason}")
-        too_long = why_not_so_long(new, trainer, self._to_accumulate)
-        if too_long:
-            raise Rejected(too_long)
+        self.check(trainer, pl_module, self.state)
+        new = self._news(self.state)
         told = _when(new, trainer)
         self._applied = dict(self.state)
         self._accumulate_later(new.pop("accumulate_grad_batches", None), trainer)
         _write(trainer, new)
         return told or None
+
+    def check(self, trainer: Trainer, pl_module: LightningModule, wanted: TrainerSettings) -> None:
+        """Reject a value that this trainer cannot take; the message says why."""
+        new = self._news(wanted)
+        for name, value in new.items():
+            reason = why_not(name, value, trainer)
+            if reason:
+                raise self.rejected_at(name, f"{name} cannot be {value}: {reason}")
+        too_long = why_not_so_long(new, trainer, self._to_accumulate)
+        if too_long:
+            raise self.rejected_at(next(iter(new)), too_long)
+
+    def _news(self, wanted: TrainerSettings) -> dict[str, Any]:
+        return {name: value for name, value in wanted if value != self._applied[name]}
 
     def _accumulate_later(self, batches: int | None, trainer: Trainer) -> None:
         if batches is not None:

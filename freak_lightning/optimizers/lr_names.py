@@ -3,7 +3,7 @@
 from collections import Counter
 
 from freak_lightning.lightning_api.namespace import Trainer
-from freak_lightning.optimizers.param_group_overlay import Value
+from freak_lightning.optimizers.overlaid_optimizer import Value
 
 
 def rate_names(trainer: Trainer) -> list[list[str]]:

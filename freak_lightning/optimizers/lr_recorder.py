@@ -1,15 +1,18 @@
 """The learning rates that optimizers have stepped with, after schedules and overrides."""
 
 import contextlib
-from functools import partial
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.hooks import RemovableHandle
 
 from freak_lightning.lightning_api.loops import logged_step
 from freak_lightning.lightning_api.namespace import Trainer
-from freak_lightning.optimizers.param_group_overlay import Value, unwrapped
+from freak_lightning.optimizers.overlaid_optimizer import Value
+from freak_lightning.optimizers.param_group_overlay import unwrapped
+from freak_lightning.optimizers.values_at_hand import is_at_hand
 
 Rates = list[list[Value]]
 """A list per optimizer with a rate per param group."""
@@ -23,14 +26,17 @@ class RateRecorder:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        self._rates: Rates = [[] for _ in trainer.optimizers]
-        self._step: int | None = None
-        self._handles: list[RemovableHandle] = []
+        self._groups: list[list[dict[str, Value]]] = []
+        self._rates: Rates = []
         for index, optimizer in enumerate(trainer.optimizers):
-            with contextlib.suppress(TypeError, AttributeError):  # a wrapper may lack an optimizer's hooks
-                # After the step: a closure may change its rate, and an override is still in place.
-                hook = unwrapped(optimizer).register_step_post_hook(partial(self._record, index))
-                self._handles.append(hook)
+            with contextlib.suppress(TypeError):  # nothing that steps with rates
+                self._make_room(index)
+                self._groups[index] = list(unwrapped(optimizer).param_groups)
+                self._rates[index] = [None] * len(self._groups[index])
+        self._step: int | None = None
+        # After the step: a closure may change its rate, and an override is still in place. The hook is that
+        # of all optimizers, so that one which replaces another is recorded too.
+        self._handles: list[RemovableHandle] = [register_optimizer_step_post_hook(self._record)]
 
     def take(self, step: int) -> Rates | None:
         """Return the rates of ``step``, once, if that was the last step; else None.
@@ -49,14 +55,29 @@ class RateRecorder:
             handle.remove()
         self._handles.clear()
 
-    def _record(self, index: int, optimizer: Optimizer, *_: object) -> None:
-        self._rates[index] = [_readable(group.get("lr")) for group in optimizer.param_groups]
+    def _make_room(self, index: int) -> None:
+        for _ in range(index + 1 - len(self._rates)):
+            self._groups.append([])
+            self._rates.append([])
+
+    def _record(self, optimizer: Optimizer, *_: object) -> None:
+        if torch.compiler.is_compiling():
+            return
+        try:
+            index = [unwrapped(each) for each in self._trainer.optimizers].index(optimizer)
+        except (TypeError, ValueError):  # not one of the trainer's
+            return
+        groups, known = optimizer.param_groups, self._groups[index] if index < len(self._groups) else []
+        self._make_room(index)
+        if len(groups) < len(known) and all(any(each is one for one in known) for each in groups):
+            # DeepSpeed steps group by group, with one group alone in param_groups.
+            for number, group in enumerate(known):
+                if any(group is each for each in groups):
+                    self._rates[index][number] = _readable(group.get("lr"))
+        else:
+            self._groups[index] = list(groups)
+            self._rates[index] = [_readable(group.get("lr")) for group in groups]
         self._step = logged_step(self._trainer)
-
-
-def is_at_hand(value: object) -> bool:
-    """Return whether a value can be read without waiting for a device."""
-    return not isinstance(value, Tensor) or value.device.type == "cpu"
 
 
 def _readable(rate: Value) -> Value:

@@ -15,50 +15,154 @@ checkpoint stores the schedule, and a released override leaves nothing to undo.
 The overlay wraps ``optimizer.step``, since PyTorch skips its post hooks if the update raises: a program that
 catches the error would keep the override for good, and its scheduler would go on from it. ``GradScaler``
 skips a step by not calling it: then nothing was written.
+
+A step that goes past the wrapper is caught by PyTorch's hooks for all optimizers: one that was bound before,
+and that of an optimizer which replaced another. Code that ``torch.compile`` has traced, a captured CUDA graph
+and an optimizer with a step of its own making go past both. ``look_after`` and ``seen_since`` tell so.
 """
 
-import functools
+import contextlib
 from collections.abc import Callable, Sequence
-from types import MethodType
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
 
-Value = Any
-"""What a param group has under a key: a number, a tensor, a tuple of them such as ``betas``, or None."""
+from freak_lightning.optimizers.group_names import Group, Names, group_names
+from freak_lightning.optimizers.overlaid_optimizer import Held, OverlaidOptimizer, Value, like
+from freak_lightning.optimizers.values_at_hand import is_at_hand, is_number_or_numbers
 
 Rule = Callable[[int, int, dict[str, Value], Value], Value | None]
 """``rule(optimizer_index, group_index, group, scheduled)`` → the value to step with, None for no override."""
 
-_Values = dict[tuple[str, int], Value]
-"""Values by key and group index."""
+
+@dataclass(frozen=True, slots=True)
+class GroupInForce:
+    """A param group: its name, the class of its optimizer, its parameters, scheduled and effective values."""
+
+    name: str
+    optimizer: str
+    params: Sequence[torch.Tensor]
+    values: dict[str, tuple[Value, Value]]
+
+
+MOST_TRIES = 3
+"""How often to read what is in force again, if the training has begun a step meanwhile."""
+
+MOST_WRAPPERS = 5
+"""How many wrappers to look into: DeepSpeed's is in Lightning's, for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was so when an override was set, by the number of each optimizer that it is for."""
+
+    uses: dict[int, int]
+    versions: dict[int, int]
 
 
 class ParamGroupOverlay:
     """Overrides values of param groups (``lr``, ``weight_decay``, ``betas``, …) while their optimizers step.
 
-    Groups are looked up by index at every step: ``load_state_dict`` replaces the dicts, and a callback that
-    unfreezes layers adds groups. Without a rule the optimizers are unchanged, and a step costs nothing.
+    It follows the optimizers: others in the list, groups that are added or stepped one by one, and dicts that
+    ``load_state_dict`` has replaced. Without a rule the optimizers are unchanged, and a step costs nothing.
 
     Args:
-        optimizers: ``trainer.optimizers``. Of a ``LightningOptimizer`` the inner optimizer is wrapped.
+        optimizers: ``trainer.optimizers``, or a function that returns them as they are now. Of a wrapper such
+            as ``LightningOptimizer`` the inner optimizer is wrapped.
 
     Raises:
         TypeError: one of them is not a ``torch.optim.Optimizer``.
 
     Example::
 
-        overlay = ParamGroupOverlay(trainer.optimizers)
+        overlay = ParamGroupOverlay(lambda: trainer.optimizers)
         overlay.attach()
         overlay.set_rule("lr", lambda optimizer_index, group_index, group, scheduled: scheduled * 0.5)
     """
 
-    def __init__(self, optimizers: Sequence[Optimizer]) -> None:
-        self._steps = [_Step(unwrapped(optimizer)) for optimizer in optimizers]
+    def __init__(self, optimizers: Sequence[Optimizer] | Callable[[], Sequence[Optimizer]]) -> None:
+        self._present = optimizers if callable(optimizers) else lambda: optimizers
         self._rules: dict[str, Rule] = {}
         self._attached = False
+        self._steps: list[OverlaidOptimizer] = []
+        self._by_id: dict[int, OverlaidOptimizer] = {}
+        self._foreign: WeakSet[Optimizer] = WeakSet()
+        self._listed: list[int] = []
+        self._held: Held = {}
+        self._begun = 0
+        self._by_hook: dict[int, OverlaidOptimizer] = {}
+        self._hooks: list[RemovableHandle] = []
+        self._uses: dict[int, int] = {}
+        self.bypassed: set[int] = set()
+        """The optimizers whose last step has not used the override, by their numbers."""
+        self.names: Names = {}
+        """What the param groups are called."""
+        self.follow()
+
+    # -- the optimizers --------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Take the optimizers and their groups as they are now; call it between two steps.
+
+        Raises:
+            TypeError: one of them is not a ``torch.optim.Optimizer``.
+        """
+        wrappers = list(self._present())
+        self._listed = [id(each) for each in wrappers]
+        now = [unwrapped(each) for each in wrappers]
+        if [step.optimizer for step in self._steps] != now:
+            for step in self._by_id.values():
+                if step.optimizer not in now:
+                    step.unwrap()
+            before = {id(step.optimizer): step for step in self._steps}
+            self._steps = [
+                before.get(id(each)) or OverlaidOptimizer(each, index, self._held)
+                for index, each in enumerate(now)
+            ]
+            for index, step in enumerate(self._steps):
+                step.index = index
+            self._by_id = {id(step.optimizer): step for step in self._steps}
+            self._foreign = WeakSet(each for each in wrappers if isinstance(each, Optimizer))
+            self._foreign.difference_update(now)
+            self._wrap_steps()
+        for step in self._steps:
+            step.take_groups()
+        self._name_groups()
+
+    def _name_groups(self) -> None:
+        self.names = group_names([step.groups for step in self._steps])
+
+    def _stepping(self, optimizer: Optimizer) -> OverlaidOptimizer | None:
+        """Return what is known of an optimizer that steps, also if it has just replaced another."""
+        step = self._by_id.get(id(optimizer))
+        if step is not None and step.optimizer is optimizer:
+            return step
+        if optimizer in self._foreign and [id(each) for each in self._present()] == self._listed:
+            return None
+        with contextlib.suppress(TypeError):
+            self.follow()
+        step = self._by_id.get(id(optimizer)) or self._adopted(optimizer)
+        if step is None:
+            self._foreign.add(optimizer)
+        return step
+
+    def _adopted(self, optimizer: Optimizer) -> OverlaidOptimizer | None:
+        """Take an optimizer that is not in the list, but trains the weights of one that is."""
+        theirs = {id(each) for group in optimizer.param_groups for each in group["params"]}
+        for known in self._steps:
+            if any(id(each) in theirs for group in known.groups for each in group["params"]):
+                step = OverlaidOptimizer(optimizer, known.index, self._held)
+                self._by_id[id(optimizer)] = step
+                step.wrap(self._step)
+                return step
+        return None
+
+    # -- the rules -------------------------------------------------------------------------------
 
     def attach(self) -> None:
         """Apply the rules from the next step on; a second call does nothing."""
@@ -76,11 +180,19 @@ class ParamGroupOverlay:
 
     def _wrap_steps(self) -> None:
         """Wrap the optimizers' steps if there is a rule to apply in them, else unwrap them."""
-        for index, step in enumerate(self._steps):
+        for step in self._by_id.values():
             if self._active:
-                step.wrap(functools.partial(self._step, index))
+                step.wrap(self._step)
             else:
                 step.unwrap()
+        if self._active and not self._hooks:
+            before, after = register_optimizer_step_pre_hook, register_optimizer_step_post_hook
+            self._hooks = [before(self._before_step), after(self._after_step)]
+        elif not self._active:
+            self._put_back_after_hooks()
+            for hook in self._hooks:
+                hook.remove()
+            self._hooks.clear()
 
     def set_rule(self, key: str, rule: Rule | None) -> None:
         """Use ``rule`` for the groups' ``key`` from the next step on; None releases the key.
@@ -93,190 +205,203 @@ class ParamGroupOverlay:
             self._rules.pop(key, None)
         else:
             self._rules[key] = rule
+        self.bypassed.clear()
         self._wrap_steps()
+
+    def group(self, optimizer_index: int, group_index: int) -> Group:
+        """Return a param group by its numbers."""
+        return self._steps[optimizer_index].present_groups()[group_index]
 
     def scheduled(self, key: str) -> list[list[Value]]:
         """Return the scheduled values: a list per optimizer, a value per group, None without the key.
 
         Tensors are copies, on their device.
         """
-        return [
-            [step.scheduled(key, group_index) for group_index in range(len(step.optimizer.param_groups))]
-            for step in self._steps
-        ]
+        return [[step.scheduled(key, group) for group in step.present_groups()] for step in self._steps]
 
     def effective(self, key: str) -> list[list[Value]]:
         """Return the values that the next step would use, in the same shape as :meth:`scheduled`."""
-        values = [self._wanted(index) for index in range(len(self._steps))]
         return [
-            [
-                _like(values[index][key, group_index], scheduled)
-                if (key, group_index) in values[index]
-                else scheduled
-                for group_index, scheduled in enumerate(per_group)
-            ]
-            for index, per_group in enumerate(self.scheduled(key))
+            [self._effective(key, step, *numbered) for numbered in enumerate(step.present_groups())]
+            for step in self._steps
         ]
 
-    def _wanted(self, index: int) -> _Values:
-        """Return the rules' values for one optimizer; nothing is written yet, so a rule may raise."""
-        step = self._steps[index]
-        values: _Values = {}
+    def _effective(self, key: str, step: OverlaidOptimizer, number: int, group: Group) -> Value:
+        scheduled = step.scheduled(key, group)
+        rule = self._rules.get(key)
+        if rule is None or key not in group or step.index in self.bypassed:
+            return scheduled
+        value = rule(step.index, number, group, scheduled)
+        return scheduled if value is None else like(value, scheduled)
+
+    def _wanted(
+        self, step: OverlaidOptimizer, groups: Sequence[tuple[int, Group]]
+    ) -> list[tuple[Group, str, Value]]:
+        """Return the rules' values for some groups; nothing is written yet, so a rule may raise."""
+        values: list[tuple[Group, str, Value]] = []
         for key, rule in self._rules.items():
-            for group_index, group in enumerate(step.optimizer.param_groups):
+            for number, group in groups:
                 if key not in group:
                     continue
-                value = rule(index, group_index, group, step.scheduled(key, group_index))
+                value = rule(step.index, number, group, step.scheduled(key, group))
                 if value is not None:
-                    values[key, group_index] = value
+                    values.append((group, key, value))
         return values
 
-    def _step(self, index: int, own_step: Callable[..., object], *args: object, **kwargs: object) -> object:
+    # -- the step --------------------------------------------------------------------------------
+
+    def _step(
+        self, step: OverlaidOptimizer, own_step: Callable[..., object], *args: object, **kwargs: object
+    ) -> object:
         """Call the optimizer's own step with the override in place."""
-        step = self._steps[index]
-        if not self._active or step.held:  # a step that calls itself has the override already
+        # A step that calls itself has the override already.
+        if torch.compiler.is_compiling() or not self._active or step.stepping:
             return own_step(*args, **kwargs)
         closure = kwargs.get("closure")
         if callable(closure):
-            kwargs["closure"] = self._on_scheduled_values(index, closure)
+            kwargs["closure"] = self._on_scheduled_values(step, closure)
         elif args and callable(args[0]):
-            args = (self._on_scheduled_values(index, args[0]), *args[1:])
-        step.write(self._wanted(index))
+            args = (self._on_scheduled_values(step, args[0]), *args[1:])
+        self._begin(step)
         try:
             return own_step(*args, **kwargs)
         finally:
-            step.put_back()
+            self._end(step)
 
-    def _on_scheduled_values(self, index: int, closure: Callable[[], object]) -> Callable[[], object]:
+    def _begin(self, step: OverlaidOptimizer) -> None:
+        groups_before = step.groups
+        groups = step.stepped_groups()
+        if step.groups is not groups_before and step.optimizer in [each.optimizer for each in self._steps]:
+            self._name_groups()
+        self._begun += 1
+        step.write(self._wanted(step, groups))
+        step.stepping = True
+
+    def _end(self, step: OverlaidOptimizer) -> None:
+        step.put_back()
+        step.stepping = False
+        self._uses[step.index] = self._uses.get(step.index, 0) + 1
+        self.bypassed.discard(step.index)
+
+    def _on_scheduled_values(
+        self, step: OverlaidOptimizer, closure: Callable[[], object]
+    ) -> Callable[[], object]:
         """Return a closure that runs on scheduled values; if it raises, they are in place already."""
-        step = self._steps[index]
 
         def wrapped() -> object:
             step.put_back()
             result = closure()
             if self._active:  # the closure may have detached the overlay
-                step.write(self._wanted(index))
+                step.write(self._wanted(step, step.stepped_groups()))
             return result
 
         return wrapped
 
+    # -- steps that go past the wrapper ----------------------------------------------------------
 
-class _Step:
-    """One optimizer, and the scheduled values to put back after its step."""
+    def _before_step(
+        self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        if torch.compiler.is_compiling():  # not ours to trace: a user may compile with fullgraph=True
+            return None
+        step = self._stepping(optimizer)
+        if step is None or (step.stepping and id(step) not in self._by_hook):
+            return None
+        self._put_back_after_hooks(step)  # its last update has raised, and then PyTorch calls no post hook
+        self._begin(step)
+        self._by_hook[id(step)] = step
+        _, *rest = args
+        if rest and callable(rest[0]):
+            return (args[0], self._on_scheduled_values(step, rest[0]), *rest[1:]), kwargs
+        if callable(kwargs.get("closure")):
+            return args, {**kwargs, "closure": self._on_scheduled_values(step, kwargs["closure"])}
+        return None
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-        self.held: dict[tuple[str, int], tuple[Value, Tensor | None]] = {}
-        """By key and group index: the scheduled object, and a copy if it is a tensor."""
-        self._wrapper: MethodType | None = None
-        self._own: Any = None
-        """The step that somebody else has set on the instance, if any."""
+    def _after_step(self, optimizer: Optimizer, *_: object) -> None:
+        step = None if torch.compiler.is_compiling() else self._by_id.get(id(optimizer))
+        if step is not None and self._by_hook.pop(id(step), None) is not None:
+            self._end(step)
 
-    def wrap(self, around: Callable[..., object]) -> None:
-        """Have ``around(step, ...)`` called in place of the optimizer's step; a second call does nothing.
+    def _put_back_after_hooks(self, only: OverlaidOptimizer | None = None) -> None:
+        for step in list(self._by_hook.values()) if only is None else [only]:
+            if self._by_hook.pop(id(step), None) is not None:
+                step.put_back()
+                step.stepping = False
 
-        The wrapper is a method with the attributes of the step, since schedulers look for both.
+    # -- what is in force ------------------------------------------------------------------------
+
+    def in_force(self) -> list[GroupInForce]:
+        """Return what the groups hold, and what the next step would use; any thread may call it.
+
+        Values on a device are left out: reading them would wait for it.
         """
-        if self._wrapper is not None:
-            return
-        own_step: Callable[..., object] = self.optimizer.step
+        for _ in range(MOST_TRIES):
+            begun = self._begun
+            found = [
+                self._in_force(step, number, group)
+                for step in list(self._steps)
+                for number, group in enumerate(step.present_groups())
+            ]
+            if begun == self._begun:  # else a step has begun meanwhile, and wrote its override
+                break
+        return found
 
-        @functools.wraps(getattr(own_step, "__func__", own_step))
-        def step(_: Optimizer, *args: object, **kwargs: object) -> object:
-            return around(own_step, *args, **kwargs)
+    def _in_force(self, step: OverlaidOptimizer, number: int, group: Group) -> GroupInForce:
+        values: dict[str, tuple[Value, Value]] = {}
+        for key, present in dict(group).items():  # a copy: the training may add a key
+            if key != "params" and is_number_or_numbers(present):
+                scheduled = step.scheduled(key, group)
+                known = is_at_hand(scheduled)
+                effective = self._effective(key, step, number, group) if known else scheduled
+                values[key] = (scheduled, effective)
+        name = self.names.get((step.index, number), f"{step.index}/{number}")
+        return GroupInForce(name, type(step.optimizer).__name__, group["params"], values)
 
-        self._own = vars(self.optimizer).get("step")
-        self._wrapper = MethodType(step, self.optimizer)
-        self.optimizer.step = self._wrapper  # type: ignore[method-assign]
+    # -- whether a step has used it --------------------------------------------------------------
 
-    def unwrap(self) -> None:
-        """Give the optimizer its own step back, unless somebody has wrapped the wrapper."""
-        if self._wrapper is None or vars(self.optimizer).get("step") is not self._wrapper:
-            return
-        if self._own is None:
-            del self.optimizer.__dict__["step"]
-        else:
-            self.optimizer.step = self._own  # type: ignore[method-assign]
-        self._wrapper = self._own = None
-
-    def scheduled(self, key: str, group_index: int) -> Value | None:
-        """Return the scheduled value, in the middle of a step too; a tensor as a copy."""
-        held = self.held.get((key, group_index))
-        if held is not None:
-            original, copy = held
-            return original if copy is None else copy.clone()
-        value = self.optimizer.param_groups[group_index].get(key)
-        return value.detach().clone() if isinstance(value, Tensor) else value
-
-    @torch.no_grad()
-    def write(self, values: _Values) -> None:
-        """Write the values. Tensors are filled in place: a captured step reads them at their address."""
-        groups = self.optimizer.param_groups
-        # Read all before writing any: groups may share one tensor.
-        for key, group_index in values:
-            original = groups[group_index][key]
-            copy = original.detach().clone() if isinstance(original, Tensor) else None
-            self.held[key, group_index] = (original, copy)
-        for (key, group_index), value in values.items():
-            original = groups[group_index][key]
-            if isinstance(original, Tensor) and self._same_for_all(key, original, values):
-                original.copy_(_like(value, original))
-            else:
-                groups[group_index][key] = _like(value, original)
-
-    @torch.no_grad()
-    def put_back(self) -> None:
-        """Give every group its scheduled value back: the same object with the same bits."""
-        for (key, group_index), (original, copy) in self.held.items():
-            if group_index < len(self.optimizer.param_groups):
-                self.optimizer.param_groups[group_index][key] = original
-            if copy is not None:
-                original.copy_(copy)
-        self.held.clear()
-
-    def _same_for_all(self, key: str, tensor: Tensor, values: _Values) -> bool:
-        """Return whether all groups that share this tensor get the same value.
-
-        If not, each gets a tensor of its own for this step. Tensor values count as different: comparing
-        them would wait for the device.
-        """
-        sharing = [i for i, held in enumerate(self._originals(key)) if held is tensor]
-        wanted = [values.get((key, group_index)) for group_index in sharing]
-        return len(wanted) == 1 or all(
-            value is not None and not isinstance(value, Tensor) and value == wanted[0] for value in wanted
+    def look_after(self) -> Look:
+        """Return what ``seen_since`` compares with, for the optimizers whose values are overridden now."""
+        wanting = [step for step in self._steps if self._wanted(step, list(enumerate(step.present_groups())))]
+        return Look(
+            uses={step.index: self._uses.get(step.index, 0) for step in wanting},
+            versions={step.index: step.weights_version() for step in wanting},
         )
 
-    def _originals(self, key: str) -> list[Value | None]:
-        held = self.held
-        return [
-            held[key, i][0] if (key, i) in held else group.get(key)
-            for i, group in enumerate(self.optimizer.param_groups)
+    def seen_since(self, look: Look) -> tuple[list[int], list[int]]:
+        """Return the optimizers that have stepped with their override, and those that stepped without it.
+
+        An optimizer that has not stepped at all is in neither list: ``GradScaler`` skips steps, and manual
+        optimization may step an optimizer now and then only.
+        """
+        used = [index for index, uses in look.uses.items() if self._uses.get(index, 0) > uses]
+        past = [
+            step.index
+            for step in self._steps
+            if step.index in look.versions
+            and step.index not in used
+            and step.weights_version() != look.versions[step.index]
         ]
+        return used, past
 
-
-@torch.no_grad()
-def _like(value: Value, original: Value) -> Value:
-    """Return the value as the original is: a tensor if that is one, inside tuples too."""
-    if isinstance(original, Tensor):
-        new = torch.empty_like(original)
-        return new.copy_(value) if isinstance(value, Tensor) else new.fill_(value)
-    if isinstance(original, tuple):
-        return tuple(_like(one, other) for one, other in zip(value, original, strict=True))
-    return value
+    def describe(self, index: int) -> str:
+        """Return an optimizer in words, such as ``optimizer 0 (SGD)``."""
+        return f"optimizer {index} ({type(self._steps[index].optimizer).__name__})"
 
 
 def unwrapped(optimizer: Optimizer) -> Optimizer:
-    """Return the optimizer inside Lightning's wrapper, or the optimizer itself.
+    """Return the innermost optimizer of a wrapper such as Lightning's, or the optimizer itself.
 
     Raises:
         TypeError: it is not a ``torch.optim.Optimizer``.
     """
-    inner = getattr(optimizer, "optimizer", None)
-    if isinstance(inner, Optimizer):
-        return inner
-    if not isinstance(optimizer, Optimizer):
+    innermost: Optimizer | None = None
+    each: object = optimizer
+    for _ in range(MOST_WRAPPERS):
+        innermost = each if isinstance(each, Optimizer) else innermost
+        each = getattr(each, "optimizer", None)
+    if innermost is None:
         kind = type(optimizer).__name__
         raise TypeError(
             f"{kind} is not a torch.optim.Optimizer: values of its param groups cannot be overridden"
         )
-    return optimizer
+    return innermost

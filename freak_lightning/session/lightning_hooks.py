@@ -16,6 +16,7 @@ seen all of them. In one process it sleeps, its hooks of every batch hidden from
 arrives. With several ranks it counts batches, since all ranks must come to the same point.
 """
 
+import logging
 from functools import partial
 
 from freak_lightning.checkpoint.contents import AddedContents
@@ -33,6 +34,8 @@ from freak_lightning.lightning_api.validation import (
     skips_validation,
 )
 from freak_lightning.session.session import ControlSession
+
+logger = logging.getLogger("freak")
 
 
 class SessionDriver(Callback):
@@ -158,11 +161,17 @@ class SessionDriver(Callback):
         self._quiet = False
         show_hook(self, "on_train_batch_end")
 
-    def _progress(self, trainer: Trainer, session: ControlSession) -> tuple[object, dict[str, int]]:
-        """Say how far training is, twice a second; and see whether the program itself has set a section."""
+    def _progress(self, trainer: Trainer, session: ControlSession) -> tuple[object, dict[str, object]]:
+        """Say how far training is and what is in force, twice a second; a program may have set a section."""
         if self._sleeps and session.waiting:
             self._wake()
-        return progress(trainer, session.beats)
+        mark, facts = progress(trainer, session.beats)
+        try:
+            in_force = session.in_force.read()
+        except Exception:  # the training may change a group this very moment
+            logger.debug("what is in force cannot be read; it is read again", exc_info=True)
+            return mark, {**facts}
+        return (mark, in_force), {**facts, "in_force": in_force}
 
     def _validation_comes(self, trainer: Trainer) -> bool:
         """Return whether the validation that is due comes on all ranks; every rank must call it."""

@@ -16,6 +16,8 @@ from freak_lightning.lightning_api.loops import logged_step, trained_batches
 from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer, rank_zero_warn
 from freak_lightning.lightning_api.signals import sigterm_flag
 from freak_lightning.lightning_api.strategies import collective_timeout
+from freak_lightning.optimizers.in_force import InForce
+from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
 from freak_lightning.ranks.cadence import Sync
 from freak_lightning.ranks.collectives import agreed_failure, collectives_for
 from freak_lightning.ranks.deferred_signal import deferred
@@ -61,6 +63,10 @@ class ControlSession:
         """Heartbeats so far: they show that a training that stands still has not stalled."""
         self.before_next_batch: list[Callable[[], None]] = []
         """What a control wants to do once, on this rank, as the next batch begins."""
+        self.overlay: ParamGroupOverlay | None = None
+        """The overrides of param groups; None before training starts, or where none can be."""
+        self.why_no_overlay: str = "training has not started"
+        self.in_force: InForce = InForce(trainer, None)
         prepare(self.controls, trainer, pl_module)
         self._sections = sections_of(self.controls)
         actions = actions_of(self.controls, trainer, pl_module)
@@ -71,6 +77,7 @@ class ControlSession:
         self.checkpoints: CheckpointSaver = CheckpointSaver(trainer, ours, self._collectives)
         self.freak: Freak | None = None
         self._start_server(freak, root_of(self._sections), actions)
+        self.store.on_dry_run = self._check_dry_run
         # Before any request, whatever a checkpoint has brought along.
         self.store.reset_to({name: control.initial_document() for name, control in self._sections.items()})
         self.requests: LiveRequests | ReplayedRequests
@@ -116,12 +123,38 @@ class ControlSession:
 
     def start(self) -> None:
         """Apply what a checkpoint brought along, then the requests that wait already."""
+        self._override_param_groups()
         point = self._point()
         for name, failure in restored_sections(self._sections, self._collectives).items():
             self._restore(name, self._sections[name], failure, point)
         if self.freak is not None:
             self.freak.phase("training")
         self._carry_out(self.requests.at(point), point)
+
+    def _override_param_groups(self) -> None:
+        try:
+            self.overlay = ParamGroupOverlay(lambda: self.trainer.optimizers)
+        except TypeError as error:
+            self.why_no_overlay = str(error)  # for the answer to a request; training goes on
+        else:
+            self.overlay.attach()
+        self.in_force = InForce(self.trainer, self.overlay)
+
+    def _check_dry_run(self, wanted: BaseModel, changes: Sequence[object]) -> None:
+        """Refuse what the controls would refuse; called on another thread than the training's.
+
+        Raises:
+            Refused: a control would refuse the change.
+        """
+        touched = {str(getattr(change, "path", "")).split("/")[1] for change in changes}
+        for name, control in self._sections.items():
+            if name in touched:
+                try:
+                    control.check(self.trainer, self.pl_module, getattr(wanted, name))
+                except Refused:
+                    raise
+                except Exception:
+                    logger.exception("%s cannot check a dry run", type(control).__name__)
 
     def _restore(self, name: str, control: Control, failure: Refused | None, point: Point) -> None:
         """Apply a section that a checkpoint brought along, on all ranks or on none."""
@@ -304,6 +337,8 @@ class ControlSession:
 
     def close(self, error: BaseException | None = None) -> None:
         """End the server and let go of the controls; ``error`` is what ended the fit. Twice is fine."""
+        if self.overlay is not None:
+            self.overlay.detach()
         freak, self.freak = self.freak, None
         if freak is not None:
             freak.stop(error)

@@ -48,14 +48,14 @@ def test_lightning_sees_only_the_hooks_that_a_control_has_written() -> None:
 
 
 def test_no_hook_of_a_batch_is_left_while_nobody_asks_for_anything() -> None:
-    """A request in the fourth batch wakes the driver, and is logged as the fifth begins."""
+    """A request in the fourth batch wakes the driver, which looks after the fifth whether it was used."""
     controls, before, after = remote_control(), Looks(), Looks()
     ask = Ask(controls[0], (0, 3, patch({"lr": {"hold": 0.1}})))
     trainer = fit([before, ask, *controls, after], max_epochs=1)
     assert ask.receipt().applied is not None
     assert ask.receipt().applied.step == 4
     driver = {"on_train_batch_end"}
-    assert before.called == [driver, set(), set(), driver, set(), set(), set(), set()]
+    assert before.called == [driver, set(), set(), driver, driver, set(), set(), set()]
     assert after.called == [set(), set(), set(), {"on_train_batch_start"}, set(), set(), set(), set()]
     assert [type(each) for each in trainer.callbacks] == [Looks, Ask, *map(type, controls), Looks]
 
