@@ -1,8 +1,11 @@
 """Whether weights have changed, without reading them."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from torch import Tensor
+
+version = attrgetter("_version")
 
 
 def weights_version(weights: Iterable[Tensor]) -> int:
@@ -12,6 +15,6 @@ def weights_version(weights: Iterable[Tensor]) -> int:
     captured CUDA graph, is not counted.
     """
     try:
-        return sum(each._version for each in weights)
+        return sum(map(version, weights))
     except (RuntimeError, AttributeError):  # inference tensors have no version
         return 0
