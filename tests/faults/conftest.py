@@ -21,7 +21,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         return [pid for pid in all_servers() if str(folder).encode() in _environment(pid)]
 
     yield folder
-    eventually(lambda: not ours(), 5.0, f"the end of every server process: {ours()}")
+    eventually(lambda: not ours(), what=f"the end of every server process: {ours()}")
 
 
 @pytest.fixture

@@ -175,6 +175,9 @@ def test_starting_and_stopping_again_and_again_leaves_nothing(start: Start) -> N
         for _ in range(3):
             again = control(State(), port=port)
             again.stop()
+        deadline = time.monotonic() + 30  # the thread that writes events closes its pipe when it is done
+        while files() != before and time.monotonic() < deadline:
+            time.sleep(0.01)
         say(before=before, after=files(), threads=threading.active_count())
         hear()
         """
