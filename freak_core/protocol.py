@@ -55,6 +55,7 @@ class Hello(TypedDict):
     allowed_hosts: Sequence[str]
     docs_url: str
     log_level: str
+    certificate: tuple[str, str | None] | None
     schema: Data
     actions: dict[str, ActionInfo]
     revision: int

@@ -53,7 +53,7 @@ class _ClientOf(Client):
     """A client that says so if its run does not answer because it has ended meanwhile."""
 
     def __init__(self, run: Run, token: str, timeout: float) -> None:
-        super().__init__(run.url, token, timeout=timeout)
+        super().__init__(run.url, token, timeout=timeout, ssl_ca_certs=run.ssl_certfile)
         self._connection.check.process = run.process
         self._id = run.id
 

@@ -2,6 +2,7 @@
 
 # Written by "make client" from async_client.py: edit that file, not this one.
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Self, Unpack
 
@@ -23,6 +24,7 @@ class Client:
             copied from the run has the token in it.
         token: the bearer token, if the URL has none. Default: the environment variable ``FREAK_TOKEN``.
         timeout: seconds to wait for an answer, added to the ``wait`` of a call.
+        ssl_ca_certs: file of certificates to trust besides the system's, for a server with HTTPS.
 
     Every method raises the refusals of the server as errors of ``freak_core.errors``. If the connection
     breaks or the server is busy, the request is sent again before ``Unreachable`` or ``TooManyRequests`` is
@@ -32,9 +34,16 @@ class Client:
         ConfigurationError: ``url`` is not a valid URL.
     """
 
-    def __init__(self, url: str, token: str | None = None, *, timeout: float = 15.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        timeout: float = 15.0,
+        ssl_ca_certs: str | os.PathLike[str] | None = None,
+    ) -> None:
         self._address = Address.parse(url, token)
-        self._connection = BlockingConnection(self._address, timeout)
+        self._connection = BlockingConnection(self._address, timeout, ssl_ca_certs)
         self._conversation = Conversation(self._connection, timeout)
         self.read_token: str | None = None
 
@@ -52,7 +61,7 @@ class Client:
             NotFound: no live run or several live runs fit; the message lists them.
         """
         there = completed(found(run, wait, BlockingConnection.pause))
-        client = cls(there.url, there.token, timeout=timeout)
+        client = cls(there.url, there.token, timeout=timeout, ssl_ca_certs=there.ssl_certfile)
         client._connection.check.process = there.process
         client.read_token = there.read_token
         return client

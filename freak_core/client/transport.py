@@ -6,10 +6,11 @@ can run them to the end without an event loop, even where one is already running
 
 import asyncio
 import os
+import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import httpx
 from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
@@ -20,6 +21,7 @@ from freak_core.errors import ConfigurationError
 from freak_core.runs.listening import ListenerCheck
 
 Result = TypeVar("Result")
+CertificateFile: TypeAlias = "str | os.PathLike[str] | None"
 EVENTS_TIMEOUT = httpx.Timeout(15.0, read=60.0)
 """The server sends a comment every 15 seconds while nothing happens."""
 
@@ -68,6 +70,23 @@ class Address:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
 
+def _verification(address: Address, ssl_ca_certs: CertificateFile) -> ssl.SSLContext | bool:
+    """Return how the certificate of a server is verified: with the system's, and with those of a file.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    if not address.base_url.startswith("https:"):
+        return False  # nothing to verify; loading certificates takes long
+    try:
+        context = ssl.create_default_context()
+        if ssl_ca_certs is not None:
+            context.load_verify_locations(ssl_ca_certs)
+    except OSError as error:
+        raise ConfigurationError(f"cannot use the certificates in {str(ssl_ca_certs)!r}: {error}") from error
+    return context
+
+
 class Connection(Protocol):
     """A connection to one server, blocking or with asyncio.
 
@@ -95,7 +114,7 @@ class Connection(Protocol):
 class BlockingConnection:
     """A connection that blocks the thread."""
 
-    def __init__(self, address: Address, timeout: float) -> None:
+    def __init__(self, address: Address, timeout: float, ssl_ca_certs: CertificateFile = None) -> None:
         self.address = address
         self.check = ListenerCheck(address.url)
         transport = httpx.HTTPTransport(uds=address.socket) if address.socket else None
@@ -105,6 +124,7 @@ class BlockingConnection:
             headers=address.headers,
             timeout=timeout,
             trust_env=False,
+            verify=_verification(address, ssl_ca_certs),
         )
 
     async def send(self, call: Call[object], timeout: float) -> httpx.Response:
@@ -155,7 +175,7 @@ class BlockingConnection:
 class AsyncConnection:
     """A connection that awaits with asyncio."""
 
-    def __init__(self, address: Address, timeout: float) -> None:
+    def __init__(self, address: Address, timeout: float, ssl_ca_certs: CertificateFile = None) -> None:
         self.address = address
         self.check = ListenerCheck(address.url)
         transport = httpx.AsyncHTTPTransport(uds=address.socket) if address.socket else None
@@ -165,6 +185,7 @@ class AsyncConnection:
             headers=address.headers,
             timeout=timeout,
             trust_env=False,
+            verify=_verification(address, ssl_ca_certs),
         )
 
     async def send(self, call: Call[object], timeout: float) -> httpx.Response:

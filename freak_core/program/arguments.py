@@ -41,6 +41,51 @@ def checked_token(token: str | None) -> str:
     return token
 
 
+def token_of(token: str | None, token_file: str | os.PathLike[str] | None) -> str | None:
+    """Return the user's token, from the environment, a file or an argument; None if there is none.
+
+    Raises:
+        ConfigurationError: the file cannot be read or is empty, or token and file are given.
+    """
+    file = os.environ.get("FREAK_TOKEN_FILE") or token_file
+    if os.environ.get("FREAK_TOKEN") or not file:
+        return os.environ.get("FREAK_TOKEN") or token
+    if token:
+        raise ConfigurationError("give token or token_file, not both")
+    try:
+        found = Path(file).expanduser().read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"cannot read the token file {str(file)!r}: {error}") from None
+    if not found:
+        raise ConfigurationError(f"the token file {str(file)!r} is empty")
+    return found
+
+
+def checked_certificate(
+    certfile: str | os.PathLike[str] | None, keyfile: str | os.PathLike[str] | None
+) -> tuple[str, str | None] | None:
+    """Return the absolute paths of a certificate and its key, after loading them; None for no TLS.
+
+    Raises:
+        ConfigurationError: a file cannot be read, or the key does not fit.
+    """
+    if not certfile:
+        if keyfile:
+            raise ConfigurationError("ssl_keyfile needs ssl_certfile, too")
+        return None
+    import ssl  # here: most runs need none
+
+    certificate = Path(certfile).expanduser().absolute()
+    key = Path(keyfile).expanduser().absolute() if keyfile else None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError, too
+        raise ConfigurationError(
+            f"cannot use ssl_certfile {str(certfile)!r} with ssl_keyfile {str(keyfile)!r}: {error}"
+        ) from None
+    return str(certificate), None if key is None else str(key)
+
+
 def checked_apply(apply: str) -> Apply:
     """Return when requests are applied.
 

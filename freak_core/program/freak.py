@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast, overload
 
 from pydantic import BaseModel
 
-from freak_core.addresses import link, served_at
+from freak_core.addresses import is_loopback, link, served_at
 from freak_core.errors import ConfigurationError
 from freak_core.phases import ending
 from freak_core.program.action_worker import ActionThread
@@ -23,6 +23,7 @@ from freak_core.program.arguments import (
     Apply,
     check_reach,
     checked_apply,
+    checked_certificate,
     checked_docs_url,
     checked_hosts,
     checked_log_level,
@@ -31,6 +32,7 @@ from freak_core.program.arguments import (
     checked_socket,
     checked_token,
     new_token,
+    token_of,
 )
 from freak_core.program.controlled_state import Model_co
 from freak_core.program.coroutines import Loop, checked_callable
@@ -70,14 +72,17 @@ class Freak(Generic[Model_co]):
         uvicorn_log_level: how much the HTTP server logs.
         name: name of the run in lists and in the shell; the script's name if you give none.
         token: the bearer token, at least 16 characters; a new random one if you give none.
+        token_file: a file that contains the token, so that the token is in no config file.
         apply: ``"now"`` changes the object when a request arrives; ``"sync"`` holds requests back until the
             program calls ``sync()``.
         journal: file of the receipts; one in Freak's folder if you give none.
         uds: path of a Unix socket to listen on instead of a port, in a folder with mode 0700.
         allowed_hosts: host names under which the server may be reached, besides loopback.
+        ssl_certfile: file of a certificate in PEM format: the server speaks HTTPS.
+        ssl_keyfile: file of its private key; needed unless ``ssl_certfile`` contains the key.
 
-    In the environment, ``FREAK_HOST``, ``FREAK_PORT``, ``FREAK_UDS``, ``FREAK_TOKEN``, ``FREAK_HOME`` and
-    ``FREAK_DISABLED`` take precedence over the arguments.
+    In the environment, ``FREAK_HOST``, ``FREAK_PORT``, ``FREAK_UDS``, ``FREAK_TOKEN``, ``FREAK_TOKEN_FILE``,
+    ``FREAK_HOME`` and ``FREAK_DISABLED`` take precedence over the arguments.
 
     Raises:
         ConfigurationError: an argument cannot work; the message says what to change.
@@ -98,6 +103,9 @@ class Freak(Generic[Model_co]):
         journal: str | os.PathLike[str] | None = None,
         allowed_hosts: Sequence[str] = (),
         uds: str | os.PathLike[str] | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        ssl_certfile: str | os.PathLike[str] | None = None,
+        ssl_keyfile: str | os.PathLike[str] | None = None,
     ) -> None:
         self.app = app
         self.prefix: str = checked_prefix(prefix)
@@ -106,11 +114,14 @@ class Freak(Generic[Model_co]):
         self.docs_url: str = checked_docs_url(docs_url)
         self.uvicorn_log_level: str = checked_log_level(uvicorn_log_level)
         self.name: str = writable(name or script_name())
-        self.token: str = checked_token(os.environ.get("FREAK_TOKEN") or token)
+        self.token: str = checked_token(token_of(token, token_file))
         self.read_token: str = new_token()
         self.allowed_hosts: tuple[str, ...] = checked_hosts(allowed_hosts)
         self.disabled: bool = os.environ.get("FREAK_DISABLED", "0") not in ("", "0")
         self.uds: Path | None = checked_socket(os.environ.get("FREAK_UDS") or uds)
+        self.certificate: tuple[str, str | None] | None = checked_certificate(ssl_certfile, ssl_keyfile)
+        if self.certificate and self.uds:
+            raise ConfigurationError("a Unix socket needs no TLS: leave out ssl_certfile, or uds")
         if app is None and self.uds is None:
             check_reach(self.host, self.allowed_hosts)
         self._journal_asked_for = journal
@@ -191,10 +202,18 @@ class Freak(Generic[Model_co]):
         """
         if self._serving is None or self._serving.started:
             return
+        if not (self.uds or self.certificate or is_loopback(self.host)):
+            logger.warning(
+                "Freak serves %s without encryption: who listens on the network can read the token. "
+                "Give ssl_certfile and ssl_keyfile, or use an SSH tunnel",
+                self.host,
+            )
         listener = bind_socket(self.uds) if self.uds else bind(self.host, self._port_asked_for)
         self.port = None if self.uds else listener.getsockname()[1]
         run = new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
-        self._serving.start(listener, self.uvicorn_log_level, run)
+        if self.certificate is not None:
+            run.ssl_certfile = self.certificate[0]
+        self._serving.start(listener, self.uvicorn_log_level, run, self.certificate)
 
     def stop(self, error: BaseException | None = None) -> None:
         """End the server and free the port within 2.5 seconds; the state can still be read.
@@ -234,7 +253,8 @@ class Freak(Generic[Model_co]):
         """
         if self.app is not None and self.port is None and self.uds is None:
             return self.prefix
-        return served_at(self.host, self.port, self.prefix, allowed_hosts=self.allowed_hosts, uds=self.uds)
+        plain = served_at(self.host, self.port, self.prefix, allowed_hosts=self.allowed_hosts, uds=self.uds)
+        return plain.replace("http://", "https://", 1) if self.certificate else plain
 
     @property
     def link(self) -> str:
@@ -417,6 +437,9 @@ def control(
     journal: str | os.PathLike[str] | None = None,
     allowed_hosts: Sequence[str] = (),
     uds: str | os.PathLike[str] | None = None,
+    token_file: str | os.PathLike[str] | None = None,
+    ssl_certfile: str | os.PathLike[str] | None = None,
+    ssl_keyfile: str | os.PathLike[str] | None = None,
 ) -> Freak[State]:
     """Put ``state`` under remote control, in one line; see ``Freak`` for the other arguments.
 
@@ -444,5 +467,8 @@ def control(
         journal=journal,
         allowed_hosts=allowed_hosts,
         uds=uds,
+        token_file=token_file,
+        ssl_certfile=ssl_certfile,
+        ssl_keyfile=ssl_keyfile,
     )
     return freak.control(state, serve=serve)

@@ -33,6 +33,7 @@ class Served(Protocol):
     journal_path: Path
     allowed_hosts: tuple[str, ...]
     uvicorn_log_level: str
+    certificate: tuple[str, str | None] | None
     docs_url: str
 
 
@@ -72,6 +73,7 @@ class Responder:
                 "allowed_hosts": served.allowed_hosts,
                 "docs_url": served.docs_url,
                 "log_level": served.uvicorn_log_level,
+                "certificate": served.certificate,
                 "schema": self._schema,
                 "actions": self._actions(),
                 "revision": store.revision,

@@ -64,17 +64,24 @@ class Serving:
             self._mirror = mount(self._app, self._responder)
             self._feed.connect(self._responder.hello, self._mirror.receive)
 
-    def start(self, listener: socket.socket, log_level: str, run: Run) -> None:
+    def start(
+        self,
+        listener: socket.socket,
+        log_level: str,
+        run: Run,
+        certificate: tuple[str, str | None] | None = None,
+    ) -> None:
         """Serve on a bound socket: in a process of its own, or the user's app in a thread of this one.
 
-        ``run`` is written to the run file, by which others find the server.
+        ``run`` is written to the run file, by which others find the server. With a ``certificate`` and its
+        key the server speaks HTTPS.
         """
         self._socket_file = Path(listener.getsockname()) if listener.family == socket.AF_UNIX else None
         try:
             if self._app is not None:
                 from freak_core.server.http import HttpServer
 
-                http = HttpServer(self._app, listener, log_level, users_own=True)
+                http = HttpServer(self._app, listener, log_level, certificate, users_own=True)
                 http.start()
                 self._http = http
             else:

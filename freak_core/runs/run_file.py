@@ -36,6 +36,7 @@ class Run(BaseModel):
     net_space: str | None = None
     started_at: str
     journal: str | None = None
+    ssl_certfile: str | None = None
     launcher: dict[str, str] = {}
 
     @property

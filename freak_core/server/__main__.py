@@ -87,7 +87,7 @@ def main() -> None:
         return
     mirror.receive(hello)
     listener = socket.socket(fileno=int(sys.argv[1]))
-    server = HttpServer(create_app(mirror, hello), listener, hello["log_level"])
+    server = HttpServer(create_app(mirror, hello), listener, hello["log_level"], hello["certificate"])
     server.start()
     _exit_when(lambda: not server.alive)  # uvicorn has ended: the program starts a new server process
     for message in messages:

@@ -20,12 +20,19 @@ class HttpServer:
         app: the application.
         listener: a bound, listening socket; closed by ``stop``.
         log_level: uvicorn's log level.
+        certificate: the files of a certificate and its key, for HTTPS.
         users_own: the app is the user's: its websockets and lifespan are served too, and connections have
             no limits of ours.
     """
 
     def __init__(
-        self, app: FastAPI, listener: socket.socket, log_level: str, *, users_own: bool = False
+        self,
+        app: FastAPI,
+        listener: socket.socket,
+        log_level: str,
+        certificate: tuple[str, str | None] | None = None,
+        *,
+        users_own: bool = False,
     ) -> None:
         self._listener = listener if users_own else SparingListener(fileno=listener.detach())
         self._server = uvicorn.Server(
@@ -37,6 +44,8 @@ class HttpServer:
                 lifespan="auto" if users_own else "off",
                 log_level=log_level,
                 access_log=False,
+                ssl_certfile=certificate[0] if certificate else None,
+                ssl_keyfile=certificate[1] if certificate else None,
                 backlog=2048 if users_own else ACCEPT_AT_ONCE,
                 proxy_headers=False,
                 server_header=False,

@@ -104,8 +104,8 @@ def _ask(http: httpx.Client, run: Run) -> Facts:
         return {"state": "alive"}
     token = run.read_token or run.token
     try:
-        if run.url.startswith("unix:"):
-            with Client(run.url, token, timeout=TIMEOUT) as client:
+        if not run.url.startswith("http:"):
+            with Client(run.url, token, timeout=TIMEOUT, ssl_ca_certs=run.ssl_certfile) as client:
                 facts = client.run()
         else:
             check = ListenerCheck(run.url)
