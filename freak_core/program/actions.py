@@ -14,6 +14,7 @@ from freak_core.errors import ConfigurationError, Failed, Rejected, described
 from freak_core.interrupts import let_interrupts_through
 from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.state.json_schema import json_schema
+from freak_core.state.patch import misnamed
 from freak_core.state.type_hints import MASK
 from freak_core.strict_json import JSON, dumps, plain, writable
 
@@ -84,6 +85,9 @@ class Action:
         return {name: getattr(arguments, name) for name in type(arguments).model_fields}
 
     def _validated(self, body: JSON) -> BaseModel:
+        wrong = misnamed(self._arguments, body) if isinstance(body, dict) else []
+        if wrong:
+            raise Rejected(f"these are not the arguments of {self.name!r}", errors=wrong)
         try:
             return self._arguments.model_validate_json(dumps({} if body is None else body), strict=True)
         except ValidationError as error:

@@ -38,7 +38,7 @@ class Record:
         computed: names that can be read but not set.
         tags: the JSON values that a Literal field allows.
         open: unknown keys are kept (``extra="allow"``).
-        checked: an unknown key is refused. False where a before-validator may rename it.
+        checked: an unknown key is refused. False where a validator of the whole input may know it.
     """
 
     fields: Mapping[str, TypeHint]
@@ -212,7 +212,7 @@ def _of_fields(kind: TypeHint, fields: Mapping[str, FieldInfo], config: Mapping[
         computed=frozenset(decorators.computed_fields),
         tags=_tags(hints),
         open=config.get("extra") == "allow",
-        checked=all(each.info.mode != "before" for each in decorators.model_validators.values()),
+        checked=all(each.info.mode == "after" for each in decorators.model_validators.values()),
     )
 
 

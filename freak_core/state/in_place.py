@@ -29,7 +29,7 @@ def planned(model: BaseModel, baseline: BaseModel | None, new: BaseModel, paths:
         paths: the paths of the operations.
     """
     plan = Plan(paths)
-    if not _same(baseline, new):
+    if not same(baseline, new):
         plan.model(model, baseline, new, ())
     return plan
 
@@ -54,7 +54,7 @@ class Plan:
         self, live: object, base: object, new: object, path: Path
     ) -> object:
         """Plan the writes for the value at ``path``."""
-        if _same(base, new) or _same(live, new):
+        if same(base, new) or same(live, new):
             return live
         if isinstance(new, BaseModel):
             before = base if isinstance(base, BaseModel) else None
@@ -93,7 +93,7 @@ class Plan:
         for each in dataclasses.fields(new):
             old, value = live.__dict__.get(each.name, ABSENT), new.__dict__.get(each.name, ABSENT)
             first = ABSENT if before is None else before.__dict__.get(each.name, ABSENT)
-            if value is not ABSENT and not _same(first, value):
+            if value is not ABSENT and not same(first, value):
                 values[each.name] = self.settle(old, first, value, (*path, each.name))
         self.writes.append(functools.partial(live.__dict__.update, values))
         return live
@@ -107,7 +107,7 @@ class Plan:
             old, before = live.__dict__.get(name, ABSENT), _attribute(base, name)
             value = new.__dict__.get(name, ABSENT)
             # A value without a JSON form (a lock, a callable) was not read. Its default must not replace it.
-            if name in by_default or _same(before, value) or _same(old, value):
+            if name in by_default or same(before, value) or same(old, value):
                 continue
             if field.frozen:
                 self.frozen.append((*path, name))
@@ -169,7 +169,7 @@ def _private(live: BaseModel, base: BaseModel | None, new: BaseModel) -> dict[st
     return {
         name: value
         for name, value in fresh.items()
-        if name in old and _same(held.get(name, ABSENT), old[name]) and not _same(old[name], value)
+        if name in old and same(held.get(name, ABSENT), old[name]) and not same(old[name], value)
     }
 
 
@@ -219,7 +219,7 @@ def _refill(live: _Dict, settled: _Dict) -> None:
         del live[key]
 
 
-def _same(one: object, other: object) -> bool:  # noqa: PLR0911  one return per kind of value
+def same(one: object, other: object) -> bool:  # noqa: PLR0911  one return per kind of value
     """Whether two values have the same type and are equal, NaN included. Never raises."""
     if one is other:
         return True
@@ -228,14 +228,14 @@ def _same(one: object, other: object) -> bool:  # noqa: PLR0911  one return per 
     if isinstance(one, BaseModel) and isinstance(other, BaseModel):
         fields = type(one).model_fields
         both = ({name: each.__dict__.get(name) for name in fields} for each in (one, other))
-        return _same(*both) and _same(one.model_extra, other.model_extra)
+        return same(*both) and same(one.model_extra, other.model_extra)
     if type(one) is dict and type(other) is dict:
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
     if isinstance(one, list | tuple) and isinstance(other, list | tuple) and type(one) in (list, tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     if dataclasses.is_dataclass(one):
         return all(
-            _same(getattr(one, each.name, None), getattr(other, each.name, None))
+            same(getattr(one, each.name, None), getattr(other, each.name, None))
             for each in dataclasses.fields(one)
         )
     try:

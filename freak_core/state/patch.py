@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from freak_core.errors import MOST_ERRORS, FieldError, NotFound
 from freak_core.paths import Path, did_you_mean, get, index, missing
 from freak_core.state.fields import Record, pick, records
+from freak_core.state.in_place import same
 from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equal, holds_kept, inside, opened
 from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item, mapping_value
 from freak_core.state.validation import as_json, intruders, outcome, reason, rejected
@@ -101,6 +102,7 @@ class Draft:
     Attributes:
         paths: the paths of the operations, by field names.
         errors: one for each unknown or read-only field in a body.
+        doubtful: the unknown fields that a validator of the whole model may know, with their records.
         ambiguous: True if an object was merged where a union allows several models.
     """
 
@@ -115,13 +117,39 @@ class Draft:
         self.fresh = fresh
         self.paths: list[Path] = []
         self.errors: list[FieldError] = []
+        self.doubtful: list[tuple[Path, Record]] = []
         self._stand_ins = frozenset(_stand_ins(current))
         self.ambiguous: bool = False
 
     def outcome(self) -> tuple[BaseModel | None, list[FieldError]]:
         """Validate the document. Returns the model, or None and the errors."""
         errors = self.errors or intruders(self.kind, self.document, self.current, self.initial)
-        return (None, errors) if errors else outcome(self.kind, self.document)
+        if errors:
+            return None, errors
+        model, errors = outcome(self.kind, self.document)
+        ignored = self.without_effect(model)
+        return (None, ignored) if ignored else (model, errors)
+
+    def without_effect(self, model: BaseModel | None) -> list[FieldError]:
+        """Return an error for each unknown field that made no difference to ``model``, the new state."""
+        if model is None:
+            return []
+        return [_unknown(*each) for each in self.doubtful if self._is_ignored(each[0], model)]
+
+    def _is_ignored(self, path: Path, model: BaseModel) -> bool:
+        """Whether the value at ``path`` has no effect: the validator that sees it first does not know it."""
+        trials = [copy.deepcopy(self.document), copy.deepcopy(self.document)]
+        for trial, change in zip(trials, ("left out", "another value"), strict=True):
+            holder = trial
+            for part in path[:-1]:
+                holder = inside(holder, int(part) if isinstance(holder, list) else part)
+            if not isinstance(holder, dict) or path[-1] not in holder:
+                return False  # a later operation took it away
+            if change == "left out":
+                del holder[path[-1]]
+            else:
+                holder[path[-1]] = _another(holder[path[-1]])
+        return all(same(outcome(self.kind, trial)[0], model) for trial in trials)
 
     def applied(self, operations: Sequence[Operation]) -> "Draft":
         """Apply ``operations`` in their order, and return self."""
@@ -276,12 +304,15 @@ class Draft:
             if not place.shows(value):
                 self.errors.append(_read_only(place.path))
             return True
-        if record.checked and not record.open:
-            meant = did_you_mean(key, record.fields) if len(self.errors) < MOST_ERRORS else ""
-            message = f"there is no such field{meant}"
-            self.errors.append(reason(place.path, "unknown_field", message))
-            return True
-        return False
+        if record.open:
+            return False
+        if place.shows(value):
+            return True  # a field of a subclass, which readers see, as it is
+        if not record.checked:
+            self.doubtful += [(place.path, record)] if len(self.doubtful) < MOST_ERRORS else []
+            return False
+        self.errors.append(_unknown(place.path, record if len(self.errors) < MOST_ERRORS else None))
+        return True
 
 
 def restored(start: JSON, now: JSON) -> JSON:
@@ -320,6 +351,9 @@ def _declared(
     name = record.name(part)
     if name is not None:
         return name, record.fields[name]
+    if part in here and not record.open and part not in record.computed:
+        message = "this is a field of a subclass of the declared type; a request cannot change it"
+        raise rejected([reason((*names, part), "read_only", message)])
     if part in here or record.open:
         return part, Any
     raise missing(names, part, record.fields)
@@ -333,6 +367,30 @@ def _clear(holder: Any, key: Any, record: Record | None, hint: TypeHint) -> None
         holder[key] = None  # a validator may accept it; if not, the error says that null is not allowed
     else:
         holder.pop(key, None)
+
+
+def _unknown(path: Path, record: Record | None) -> FieldError:
+    meant = did_you_mean(path[-1], record.fields) if record is not None else ""
+    return reason(path, "unknown_field", f"there is no such field{meant}")
+
+
+def _another(value: JSON) -> JSON:
+    """Return a value of the same kind that differs."""
+    if isinstance(value, bool) or value is None:
+        return not value
+    if isinstance(value, int | float):
+        return value + 1 if value + 1 != value else 0
+    if isinstance(value, str):
+        return value + "-"
+    return [*value, None] if isinstance(value, list) else {**value, "-": None}
+
+
+def misnamed(kind: type[BaseModel], body: JSON) -> list[FieldError]:
+    """Return an error for each name in a new value that its type does not have, and for each import path."""
+    draft = Draft(kind, {}, {}, {}).applied([Operation("put", (), body)])
+    named = [each for each in draft.errors if each["type"] == "unknown_field"]
+    named += [each for each in intruders(kind, draft.document) if each["type"] == "read_only"]
+    return named or (draft.without_effect(outcome(kind, draft.document)[0]) if draft.doubtful else [])
 
 
 def _read_only(path: Path) -> FieldError:

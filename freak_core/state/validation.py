@@ -4,15 +4,15 @@ import functools
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Final, get_args, get_origin
+from typing import Any, Final, cast, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, ValidationError
 
 from freak_core.errors import FieldError, Rejected
 from freak_core.interrupts import let_interrupts_through
-from freak_core.paths import Path, to_pointer
+from freak_core.paths import Path, to_dots, to_pointer
 from freak_core.state.fields import has_imports, names_collide, pick, records
-from freak_core.state.json_values import ABSENT, equal, opened
+from freak_core.state.json_values import ABSENT, PLAIN, equal, opened
 from freak_core.state.kept import about_value, handed_on, validator
 from freak_core.state.type_hints import MASK, TypeHint, is_import, is_secret, item, mapping_value, members
 from freak_core.strict_json import JSON
@@ -118,7 +118,8 @@ def _field_errors(kind: type[BaseModel], state: JSON, error: ValidationError) ->
         location = about_value(each["loc"])
         if location is None:
             continue
-        path, value, secret = _place(kind, state, location)
+        path, value, hint = _place(kind, state, location)
+        secret = is_secret(hint)
         message = each["msg"]
         if each["type"] in _NEEDS_OBJECT:
             message = "this is read-only: its value must be an object of the program, which JSON cannot hold"
@@ -126,13 +127,31 @@ def _field_errors(kind: type[BaseModel], state: JSON, error: ValidationError) ->
             message = f"null is not allowed here: {message}"
         if secret and value not in (ABSENT, None, ""):
             message = message.replace(str(value), MASK)
+        if type(value) in PLAIN and value is not None and not secret:
+            message += _meant_inside(path, value, hint)
         why = reason(path, each["type"], message)
         found[why["path"], why["type"], why["message"]] = why
     return list(found.values())
 
 
-def _place(kind: type[BaseModel], state: JSON, loc: tuple[int | str, ...]) -> tuple[Path, JSON, bool]:
-    """Return path, value and secrecy at pydantic's ``loc``, without the names of union members."""
+def _meant_inside(path: Path, value: JSON, hint: TypeHint) -> str:
+    """Return ``; did you mean lr.hold?`` where a single value was given for an object with such a field."""
+    near = [
+        to_dots((*path, name))
+        for record in records(hint)
+        for name, inner in record.fields.items()
+        if not is_import(inner) and not is_secret(inner) and _accepts(inner, value)
+    ]
+    return f"; did you mean {' or '.join(near[:3])}?" if near else ""
+
+
+def _accepts(hint: TypeHint, value: JSON) -> bool:
+    plain = {bool: (bool,), int: (int, float), float: (float,), str: (str,)}[cast(Any, type(value))]
+    return any(member in plain for member in members(hint))
+
+
+def _place(kind: type[BaseModel], state: JSON, loc: tuple[int | str, ...]) -> tuple[Path, JSON, TypeHint]:
+    """Return path, value and type at pydantic's ``loc``, without the names of union members."""
     hint: TypeHint = kind
     here = state
     path: Path = ()
@@ -150,7 +169,7 @@ def _place(kind: type[BaseModel], state: JSON, loc: tuple[int | str, ...]) -> tu
         else:
             continue
         path = (*path, str(part))
-    return path, here, is_secret(hint)
+    return path, here, hint
 
 
 def as_json(body: object, path: Path) -> JSON:
