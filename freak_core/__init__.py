@@ -21,6 +21,7 @@ from freak_core.errors import (
     UnsupportedMedia,
     refusal,
 )
+from freak_core.phases import Ending
 from freak_core.program.actions import Action
 from freak_core.program.freak import Freak, control
 from freak_core.program.store import Store
@@ -42,6 +43,7 @@ __all__ = [
     "Client",
     "ConfigurationError",
     "Conflict",
+    "Ending",
     "Entry",
     "Failed",
     "Freak",

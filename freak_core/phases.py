@@ -34,6 +34,11 @@ class Ending:
     stopped_by: str | None = None
     reason: str | None = None
 
+    @staticmethod
+    def of(error: BaseException | None) -> "Ending":
+        """Return how a run ended that ``error`` has ended; ``None`` stands for a run that finished."""
+        return _ending(error)
+
     def facts(self) -> dict[str, str]:
         """Return what ``GET /run`` and the journal say of the end."""
         return {name: value for name, value in asdict(self).items() if value is not None}
@@ -49,8 +54,7 @@ def arrived(run: Mapping[str, Any], step: int | None, epoch: int | None, phase: 
     return far and (phase in (None, now) or (phase == "finished" and now in DONE))
 
 
-def ending(error: BaseException | None) -> Ending:
-    """Return how a run ended that ``error`` has ended; ``None`` stands for a run that finished."""
+def _ending(error: BaseException | None) -> Ending:
     if error is None:
         return Ending("finished")
     signal = signal_of(error)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, cast, get_args, get_origin, overload
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar, get_original_bases
 
-from freak_core import ConfigurationError, Freak, Rejected, Store, Write
+from freak_core import ConfigurationError, Ending, Freak, Rejected, Store, Write
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_warn
 from freak_lightning.ranks.cadence import Sync
@@ -77,6 +77,9 @@ class Control(Generic[StateT]):
 
     freak: Freak | None = None
     sync: Sync | None = None
+
+    ended: Ending | None = None
+    """How the last fit ended, the same on every rank; None before its end."""
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)

@@ -1,20 +1,33 @@
 """The arguments of ``Freak``, checked: a function returns the value to use, or says what is wrong with it."""
 
+import logging
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from freak_core.addresses import is_loopback
 from freak_core.errors import ConfigurationError
+from freak_core.phases import ENDED
 
 SHORTEST = 16
 """The least number of characters of a token."""
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
 """What uvicorn takes for ``log_level``."""
+
+OUR_FACTS = frozenset(
+    {
+        *("id", "name", "host", "pid", "started_at", "apply", "journal", "journal_path"),
+        *("revision", "pending", "stalled", "steps_per_second", "seconds_since_progress", "access"),
+        "stopped_by",
+    }
+)
+"""The facts of a run that no program can publish."""
+
+logger = logging.getLogger("freak")
 
 Apply = Literal["now", "sync"]
 """When writes are applied: as they arrive, or when the program takes them."""
@@ -84,6 +97,16 @@ def checked_certificate(
             f"cannot use ssl_certfile {str(certfile)!r} with ssl_keyfile {str(keyfile)!r}: {error}"
         ) from None
     return str(certificate), None if key is None else str(key)
+
+
+def checked_facts(facts: Mapping[str, object]) -> dict[str, object]:
+    """Return the facts that a program may publish; for each that only Freak may publish, log a warning."""
+    taken = {name: value for name, value in facts.items() if name in OUR_FACTS}
+    if facts.get("phase") in ENDED:  # nobody would listen to what comes after it
+        taken["phase"] = facts["phase"]
+    for name, value in taken.items():
+        logger.warning("%s=%.100r is left out: Freak itself says the %s of a run", name, value, name)
+    return {name: value for name, value in facts.items() if name not in taken}
 
 
 def checked_apply(apply: str) -> Apply:

@@ -6,6 +6,8 @@ import functools
 import logging
 import os
 import secrets
+import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -16,8 +18,7 @@ from pydantic import BaseModel
 
 from freak_core.addresses import is_loopback, link, served_at
 from freak_core.errors import ConfigurationError
-from freak_core.phases import ending
-from freak_core.program.action_worker import ActionThread
+from freak_core.phases import Ending
 from freak_core.program.actions import Action
 from freak_core.program.arguments import (
     Apply,
@@ -25,6 +26,7 @@ from freak_core.program.arguments import (
     checked_apply,
     checked_certificate,
     checked_docs_url,
+    checked_facts,
     checked_hosts,
     checked_log_level,
     checked_port,
@@ -34,11 +36,14 @@ from freak_core.program.arguments import (
     new_token,
     token_of,
 )
+from freak_core.program.call_thread import CallThread
 from freak_core.program.controlled_state import Model_co
 from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.program.event_log import Feed, Gauge
 from freak_core.program.listener import bind, bind_socket
+from freak_core.program.notebook_cell import cell
 from freak_core.program.request_handler import Responder
+from freak_core.program.script import Script, ending_here, finished_or_stopped
 from freak_core.program.serving import Serving
 from freak_core.program.store import Store
 from freak_core.receipts import Applied, Receipt
@@ -56,6 +61,10 @@ Function = TypeVar("Function", bound=Callable[..., object])
 logger = logging.getLogger("freak")
 
 State = TypeVar("State", bound=BaseModel)
+
+
+ON_CHANGE_PATIENCE = 0.5
+"""Seconds that a request waits for the ``on_change`` functions; one that sends requests needs its thread."""
 
 
 class Freak(Generic[Model_co]):
@@ -133,6 +142,10 @@ class Freak(Generic[Model_co]):
         self._store: Store[Model_co] | None = None
         self._feed: Feed | None = None
         self._serving: Serving | None = None
+        self._cell: str | None = None
+        self._ender: int | None = None
+        self.ended: Ending | None = None
+        """How the run has ended; None while it goes on."""
 
     def control(
         self, state: State, serve: bool | None = None, *, apply: Apply | None = None
@@ -151,6 +164,8 @@ class Freak(Generic[Model_co]):
         """
         if not isinstance(state, BaseModel):
             raise ConfigurationError(f"control() needs a pydantic model instance, not {type(state).__name__}")
+        self._cell = cell()
+        self._end_those_before(state)
         if self._store is not None:
             if self._store.closed is None:
                 raise ConfigurationError("this Freak controls a state already; stop() it, or make another")
@@ -162,6 +177,7 @@ class Freak(Generic[Model_co]):
         except RecursionError:
             raise ConfigurationError("the state contains itself, or is nested too deep for JSON") from None
         freak._store = store
+        self.ended = None
         self._loop.notice()
         store.loop = self._loop
         if store.read_only:
@@ -171,10 +187,12 @@ class Freak(Generic[Model_co]):
         journal = Journal(self.journal_path)
         self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
-        actions = ActionThread(store.carry_out)
-        store.on_pending = actions.call if how == "now" else None
+        callers = [CallThread(name, store.context) for name in ("freak-actions", "freak-on-change")]
+        if how == "now":
+            store.on_pending = lambda entry: callers[0].call(functools.partial(store.carry_out, entry))
+            store.on_told = functools.partial(callers[1].call, patience=ON_CHANGE_PATIENCE)
         self._responder = Responder(store, self._feed, self)
-        self._serving = Serving(self._feed, self._responder, actions, self.app)
+        self._serving = Serving(self._feed, self._responder, callers, self.app)
         try:
             self._serving.mount()
             if serve if serve is not None else self.app is None:
@@ -189,8 +207,23 @@ class Freak(Generic[Model_co]):
             self._store = self._feed = self._serving = None
             raise
         _running.append(self)
-        atexit.register(self.stop)
+        self._script = Script()
+        self._ender = None
+        self._over = threading.Event()
+        self._script.call_at_end(self._stop_at_exit)
         return freak
+
+    def _end_those_before(self, state: BaseModel) -> None:
+        """End the runs that this one replaces in a notebook, where cells are executed again."""
+        for other in tuple(_running):  # it becomes shorter
+            same = other is self or (other._store is not None and other._store.model is state)
+            if self._cell is not None and (same or (other.name, other._cell) == (self.name, self._cell)):
+                why = "control() was called again in the notebook"
+                other._end(Ending("stopped", stopped_by="program", reason=why))
+            elif same and other is not self:
+                raise ConfigurationError(
+                    f"the run {other.name!r} of this program controls this state already: stop() it first"
+                )
 
     def serve(self) -> None:
         """Start the server of a state that was put under control with ``serve=False``.
@@ -215,30 +248,67 @@ class Freak(Generic[Model_co]):
             run.ssl_certfile = self.certificate[0]
         self._serving.start(listener, self.uvicorn_log_level, run, self.certificate)
 
-    def stop(self, error: BaseException | None = None) -> None:
+    def stop(
+        self, error: BaseException | Ending | None = None, *, by: str | None = None, reason: str | None = None
+    ) -> None:
         """End the server and free the port within 2.5 seconds; the state can still be read.
 
-        ``error`` is the exception that ended the program; the journal and followers get it.
+        Called by an action or an ``on_change`` function, it does so once their request has its receipt.
+
+        Args:
+            error: the exception that ended the program, or an ``Ending``. Default: the exception that is
+                handled where you call, if there is one.
+            by: who or what has stopped the run before its end.
+            reason: why the run was stopped.
         """
+        if self._store is None:
+            return
+        if error is not None:
+            how = error if isinstance(error, Ending) else Ending.of(error)
+        elif by is not None or reason is not None:
+            how = Ending("stopped", stopped_by=by or "program", reason=reason)
+        else:
+            how = ending_here(self._store, sys._getframe(1))
+        if not self._store.context.put_off(functools.partial(self._end, how, put_off=True)):
+            self._end(how)
+
+    def _stop_at_exit(self) -> None:
+        how = self._script.ending()
+        self._end(finished_or_stopped(self.store) if how.phase == "finished" else how)
+
+    def _end(self, how: Ending, *, put_off: bool = False) -> None:
+        if self._store is not None and self._store.closed is None:
+            self.ended = how
+        if put_off and self._serving is not None:
+            self._responder.wait(0.3)
         if self._store is not None:
             self._store.close("the run is over")
         feed, serving = self._feed, self._serving
         self._feed = self._serving = None
         if feed is None or serving is None:
+            if self._ender not in (None, threading.get_ident()):
+                self._over.wait(2.5)  # another thread is at it
             return
-        atexit.unregister(self.stop)
+        self._ender = threading.get_ident()
+        atexit.unregister(self._stop_at_exit)
         if self in _running:
             _running.remove(self)
         feed.flush(0.3)
-        feed.event("run", ending(error).facts())
-        serving.stop()
+        feed.event("run", how.facts())
+        try:
+            serving.stop()
+        finally:
+            self._over.set()
         self._loop.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self.stop(error)
+        if error is not None or self._store is None:
+            self.stop(error)
+        else:
+            self._end(finished_or_stopped(self._store))
 
     @property
     def running(self) -> bool:
@@ -344,7 +414,8 @@ class Freak(Generic[Model_co]):
         """
         feed = self._feed  # a signal handler may stop() in between
         if feed is not None and (step, epoch, phase) != (None, None, None):
-            feed.measure("progress", {"step": step, "epoch": epoch, "phase": phase})
+            facts = {"step": step, "epoch": epoch, "phase": phase}
+            feed.measure("progress", facts if phase is None else checked_facts(facts))
         self.log(metrics, step=step)
 
     def observe(self, gauge: Gauge) -> None:
@@ -370,10 +441,11 @@ class Freak(Generic[Model_co]):
 
         Args:
             phase: the run phase, such as ``"training"``, for ``freak ls`` and ``GET /run``.
-            facts: facts that ``GET /run`` and ``freak info`` show, such as ``total_steps``.
+            facts: facts that ``GET /run`` and ``freak info`` show, such as ``total_steps``. What Freak itself
+                says of the run stays as it is: ``name``, ``id``, ``pid`` and so on.
         """
         if (feed := self._feed) is not None:
-            feed.event("run", {"phase": phase, **facts})
+            feed.event("run", checked_facts({"phase": phase, **facts}))
 
     def _add_action(self, function: Function, name: str | None, confirm: bool) -> Function:
         self._loop.notice()
@@ -399,7 +471,7 @@ class Freak(Generic[Model_co]):
         if self._serving is not None:
             self._serving.forget()
         self._feed = self._serving = None
-        atexit.unregister(self.stop)
+        atexit.unregister(self._stop_at_exit)
 
 
 _running: list[Freak] = []

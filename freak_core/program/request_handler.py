@@ -4,6 +4,8 @@ import logging
 import os
 import platform
 import socket
+import threading
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Protocol
@@ -51,6 +53,7 @@ class Responder:
         self._feed = feed
         self._served = served
         self._started_at = now()
+        self._answering: set[int] = set()
         # Here, not in hello(): both import modules, and a child forked while another thread imports would
         # find their locks held for ever.
         self._schema = json_schema(type(store.model))
@@ -109,6 +112,20 @@ class Responder:
 
     def answer(self, request: Request) -> None:
         """Carry out one request; never raises."""
+        self._answering.add(threading.get_ident())
+        try:
+            with self._store.context.answering():
+                self._answer(request)
+        finally:
+            self._answering.discard(threading.get_ident())
+
+    def wait(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds until no other thread answers a request."""
+        deadline = time.monotonic() + timeout
+        while self._answering - {threading.get_ident()} and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def _answer(self, request: Request) -> None:
         reply = Reply(type="reply", id=request["id"])
         try:
             reply["receipt"] = self._carry_out(request).model_dump(mode="json")

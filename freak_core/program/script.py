@@ -1,5 +1,6 @@
 """The script: the program's own code, from its first line, and how it ended."""
 
+import atexit
 import builtins
 import contextlib
 import dis
@@ -11,7 +12,9 @@ from types import FrameType
 from typing import Any
 
 from freak_core.interrupts import signal_underway
-from freak_core.phases import Ending, ending, exit_with, interrupted_by
+from freak_core.phases import Ending, exit_with, interrupted_by
+from freak_core.program.store import Store
+from freak_core.receipts import Receipt
 
 _RETURNS = ("RETURN_VALUE", "RETURN_CONST")
 
@@ -31,19 +34,57 @@ class Script:
         while frame is not None and frame.f_back is not None:
             frame = frame.f_back
         self._first = frame
+        processes = sys.modules.get("multiprocessing.process")
+        self._is_child = processes is not None and processes.parent_process() is not None
         _note_exits()
+
+    def call_at_end(self, function: Callable[[], None]) -> None:
+        """Call ``function`` as the program ends."""
+        atexit.register(function)
+        if self._is_child:  # it may end without atexit
+            from multiprocessing.util import Finalize
+
+            Finalize(None, function, exitpriority=0)
 
     def ending(self) -> Ending:
         """Return how the program ended."""
+        if self._is_child:  # multiprocessing calls its finalizers before it handles what the child has raised
+            return Ending.of(sys.exception())
         if self._first is None or _has_returned(self._first):
             return Ending("finished")
         traceback = getattr(sys, "last_traceback", None)
         if traceback is not None and traceback.tb_frame is self._first:  # else it is of a prompt's line
-            return ending(sys.last_value)
+            return Ending.of(sys.last_value)
         if _noted:
             code, signal = _noted[-1]
             return exit_with(code) if signal is None else interrupted_by(signal, SystemExit(code))
         return Ending("exited", "the program raised SystemExit; its exit code is not known")
+
+
+def ending_here(store: Store, caller: FrameType) -> Ending:
+    """Return how a run ends whose program calls ``stop()`` in the frame ``caller``, and says no more.
+
+    It says so by its place: in the handler of a signal, in the ``finally`` of an exception, in an action.
+    """
+    signal = signal_underway()
+    if signal is not None:
+        return interrupted_by(signal)
+    error = sys.exception()
+    if error is not None and error.__traceback__ is not None and error.__traceback__.tb_frame is caller:
+        return Ending.of(error)
+    if store.context.receipt is not None:
+        return _stopped(store.context.receipt)
+    return finished_or_stopped(store)
+
+
+def finished_or_stopped(store: Store) -> Ending:
+    """Return how a run ended whose program has come to its end: by itself, or since it was asked to stop."""
+    asked = store.stop_asked()
+    return Ending("finished") if asked is None else _stopped(asked)
+
+
+def _stopped(asked: Receipt) -> Ending:
+    return Ending("stopped", stopped_by=asked.by, reason=asked.note)
 
 
 def _has_returned(frame: FrameType) -> bool:

@@ -2,10 +2,11 @@
 
 import contextlib
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from freak_core.program.action_worker import ActionThread
+from freak_core.program.call_thread import CallThread
 from freak_core.program.event_log import Feed
 from freak_core.program.request_handler import Responder
 from freak_core.program.server_process import Link
@@ -25,15 +26,15 @@ class Serving:
     Args:
         feed: the events of the program.
         responder: carries out requests.
-        actions: the thread that calls actions, if the program applies requests at once.
+        callers: the threads that call functions of the program, if it applies requests at once.
         app: the user's own app, if the routes go into it.
     """
 
     def __init__(
-        self, feed: Feed, responder: Responder, actions: ActionThread, app: "FastAPI | None"
+        self, feed: Feed, responder: Responder, callers: Sequence[CallThread], app: "FastAPI | None"
     ) -> None:
         self._feed = feed
-        self._actions = actions
+        self._callers = callers
         self._responder = responder
         self._app = app
         self._link: Link | None = None
@@ -97,7 +98,8 @@ class Serving:
 
     def stop(self) -> None:
         """Send the remaining events, end the server and free the port within 2.5 seconds."""
-        self._actions.close()
+        for caller in self._callers:
+            caller.close()
         self._feed.flush(0.8)
         if self._link is not None:
             self._link.stop(0.8)  # before the feed: while a hung server blocks it, nothing is journalled
@@ -124,4 +126,6 @@ class Serving:
         """Close the server's pipes in a forked child: the server belongs to the parent."""
         if self._link is not None:
             self._link.forget()
+        if self._mirror is not None:
+            self._mirror.forked = True
         self._link = self._http = self._socket_file = self._run_file = None

@@ -1,5 +1,6 @@
 """The store: the state under control and its requests, from their arrival to their receipts."""
 
+import functools
 import logging
 import threading
 import time
@@ -26,6 +27,7 @@ from freak_core.program.arguments import Apply
 from freak_core.program.controlled_state import ControlledState, Memento, Model_co
 from freak_core.program.coroutines import Loop
 from freak_core.program.idempotency import KeysSeen
+from freak_core.program.request_context import RequestContext
 from freak_core.program.write_request import MOST_PENDING, Entry, Write
 from freak_core.receipt_history import ReceiptHistory
 from freak_core.receipts import Applied, ChangedValue, Receipt
@@ -34,6 +36,9 @@ from freak_core.state.type_hints import MASK
 from freak_core.strict_json import JSON, dumps, plain, writable
 
 logger = logging.getLogger("freak")
+
+STOP = "/stop/should_stop"
+"""The field of the state by which ``freak stop`` asks a program to stop."""
 
 
 def check_deadline(deadline: float | None) -> None:
@@ -91,6 +96,9 @@ class Store(Generic[Model_co]):
         self.keys: KeysSeen = KeysSeen()
         self.closed: str | None = None
         """Why no more writes are taken; None while they are."""
+        self.context: RequestContext = RequestContext()
+        self.on_told: Callable[[Callable[[], None]], None] = lambda call: call()
+        """Calls what calls the ``on_change`` functions."""
         self._state = ControlledState(model, self._tell_state)
         self._pending: list[Entry] = []
         self._underway: dict[str, Write] = {}
@@ -298,12 +306,16 @@ class Store(Generic[Model_co]):
                 changes=transaction.listed(made),
                 asked=self._asked(write, changes),
             )
-        if changes:
-            self._tell(receipt)
+        if changes and self.on_change:
+            self.on_told(functools.partial(self._tell, receipt))
         return receipt
 
     def carry_out(self, entry: Entry, applied: Applied | None = None) -> Receipt:
         """Apply one accepted write in this process, or call its action, and write its last receipt."""
+        with self.context.answering(), self.context.calling(self.receipts.get(entry.receipt_id)):
+            return self._carried_out(entry, applied)
+
+    def _carried_out(self, entry: Entry, applied: Applied | None) -> Receipt:
         write, applied = entry.write, applied or Applied()
         with self.lock:
             known = self.receipts.get(entry.receipt_id)
@@ -348,6 +360,14 @@ class Store(Generic[Model_co]):
             if error is not None:
                 return self._write(receipt, status="failed", error=error.problem(), result=plain(result))
             return self._write(receipt, status="applied", applied=applied, result=plain(result))
+
+    def stop_asked(self) -> Receipt | None:
+        """Return the receipt of the request to stop that is in force, if there is one."""
+        for receipt in reversed(self.receipts.since(0)):
+            for change in receipt.changes:
+                if change.path == STOP and receipt.status == "applied":
+                    return receipt if change.new is True else None
+        return None
 
     def close(self, reason: str) -> None:
         """Take no more writes. Those that have not begun fail with ``reason``; the others end normally."""
@@ -471,7 +491,8 @@ class Store(Generic[Model_co]):
     def _tell(self, receipt: Receipt) -> None:
         for function in self.on_change:
             try:
-                self.loop.begin(function(receipt), patience=1.0)
+                with self.context.calling(receipt):
+                    self.loop.begin(function(receipt), patience=1.0)
             except BaseException as error:
                 let_interrupts_through(error)
                 logger.exception("an on_change function of the program failed; the change stays")

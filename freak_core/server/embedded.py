@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
 
-from freak_core.errors import ConfigurationError
+from freak_core.errors import ConfigurationError, Unreachable
 from freak_core.protocol import Hello
 from freak_core.protocol import Request as WriteRequest
 from freak_core.server.api.access import Access
@@ -45,6 +45,8 @@ class EmbeddedMirror(Mirror):
         """Serve this program from now on."""
         self._program = program
         hello = program.hello()
+        self.forked: bool = False
+        """Whether this process is a child that the program has forked: what it has is frozen."""
         self.access: Access = Access(
             hello["token"], hello["read_token"], hosts=hello["allowed_hosts"] or None
         )
@@ -56,11 +58,20 @@ class EmbeddedMirror(Mirror):
 
     async def check(self, request: Request) -> None:
         """Accept a request with a token; see ``Access``."""
+        self._refuse_in_child()
         await self.access(request)
 
     async def same_site(self, request: Request) -> None:
         """Accept a request to a page that needs no token; see ``Access``."""
+        self._refuse_in_child()
         await self.access.same_site(request)
+
+    def _refuse_in_child(self) -> None:
+        if self.forked:
+            raise Unreachable(
+                "this worker process was forked from the program and has none of its changes: "
+                "call control() in the worker, or serve the app from one process"
+            )
 
     async def current(self) -> tuple[int, Any]:
         """Return revision and value of the state now, with changes that the program itself made."""

@@ -32,3 +32,11 @@ def set_max_epochs(trainer: Trainer, epochs: int) -> None:
 def set_max_steps(trainer: Trainer, steps: int) -> None:
     """Set ``max_steps``; the trainer has no setter for it."""
     trainer.fit_loop.epoch_loop.max_steps = steps
+
+
+def at_its_end(trainer: Trainer) -> bool:
+    """Return whether a fit has done the epochs or the steps that it was meant to do."""
+    epochs, steps = trainer.fit_loop.max_epochs, trainer.fit_loop.epoch_loop.max_steps
+    current = trainer.fit_loop.epoch_progress.current
+    done = getattr(current, "processed", current.completed)
+    return (epochs is not None and 0 <= epochs <= done) or 0 <= steps <= trainer.global_step

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from pydantic import BaseModel
 
-from freak_core import Action, ConfigurationError, Entry, Failed, Freak, Refused, Store
+from freak_core import Action, ConfigurationError, Ending, Entry, Failed, Freak, Refused, Store
 from freak_lightning.checkpoint.saver import CheckpointSaver, SavedCheckpoint
 from freak_lightning.control import Control
 from freak_lightning.control_point import Point
@@ -23,6 +23,7 @@ from freak_lightning.ranks.collectives import agreed_failure, collectives_for
 from freak_lightning.ranks.deferred_signal import deferred
 from freak_lightning.ranks.heartbeat import SIGTERM, heartbeat
 from freak_lightning.session.execution import Execution, go_back
+from freak_lightning.session.fit_ending import fit_ending
 from freak_lightning.session.live_requests import LiveRequests
 from freak_lightning.session.replayed_requests import ReplayedRequests, facts_of
 from freak_lightning.session.sections import (
@@ -61,6 +62,9 @@ class ControlSession:
         self._ours = ours
         self.beats: int = 0
         """Heartbeats so far: they show that a training that stands still has not stalled."""
+        self._stop: dict[str, object] | None = None
+        self._ending = Ending("finished")
+        self._closed = False
         self.before_next_batch: list[Callable[[], None]] = []
         """What a control wants to do once, on this rank, as the next batch begins."""
         self.overlay: ParamGroupOverlay | None = None
@@ -202,6 +206,8 @@ class ControlSession:
         """Carry out the requests that still wait for a better point: none follows."""
         point = self._point()
         self._carry_out(self.requests.at_train_end(point), point, last=True)
+        # Only rank zero knows who has asked for a stop.
+        self._ending = self.trainer.strategy.broadcast(self._how_it_ended(), src=0)
         if self.requests.left_over():
             rank_zero_warn(f"{self.requests.left_over()} requests of the journal were never reached")
 
@@ -315,6 +321,8 @@ class ControlSession:
 
     def record(self, name: str, point: Point, result: object, failure: Refused | None = None) -> None:
         """Write a receipt, on rank zero, for something a control did by itself."""
+        if name == "stop" and failure is None and isinstance(result, dict):
+            self._stop = result
         if self.freak is not None:
             self.store.record(name, point.applied(self.trainer.world_size), result, error=failure)
 
@@ -340,10 +348,23 @@ class ControlSession:
         if self.overlay is not None:
             self.overlay.detach()
         freak, self.freak = self.freak, None
+        how = Ending.of(error) if error is not None else self._ending
         if freak is not None:
-            freak.stop(error)
+            freak.stop(how)
         for control in self.controls:
+            if not self._closed:
+                control.ended = how
+                if control.freak is not None:
+                    control.freak.ended = how
             control.on_session(None)
+        self._closed = True
+
+    def _how_it_ended(self) -> Ending:
+        try:
+            return fit_ending(self.trainer, self.store, self._stop)
+        except Exception:
+            logger.exception("Freak cannot say who stopped the training")
+            return Ending("stopped" if self.trainer.should_stop else "finished")
 
     def abandon(self) -> None:
         """End a session whose fit failed while another callback kept ``on_exception`` from the controls."""

@@ -27,6 +27,7 @@ PUBLIC = [
     "Client",
     "ConfigurationError",
     "Conflict",
+    "Ending",
     "Entry",
     "Failed",
     "Freak",
