@@ -23,7 +23,8 @@ from freak_core.errors import (
 )
 from freak_core.phases import Ending
 from freak_core.program.actions import Action
-from freak_core.program.freak import Freak, control
+from freak_core.program.control import control
+from freak_core.program.freak import Freak
 from freak_core.program.store import Store
 from freak_core.program.write_request import Entry, Write
 from freak_core.receipts import Applied, ChangedValue, Receipt

@@ -106,7 +106,7 @@ def test_a_checkpoint_that_cannot_be_saved_is_a_failure(program: Freak) -> None:
     assert ran.json["receipt"]["name"] == "stop"
 
 
-@pytest.mark.parametrize(("error", "code", "phase"), [(None, 0, "finished"), (ValueError("no"), 1, "failed")])
+@pytest.mark.parametrize(("error", "code", "phase"), [(None, 0, "stopped"), (ValueError("no"), 1, "failed")])
 def test_a_program_that_says_no_more_has_stopped_when_it_ends(
     program: Freak, error: Exception | None, code: int, phase: str
 ) -> None:

@@ -16,6 +16,8 @@ import { batch, computed, signal } from "../vendor.js";
  * @property {string} [host]
  * @property {string} [phase]
  * @property {string | null} [error]
+ * @property {string} [stopped_by] who or what stopped the run before its end
+ * @property {string} [reason] why the run was stopped
  * @property {number | null} [revision]
  * @property {string} [access] "reader" for a read-only token
  * @property {number | null} [epoch]
@@ -37,7 +39,7 @@ import { batch, computed, signal } from "../vendor.js";
 
 /** @typedef {{description?: string, arguments: Schema, confirm?: boolean}} ActionDescription */
 
-const ENDED = ["finished", "failed", "interrupted"];
+const ENDED = ["finished", "stopped", "failed", "interrupted", "exited", "lost"];
 
 /** "connecting", "live", "disconnected" or "denied". */
 export const connection = signal("connecting");

@@ -62,9 +62,11 @@ function shownFacts(run) {
 
 /** How a stop ended the run. After several fits in one program, the stop of an earlier fit is not shown. */
 function Stopped() {
-  const { step = null } = facts.value;
+  const { step = null, stopped_by: who, reason: why } = facts.value;
   const stop = newestFirst.value.find(({ name, by, status }) => name === "stop" && by === "freak" && status === "applied");
-  if (!stop || (step !== null && (stop.applied?.step ?? 0) < step)) return null;
+  if (!stop || (step !== null && (stop.applied?.step ?? 0) < step)) {
+    return who && html`<p class="trouble finished">Stopped by ${who}${why && `: ${why}`}</p>`;
+  }
   const { reason, checkpoint } = stop.result ?? {};
   return html`<p class="trouble finished">Stopped${where(stop)}${reason && `: ${reason}`}${checkpoint?.path && html` · checkpoint <code>${checkpoint.path}</code>`}</p>`;
 }
@@ -72,7 +74,7 @@ function Stopped() {
 /** What went wrong, or how the run was stopped. */
 function Trouble() {
   const run = facts.value;
-  if (run.phase === "finished") return html`<${Stopped} />`;
+  if (run.phase === "finished" || run.phase === "stopped") return html`<${Stopped} />`;
   if (ended.value) return run.error && html`<p class="trouble ${run.phase}" role="alert">${run.error}</p>`;
   if (connection.value === "disconnected") {
     return html`<p class="trouble disconnected">The server was last heard ${ago(heardAt.value)}; the page shows the run as it was then.

@@ -5,7 +5,7 @@ import { connection, ended, facts, factsAt, heardAt, readOnly } from "../live/ru
 import { computed, effect, html } from "../vendor.js";
 
 /** @type {Record<string, string>} */
-const SYMBOLS = { live: "●", paused: "❙❙", stalled: "▲", disconnected: "○", connecting: "○", denied: "○", finished: "✓", failed: "✕", interrupted: "✕" };
+const SYMBOLS = { live: "●", paused: "❙❙", stalled: "▲", disconnected: "○", connecting: "○", denied: "○", finished: "✓", stopped: "■", failed: "✕", interrupted: "✕", exited: "✕", lost: "✕" };
 
 const status = computed(() => {
   if (ended.value) return facts.value.phase ?? "";

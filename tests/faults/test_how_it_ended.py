@@ -1,0 +1,20 @@
+"""However a program ends: ``freak watch``, ``freak ls -a`` and the journal say the same, and it is true."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.endings import WAYS, end, said_of
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["plain", "training"])
+def test_how_a_program_ended_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, way: str
+) -> None:
+    if kind == "training":
+        pytest.importorskip("lightning")
+    monkeypatch.setenv("FREAK_HOME", str(tmp_path / "home"))
+    row, said = end(kind, WAYS[way], tmp_path), said_of(kind, way)
+    assert row[:3] == said[:3], row
+    assert said.why in row.why
