@@ -41,8 +41,8 @@ from freak_core.program.controlled_state import Model_co
 from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.program.event_log import Feed, Gauge
 from freak_core.program.listener import bind, bind_socket
-from freak_core.program.notebook_cell import cell
 from freak_core.program.request_handler import Responder
+from freak_core.program.running import running
 from freak_core.program.script import Script, ending_here, finished_or_stopped
 from freak_core.program.serving import Serving
 from freak_core.program.store import Store
@@ -142,7 +142,6 @@ class Freak(Generic[Model_co]):
         self._store: Store[Model_co] | None = None
         self._feed: Feed | None = None
         self._serving: Serving | None = None
-        self._cell: str | None = None
         self._ender: int | None = None
         self.ended: Ending | None = None
         """How the run has ended; None while it goes on."""
@@ -164,8 +163,7 @@ class Freak(Generic[Model_co]):
         """
         if not isinstance(state, BaseModel):
             raise ConfigurationError(f"control() needs a pydantic model instance, not {type(state).__name__}")
-        self._cell = cell()
-        self._end_those_before(state)
+        running.begin(self, state)
         if self._store is not None:
             if self._store.closed is None:
                 raise ConfigurationError("this Freak controls a state already; stop() it, or make another")
@@ -206,24 +204,12 @@ class Freak(Generic[Model_co]):
             self._serving.stop()
             self._store = self._feed = self._serving = None
             raise
-        _running.append(self)
+        running.add(self)
         self._script = Script()
         self._ender = None
         self._over = threading.Event()
         self._script.call_at_end(self._stop_at_exit)
         return freak
-
-    def _end_those_before(self, state: BaseModel) -> None:
-        """End the runs that this one replaces in a notebook, where cells are executed again."""
-        for other in tuple(_running):  # it becomes shorter
-            same = other is self or (other._store is not None and other._store.model is state)
-            if self._cell is not None and (same or (other.name, other._cell) == (self.name, self._cell)):
-                why = "control() was called again in the notebook"
-                other._end(Ending("stopped", stopped_by="program", reason=why))
-            elif same and other is not self:
-                raise ConfigurationError(
-                    f"the run {other.name!r} of this program controls this state already: stop() it first"
-                )
 
     def serve(self) -> None:
         """Start the server of a state that was put under control with ``serve=False``.
@@ -291,8 +277,7 @@ class Freak(Generic[Model_co]):
             return
         self._ender = threading.get_ident()
         atexit.unregister(self._stop_at_exit)
-        if self in _running:
-            _running.remove(self)
+        running.remove(self)
         feed.flush(0.3)
         feed.event("run", how.facts())
         try:
@@ -474,20 +459,7 @@ class Freak(Generic[Model_co]):
         atexit.unregister(self._stop_at_exit)
 
 
-_running: list[Freak] = []
-
-
 def _warn_of_read_only(paths: Sequence[str]) -> None:
     more = f" and {len(paths) - 10} more" if len(paths) > 10 else ""
     reason = "their values have no JSON form, or their types do not accept them"
     logger.warning("Freak leaves these paths as they are: %s%s; %s", ", ".join(paths[:10]), more, reason)
-
-
-def _forget_in_child() -> None:
-    """Let go of what stays with the parent of a fork: threads, locks, the server."""
-    for freak in _running:
-        freak.forget()
-    _running.clear()
-
-
-os.register_at_fork(after_in_child=_forget_in_child)
