@@ -113,7 +113,7 @@ class ControlledState(Generic[Model_co]):
             asked = repr(operations)  # in Python, True equals 1
             if self._proposal is not None:
                 known, candidate = self._proposal
-                if known == asked and candidate.held.unchanged():
+                if known == asked and candidate.held.seems_unchanged():
                     return candidate
             candidate = transaction.propose(self.model, operations, self.initial, reading)
             self._proposal = asked, candidate
@@ -122,7 +122,7 @@ class ControlledState(Generic[Model_co]):
     @property
     def as_proposed(self) -> bool:
         """Whether the state is sure to be what the last proposal was made for."""
-        return self._proposal is not None and self._proposal[1].held.unchanged()
+        return self._proposal is not None and self._proposal[1].held.seems_unchanged()
 
     def apply(self, write: Write) -> list[transaction.Change]:
         """Apply a write that was accepted, here or on another rank, and return what changed.

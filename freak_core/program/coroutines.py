@@ -17,6 +17,9 @@ _LOOK = 0.2
 """How often a thread that waits for a coroutine looks whether its event loop still runs, in seconds."""
 
 
+_starting = threading.Lock()
+
+
 class Loop:
     """Awaits coroutines of the program, whatever thread asks.
 
@@ -28,7 +31,6 @@ class Loop:
     def __init__(self) -> None:
         self._programs: asyncio.AbstractEventLoop | None = None
         self._own: asyncio.AbstractEventLoop | None = None
-        self._starting = threading.Lock()
 
     def notice(self) -> None:
         """Remember the event loop that runs in this thread, if one does."""
@@ -70,7 +72,7 @@ class Loop:
         programs = self._programs
         if programs is not None and programs.is_running() and programs is not _running():
             return programs
-        with self._starting:
+        with _starting:
             if self._own is None:
                 self._own = asyncio.new_event_loop()
                 run = functools.partial(_run, self._own)
@@ -79,7 +81,7 @@ class Loop:
 
     def close(self) -> None:
         """End the loop of Freak's own, with what still runs on it; nobody waits for that."""
-        with self._starting:
+        with _starting:
             own, self._own = self._own, None
         if own is not None:
             own.call_soon_threadsafe(own.stop)

@@ -219,8 +219,15 @@ def _refill(live: _Dict, settled: _Dict) -> None:
         del live[key]
 
 
-def same(one: object, other: object) -> bool:  # noqa: PLR0911  one return per kind of value
+def same(one: object, other: object) -> bool:
     """Whether two values have the same type and are equal, NaN included. Never raises."""
+    try:
+        return _alike(one, other)
+    except RecursionError:
+        return False
+
+
+def _alike(one: object, other: object) -> bool:  # noqa: PLR0911  one return per kind of value
     if one is other:
         return True
     if type(one) is not type(other):

@@ -13,9 +13,9 @@ List items are matched by their index.
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
@@ -27,6 +27,8 @@ from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equ
 from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item, mapping_value
 from freak_core.state.validation import as_json, intruders, outcome, reason, rejected
 from freak_core.strict_json import JSON
+
+Validate: TypeAlias = Callable[[JSON], BaseModel | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +123,16 @@ class Draft:
         self._stand_ins = frozenset(_stand_ins(current))
         self.ambiguous: bool = False
 
-    def outcome(self) -> tuple[BaseModel | None, list[FieldError]]:
-        """Validate the document. Returns the model, or None and the errors."""
-        errors = self.errors or intruders(self.kind, self.document, self.current, self.initial)
-        if errors:
-            return None, errors
-        model, errors = outcome(self.kind, self.document)
-        ignored = self.without_effect(model)
-        return (None, ignored) if ignored else (model, errors)
+    def without_effect(self, model: BaseModel | None, validate: Validate) -> list[FieldError]:
+        """Return an error for each unknown field that made no difference to ``model``, the new state.
 
-    def without_effect(self, model: BaseModel | None) -> list[FieldError]:
-        """Return an error for each unknown field that made no difference to ``model``, the new state."""
+        ``validate`` returns the new state of another document, or None.
+        """
         if model is None:
             return []
-        return [_unknown(*each) for each in self.doubtful if self._is_ignored(each[0], model)]
+        return [_unknown(*each) for each in self.doubtful if self._is_ignored(each[0], model, validate)]
 
-    def _is_ignored(self, path: Path, model: BaseModel) -> bool:
+    def _is_ignored(self, path: Path, model: BaseModel, validate: Validate) -> bool:
         """Whether the value at ``path`` has no effect: the validator that sees it first does not know it."""
         trials = [copy.deepcopy(self.document), copy.deepcopy(self.document)]
         for trial, change in zip(trials, ("left out", "another value"), strict=True):
@@ -149,7 +145,7 @@ class Draft:
                 del holder[path[-1]]
             else:
                 holder[path[-1]] = _another(holder[path[-1]])
-        return all(same(outcome(self.kind, trial)[0], model) for trial in trials)
+        return all(same(validate(trial), model) for trial in trials)
 
     def applied(self, operations: Sequence[Operation]) -> "Draft":
         """Apply ``operations`` in their order, and return self."""
@@ -390,7 +386,11 @@ def misnamed(kind: type[BaseModel], body: JSON) -> list[FieldError]:
     draft = Draft(kind, {}, {}, {}).applied([Operation("put", (), body)])
     named = [each for each in draft.errors if each["type"] == "unknown_field"]
     named += [each for each in intruders(kind, draft.document) if each["type"] == "read_only"]
-    return named or (draft.without_effect(outcome(kind, draft.document)[0]) if draft.doubtful else [])
+
+    def validate(document: JSON) -> BaseModel | None:
+        return outcome(kind, document)[0]
+
+    return named or (draft.without_effect(validate(draft.document), validate) if draft.doubtful else [])
 
 
 def _read_only(path: Path) -> FieldError:

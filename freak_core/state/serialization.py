@@ -16,6 +16,7 @@ from freak_core.interrupts import let_interrupts_through
 from freak_core.paths import Path, from_pointer
 from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, Fields, Kept, as_plain_json, inside
 from freak_core.state.snapshot import NEVER_CHANGE, Snapshot
+from freak_core.state.twin import twin
 from freak_core.state.type_hints import SECRETS
 from freak_core.state.validation import outcome
 from freak_core.strict_json import JSON, too_long, writable
@@ -42,12 +43,15 @@ class Reading:
     Attributes:
         public: the state for readers: by field names, with computed fields, secrets masked.
         held: what the live objects held just before they were read.
+        copy: the live state as it was then; see ``twin``.
     """
 
     def __init__(self, model: BaseModel) -> None:
         self.held: Snapshot = Snapshot(model)
-        self._model = model
-        self._dumped = _dump(model)
+        # The program may change the live objects meanwhile: a copy of them agrees with itself.
+        self.copy: BaseModel = twin(model, self.held)
+        self._model = self.copy
+        self._dumped = _dump(self.copy)
         self.public: dict[str, JSON] = cast(dict[str, JSON], _shown(self._dumped))
 
     def document_and_outcome(self) -> tuple[dict[str, JSON], BaseModel | None, list[FieldError]]:
@@ -75,6 +79,17 @@ class Reading:
         if valid is None:
             valid, _ = outcome(kind, document, bare=True)
         return document, valid, errors
+
+    def document(self, *, exact: bool = True) -> dict[str, JSON]:
+        """Return the state by field names, in a form that validates back, with objects kept in it.
+
+        A field may accept another form than it holds, such as ``"3 kB"`` for 3000: with ``exact=False`` it is
+        the form of its serializer.
+        """
+        dumped = self._dumped
+        if _round_trip_differs(type(self._model)):
+            dumped = _dump(self._model, round_trip=True)
+        return cast(dict[str, JSON], reveal(self._model, dumped, exact=exact))
 
 
 def _keep(model: BaseModel, document: Any, serialized: Any, path: Path) -> bool:

@@ -4,10 +4,11 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import operator
 import pathlib
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableSet, Sequence
 from typing import Final
 
 from pydantic import BaseModel
@@ -45,13 +46,26 @@ class Snapshot:
         self._held: list[tuple[object, object]] = []
         self._seen: set[int] = set()
         self._comparable = True
+        self._complete = True
         waiting: list[object] = [model]
         while waiting:
             waiting += self._note(waiting.pop())
 
+    @property
+    def contents(self) -> Sequence[tuple[object, object]]:
+        """Each live container, with a copy of what it held; its items are not copied."""
+        return self._held
+
     def unchanged(self) -> bool:
         """Whether the live objects are sure to hold what they held; False if one of them cannot tell."""
         return self._comparable and all(_same(_contents(live), held) for live, held in self._held)
+
+    def seems_unchanged(self) -> bool:
+        """Whether the live objects hold what they held, as far as a request can change it.
+
+        What is inside private attributes, and objects that are no containers, is not compared.
+        """
+        return self._complete and all(_same(_contents(live), held) for live, held in self._held)
 
     def restore(self) -> None:
         """Put the contents of every live object back. No code of the program runs."""
@@ -68,6 +82,7 @@ class Snapshot:
             self._held.append((value, contents))
         elif not isinstance(value, (*NEVER_CHANGE, tuple)):
             self._comparable = False
+            self._complete = self._complete and not isinstance(value, Mapping | MutableSet)
         if isinstance(value, BaseModel) and not all(
             map(_stays, (getattr(value, "__pydantic_private__", None) or {}).values())
         ):
@@ -77,8 +92,9 @@ class Snapshot:
             and not isinstance(value, type)
             and any(each.name not in getattr(value, "__dict__", {}) for each in dataclasses.fields(value))
         ):
-            self._comparable = False  # a field in an inherited slot
-        yield from _inside(value)
+            self._comparable = self._complete = False  # a field in an inherited slot
+        if not isinstance(contents, list) or not PLAIN.issuperset(set(map(type, contents))):
+            yield from _inside(value)
 
 
 def _stays(value: object) -> bool:
@@ -149,7 +165,7 @@ def _same(one: object, other: object) -> bool:
     if type(one) is dict and type(other) is dict:
         return list(one) == list(other) and all(map(_is, one.values(), other.values()))
     if type(one) is list and type(other) is list:
-        return len(one) == len(other) and all(map(_is, one, other))
+        return len(one) == len(other) and (all(map(operator.is_, one, other)) or all(map(_is, one, other)))
     if isinstance(one, deque) and isinstance(other, deque):
         return _same(list(one), list(other))
     if isinstance(one, set) and isinstance(other, set):

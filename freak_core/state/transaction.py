@@ -3,25 +3,27 @@
 A change has three stages. Only the last one touches the program's object:
 
 1. ``document``: the model as JSON by field names, secrets included.
-2. ``propose``: the operations are applied to the document. The model's class validates the result in strict
-   JSON mode, and the document without the operations too.
-3. ``commit``: the values that differ between the two are written into the ``__dict__`` of the live models.
+2. ``propose``: the operations are applied to the document. The model's class validates what they touch, in
+   strict JSON mode. Its validators see a copy of the live state: see ``twin`` and ``next_state``.
+3. ``commit``: the values that differ from the copy are written into the ``__dict__`` of the live models.
    No assignment hook runs, so none can fail half way. Every other object keeps its identity.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from pydantic import BaseModel
 
+from freak_core.errors import FieldError
 from freak_core.state.diff import Change, changes, hides, listed, shown_changes, view
 from freak_core.state.in_place import Plan, planned
 from freak_core.state.json_values import as_plain_json
+from freak_core.state.next_state import next_state
 from freak_core.state.patch import Draft, Operation
 from freak_core.state.serialization import Reading, document, public, read_only_paths
 from freak_core.state.snapshot import Snapshot
-from freak_core.state.validation import reason, rejected
+from freak_core.state.validation import intruders, reason, rejected
 from freak_core.strict_json import JSON
 
 __all__ = [
@@ -44,21 +46,25 @@ __all__ = [
 ]
 
 
+_JUDGED: Final = ("value_error", "assertion_error", "validator_error")
+"""The types of errors with which a validator of the program refuses a value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A validated new state, not yet committed.
 
     Attributes:
         model: the new state.
-        baseline: the state validated without the operations; None where it is not valid.
         plan: the writes that turn the live state into the new one.
-        seen: the live state as readers see it.
+        changes: what the operations change, as readers see it.
+        seen: the new state as readers see it.
         held: what the live objects held just before they were read.
     """
 
     model: BaseModel
-    baseline: BaseModel | None
     plan: Plan
+    changes: list[Change]
     seen: dict[str, JSON]
     held: Snapshot
 
@@ -100,33 +106,61 @@ def propose(
     if kind.model_config.get("frozen"):
         raise rejected([reason((), "frozen", "the state is frozen")])
     reading = reading or Reading(model)
-    seen = reading.public
-    current, baseline, old_errors = reading.document_and_outcome()
-    draft = Draft(kind, current, seen, initial).applied(operations)
-    new, errors = draft.outcome()
-    if new is None and draft.ambiguous:  # fields of the union's old member may be in the way
-        fresh = Draft(kind, current, seen, initial, fresh=True).applied(operations)
-        new, fresh_errors = fresh.outcome()
-        if not fresh_errors:
-            draft = fresh
+    draft, new, errors = _attempt(reading, operations, initial)
+    if new is None and reading.document(exact=False) != reading.document():
+        again, read, _ = _attempt(reading, operations, initial, exact=False)
+        draft, new, errors = (again, read, []) if read is not None else (draft, new, errors)
     if new is None:
-        raise rejected(errors, stale=all(error in old_errors for error in errors))
-    plan = planned(model, baseline, new, tuple(draft.paths))
+        raise rejected(errors)
+    plan = planned(model, reading.copy, new, tuple(draft.paths))
     if plan.frozen:
         raise rejected([reason(path, "frozen", "this field is frozen") for path in plan.frozen])
-    return Candidate(new, baseline, plan, seen, reading.held)
+    after = view(new)
+    made = changes(view(reading.copy, reading.public), after)
+    return Candidate(new, plan, made, cast(dict[str, JSON], after[0]), reading.held)
+
+
+def _attempt(
+    reading: Reading, operations: Sequence[Operation], initial: dict[str, JSON], *, exact: bool = True
+) -> tuple[Draft, BaseModel | None, list[FieldError]]:
+    """Apply operations to a document of the state and validate it. Returns the draft, the model, errors."""
+    current = reading.document(exact=exact)
+    draft, new, errors = _drafted(reading, current, operations, initial)
+    judged = any(error["type"] in _JUDGED for error in errors)
+    if new is None and draft.ambiguous and not judged:  # fields of the union's old member may be in the way
+        fresh, read, _ = _drafted(reading, current, operations, initial, fresh=True)
+        if read is not None:
+            return fresh, read, []
+    return draft, new, errors
+
+
+def _drafted(
+    reading: Reading,
+    current: dict[str, JSON],
+    operations: Sequence[Operation],
+    initial: dict[str, JSON],
+    *,
+    fresh: bool = False,
+) -> tuple[Draft, BaseModel | None, list[FieldError]]:
+    kind = type(reading.copy)
+    draft = Draft(kind, current, reading.public, initial, fresh=fresh).applied(operations)
+    errors = draft.errors or intruders(kind, draft.document, current, initial)
+    if errors:
+        return draft, None, errors
+    new, errors = next_state(reading.copy, current, draft.document)
+    ignored = draft.without_effect(new, lambda trial: next_state(reading.copy, current, trial)[0])
+    return (draft, None, ignored) if ignored else (draft, new, errors)
 
 
 def commit(model: BaseModel, candidate: Candidate) -> Committed:
     """Write ``candidate`` into ``model`` in place."""
-    # The program may have changed its state since: that is no change of this request.
-    before = view(model, candidate.seen if candidate.held.unchanged() else None)
+    as_read = candidate.held.unchanged()
     for write in candidate.plan.writes:
         write()
-    after = view(model)
-    return Committed(changes(before, after), cast(dict[str, JSON], after[0]), Snapshot(model))
+    held = Snapshot(model)
+    return Committed(candidate.changes, candidate.seen if as_read else public(model), held)
 
 
-def preview(model: BaseModel, candidate: Candidate) -> list[Change]:
+def preview(_: BaseModel, candidate: Candidate) -> list[Change]:
     """Return the changes that a commit of ``candidate`` would make."""
-    return changes(view(candidate.baseline or model), view(candidate.model))
+    return candidate.changes

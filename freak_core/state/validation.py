@@ -58,14 +58,14 @@ def outcome(
             try:
                 model = validate(text, strict=True)
             except ValidationError as error:
-                if not _lacks_only_types(error):
+                if not lacks_only_types(error):
                     raise
                 model = validate(text, strict=False)
-                coerced = list(_coerced(state, model))
-                if coerced:
-                    return None, coerced
+                converted = list(coerced(state, model))
+                if converted:
+                    return None, converted
     except ValidationError as error:
-        return None, _field_errors(kind, state, error)
+        return None, field_errors(kind, state, error)
     except BaseException as error:  # noqa: BLE001  validators are user code
         let_interrupts_through(error)
         message = f"a validator of the program failed with {type(error).__name__}"
@@ -75,7 +75,7 @@ def outcome(
     return model, []
 
 
-def _lacks_only_types(error: ValidationError) -> bool:
+def lacks_only_types(error: ValidationError) -> bool:
     """Whether the only errors are types that JSON does not have, such as dates and tuples.
 
     Behind a before-validator, pydantic's strict mode takes JSON values for Python objects and refuses them.
@@ -89,7 +89,7 @@ def _lacks_only_types(error: ValidationError) -> bool:
     return True
 
 
-def _coerced(given: JSON, taken: object, path: Path = (), *, unchecked: bool = False) -> Iterator[FieldError]:
+def coerced(given: JSON, taken: object, path: Path = (), *, unchecked: bool = False) -> Iterator[FieldError]:
     """Yield an error for each value that lax validation converted, such as ``"4"`` or true to a number.
 
     Looks only inside tuples and sets: strict validation has checked everything else.
@@ -98,21 +98,22 @@ def _coerced(given: JSON, taken: object, path: Path = (), *, unchecked: bool = F
     if isinstance(given, dict):
         held = taken if isinstance(taken, dict) else getattr(taken, "__dict__", {})
         for key in [key for key in given if key in held]:
-            yield from _coerced(given[key], held[key], (*path, key), unchecked=unchecked)
+            yield from coerced(given[key], held[key], (*path, key), unchecked=unchecked)
     elif isinstance(given, list) and isinstance(taken, list | tuple):
         unchecked = unchecked or isinstance(taken, tuple)
         for i, (one, other) in enumerate(zip(given, taken, strict=False)):
-            yield from _coerced(one, other, (*path, str(i)), unchecked=unchecked)
+            yield from coerced(one, other, (*path, str(i)), unchecked=unchecked)
     elif isinstance(given, list) and isinstance(taken, set | frozenset):
         for i, each in enumerate(given):
-            found = [list(_coerced(each, other, (*path, str(i)), unchecked=True)) for other in taken]
+            found = [list(coerced(each, other, (*path, str(i)), unchecked=True)) for other in taken]
             yield from found[0] if found and all(found) else ()
     elif unchecked and {type(given), type(taken)} <= _PLAIN.keys() and type(taken) not in _PLAIN[type(given)]:
         kind = type(taken).__name__
         yield reason(path, f"{kind}_type", f"this must be of type {kind}, not {type(given).__name__}")
 
 
-def _field_errors(kind: type[BaseModel], state: JSON, error: ValidationError) -> list[FieldError]:
+def field_errors(kind: type[BaseModel], state: JSON, error: ValidationError) -> list[FieldError]:
+    """Return one error per field, with its path in ``state``."""
     found: dict[tuple[str, str, str], FieldError] = {}
     for each in error.errors(include_url=False, include_context=False, include_input=False):
         location = about_value(each["loc"])

@@ -171,7 +171,7 @@ def test_a_value_that_is_itself_invalid_stays_as_it_is_until_a_request_repairs_i
     assert model.layer is layer
 
 
-def test_a_state_that_its_own_validator_refuses_is_called_so_and_can_be_repaired() -> None:
+def test_a_state_that_its_own_validator_refuses_can_be_repaired() -> None:
     class Range(BaseModel):
         low: int = 0
         high: int = 1
@@ -186,7 +186,6 @@ def test_a_state_that_its_own_validator_refuses_is_called_so_and_can_be_repaired
     model = Range()
     model.low = 5
     refusal = refused(model, "patch", "", {"name": "x"})
-    assert "current state is not valid" in refusal.detail
     assert "low is over high" in refusal.errors[0]["message"]
     commit(model, propose(model, [Operation("patch", (), {"high": 9})], {}))
     assert (model.low, model.high) == (5, 9)

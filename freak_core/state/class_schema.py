@@ -1,0 +1,255 @@
+"""The validator of a model's class, made to take live values: see ``live_values``."""
+
+import functools
+import json
+from typing import Any, Final, TypeAlias, cast
+
+from pydantic import BaseModel, RootModel
+from pydantic_core import SchemaValidator
+
+from freak_core.state.fields import names_collide
+from freak_core.state.live_values import MARK, Text, current, is_token
+
+_Schema: TypeAlias = dict[str, Any]
+
+_KEPT, _VALUE, _KNOWN, _OTHER, _NEW, _TEXT = (
+    f"\0{each}" for each in ("kept", "value", "known", "other", "new", "text")
+)
+_FUNCTIONS: Final = ("function-before", "function-wrap", "function-after")
+_INNER: Final = ("schema", "lax_schema", "strict_schema", "json_schema", "python_schema")
+
+
+def validated(kind: type[BaseModel], document: dict[str, Any], *, strict: bool = True) -> BaseModel:
+    """Return the next state of a live model of class ``kind`` from a marked document.
+
+    Raises:
+        ValidationError: it is not valid.
+    """
+    # pydantic prefers aliases. The document has field names, but a before-validator may return aliases.
+    validate = functools.partial(live_validator(kind).validate_json, by_alias=not names_collide(kind))
+    if issubclass(kind, RootModel):
+        with current().root(document[MARK]):
+            return cast(BaseModel, validate(json.dumps(document["root"]), strict=strict, by_name=True))
+    return cast(BaseModel, validate(json.dumps(document), strict=strict, by_name=True))
+
+
+@functools.lru_cache(maxsize=256)
+def live_validator(kind: type[BaseModel]) -> SchemaValidator:
+    """Return a validator for marked documents of ``kind``.
+
+    Raises:
+        TypeError: the class has a schema of its own making.
+    """
+    schemas = _Schemas(kind)
+    functions, model = _chain(schemas.top, schemas.definitions)
+    if model is None:
+        raise TypeError(f"{kind.__name__} has a schema of its own")
+    inner, fields = _chain(model["schema"], schemas.definitions, "model-fields")
+    if model.get("root_model"):
+        inner, schema = [], schemas.place(model["schema"])
+    elif fields is not None:
+        schema = schemas.fields(fields)
+    else:
+        raise TypeError(f"{kind.__name__} has a schema of its own")
+    for function in reversed(inner):
+        schema = _outside(function, schema)
+    schema = {
+        "type": "function-after",
+        "function": _no_info(functools.partial(_built, kind)),
+        "schema": schema,
+    }
+    for function in reversed(functions):
+        schema = _outside(function, schema)
+    together: Any = {"type": "definitions", "schema": schema, "definitions": schemas.all_definitions()}
+    config: Any = {**model.get("config", {}), "frozen": False}
+    return SchemaValidator(together, config, _use_prebuilt=False)
+
+
+def _chain(
+    schema: _Schema, definitions: dict[str, _Schema], end: str = "model"
+) -> tuple[list[_Schema], _Schema | None]:
+    """Return the validator functions around a model or its fields, outermost first, and what is inside."""
+    functions = []
+    while schema["type"] in (*_FUNCTIONS, "definition-ref"):
+        if schema["type"] == "definition-ref":
+            schema = definitions[schema["schema_ref"]]
+        else:
+            functions.append(schema)
+            schema = schema["schema"]
+    return functions, schema if schema["type"] == end else None
+
+
+def _outside(function: _Schema, schema: _Schema) -> _Schema:
+    """Return ``schema`` with the function of another schema around it."""
+    outer = {key: value for key, value in function.items() if key not in ("ref", "serialization", "metadata")}
+    if function["type"] == "function-after":
+        return {**outer, "schema": schema}
+    return _around({**outer, "schema": _back_into(schema)})
+
+
+class _Schemas:
+    """Schemas in which every place of a value takes a token, and every model a mark."""
+
+    def __init__(self, kind: type[BaseModel]) -> None:
+        self.top: _Schema = cast(Any, kind.__pydantic_core_schema__)
+        self.definitions: dict[str, _Schema] = {}
+        self._live: dict[str, _Schema] = {}
+        if self.top["type"] == "definitions":
+            self.definitions = {each["ref"]: each for each in self.top["definitions"]}
+            self.top = self.top["schema"]
+
+    def all_definitions(self) -> list[_Schema]:
+        return [*self.definitions.values(), *self._live.values()]
+
+    def fields(self, schema: _Schema) -> _Schema:
+        """Return the fields of a model, with one more for the mark."""
+        mark = {"type": "default", "schema": {"type": "str"}, "default": None}
+        fields = self._each(schema["fields"]) | {MARK: {"type": "model-field", "schema": mark}}
+        extras = schema.get("extras_schema")
+        changed = {**schema, "fields": fields, "computed_fields": []}
+        return changed | ({"extras_schema": self.place(extras)} if extras is not None else {})
+
+    def place(self, schema: _Schema) -> _Schema:
+        """Return the schema of a place that takes a token instead of a value."""
+        if schema["type"] == "default":
+            return {**schema, "schema": self.place(schema["schema"])}
+        kept = {"type": "function-plain", "function": _no_info(_live)}
+        return _tagged({_KEPT: kept, _VALUE: self.changed(schema)}, _kept_or_value)
+
+    def changed(self, schema: _Schema) -> _Schema:
+        """Return a schema that also takes tokens and marks inside its value."""
+        functions, model = _chain(schema, self.definitions)
+        if model is not None and len(functions) == _depth(model["cls"]):
+            known = {"type": "function-plain", "function": _no_info(_next)}
+            new, cls = self._opened(schema), model["cls"]
+            text = {"type": "json", "schema": new}
+            other = {"type": "function-before", "function": _no_info(_without_mark), "schema": text}
+            choices = {_KNOWN: known, _OTHER: other, _NEW: new}
+            return _tagged(choices, lambda value: _which(cls, value))
+        return self._opened(schema)
+
+    def _opened(self, schema: _Schema) -> _Schema:  # noqa: PLR0912  one branch per kind of schema
+        kind = schema["type"]
+        if kind == "definition-ref":
+            return self._by_name(schema)
+        schema = {
+            key: value for key, value in schema.items() if key not in ("ref", "serialization", "metadata")
+        }
+        if kind in ("function-before", "function-wrap"):
+            return _around({**schema, "schema": _back_into(self.changed(schema["schema"]))})
+        if kind == "function-plain":
+            return _around(schema)
+        if kind in ("json", "arguments"):
+            return schema
+        if kind == "model" and schema.get("custom_init"):
+            return {"type": "function-before", "function": _no_info(_clean), "schema": schema}
+        for key in _INNER:
+            if key in schema:
+                schema[key] = self.changed(schema[key])
+        items = schema.get("items_schema")
+        if isinstance(items, dict) and kind not in ("set", "frozenset"):
+            schema["items_schema"] = self.place(items)
+        elif kind == "tuple":
+            schema["items_schema"] = [self.place(each) for each in schema["items_schema"]]
+        elif schema.get("values_schema"):
+            schema["values_schema"] = self.place(schema["values_schema"])
+        elif kind == "union":
+            schema["choices"] = [
+                (self.changed(each[0]), each[1]) if isinstance(each, tuple) else self.changed(each)
+                for each in schema["choices"]
+            ]
+        elif kind == "tagged-union":
+            schema["choices"] = {tag: self.changed(each) for tag, each in schema["choices"].items()}
+            if callable(tell := schema["discriminator"]):
+                schema["discriminator"] = lambda value: tell(current().clean(value))
+        elif kind == "chain":
+            schema["steps"] = [self.changed(each) for each in schema["steps"]]
+        elif kind in ("typed-dict", "model-fields"):
+            schema["fields"] = self._each(schema["fields"])
+        elif kind in ("dataclass-args", "named-tuple"):
+            schema["fields"] = [{**each, "schema": self.place(each["schema"])} for each in schema["fields"]]
+        return schema
+
+    def _each(self, fields: _Schema) -> _Schema:
+        return {name: {**each, "schema": self.place(each["schema"])} for name, each in fields.items()}
+
+    def _by_name(self, schema: _Schema) -> _Schema:
+        name = schema["schema_ref"]
+        ref = f"live {name}"
+        if ref not in self._live:
+            self._live[ref] = {}
+            self._live[ref] = {**self._opened(self.definitions[name]), "ref": ref}
+        return {**schema, "schema_ref": ref}
+
+
+@functools.lru_cache(maxsize=1024)
+def _depth(kind: type[BaseModel]) -> int:
+    """Return how many validator functions a class has around its model."""
+    schema: Any = kind.__pydantic_core_schema__
+    definitions = {each["ref"]: each for each in schema.get("definitions", ())}
+    return len(_chain(schema["schema"] if schema["type"] == "definitions" else schema, definitions)[0])
+
+
+def _back_into(schema: _Schema) -> _Schema:
+    """Return a schema for what a validator of the program returned: strict JSON again where it can be."""
+    either = _tagged({_TEXT: {"type": "json", "schema": schema}, _VALUE: schema}, _text_or_value)
+    return {"type": "function-before", "function": _no_info(_back), "schema": either}
+
+
+def _around(schema: _Schema) -> _Schema:
+    return {"type": "function-wrap", "function": _no_info(_shown), "schema": schema}
+
+
+def _tagged(choices: dict[str, _Schema], which: Any) -> _Schema:
+    return {"type": "tagged-union", "discriminator": which, "choices": choices}
+
+
+def _no_info(function: Any) -> _Schema:
+    return {"type": "no-info", "function": function}
+
+
+def _live(token: str) -> Any:
+    return current().value(token)
+
+
+def _kept_or_value(value: object) -> str:
+    return _KEPT if is_token(value) else _VALUE
+
+
+def _text_or_value(value: object) -> str:
+    return _TEXT if type(value) is Text else _VALUE
+
+
+def _which(kind: type[BaseModel], value: object) -> str:
+    if not isinstance(value, dict) or MARK not in value:
+        return _NEW
+    return _KNOWN if isinstance(current().value(value[MARK]), kind) else _OTHER
+
+
+def _without_mark(document: dict[str, Any]) -> str:
+    """Return the document as JSON for another member of a union, where its values have a JSON form."""
+    return json.dumps(current().clean(document), default=repr)
+
+
+def _next(document: dict[str, Any]) -> BaseModel:
+    """Validate the next state of a live model by its own class, also a subclass of the declared one."""
+    values, token = current(), document[MARK]
+    kind = type(values.value(token))
+    return cast(BaseModel, values.once(token, lambda: validated(kind, document, strict=values.strict)))
+
+
+def _built(kind: type[BaseModel], taken: Any) -> BaseModel:
+    return current().built(kind, taken, next_of=_next)
+
+
+def _clean(value: Any) -> Any:
+    return current().clean(value)
+
+
+def _shown(value: Any, handler: Any) -> Any:
+    with current().shown(value) as shown:
+        return handler(shown)
+
+
+def _back(value: Any) -> Any:
+    return current().back(value)

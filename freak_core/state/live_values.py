@@ -1,0 +1,231 @@
+"""What stands for live values in a document on its way through validation: tokens and marks.
+
+A token is a text in the place of a value that no operation has touched. Validation puts the live object there
+and does not validate it. A mark is a key of an object. Its value says which live model the object describes.
+"""
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import BaseModel, RootModel
+
+from freak_core.state.json_values import ABSENT, PLAIN
+from freak_core.strict_json import JSON
+
+_SECRET: Final = f"\0{secrets.token_hex(8)}:"
+MARK: Final = f"{_SECRET}mark"
+"""The key of a mark. Its value is a token of the live model."""
+
+
+class Text(str):
+    """JSON for strict validation, after a validator of the program has seen it as Python objects."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What a before or wrap validator was given: as it sees it, and as it came."""
+
+    shown: JSON
+    given: JSON
+
+
+@dataclass(slots=True)
+class LiveValues:
+    """The live values of one validation, by token.
+
+    Attributes:
+        left_out: by token of a marked model, the fields that get their default in the new state.
+        strict: whether pydantic may not convert values.
+    """
+
+    _values: list[tuple[Any, Callable[[], JSON]]] = field(default_factory=list)
+    _containers: dict[int, tuple[object, JSON]] = field(default_factory=dict)
+    _shown: list[_Shown] = field(default_factory=list)
+    left_out: dict[str, set[str]] = field(default_factory=dict)
+    strict: bool = True
+    _roots: list[str] = field(default_factory=list)
+    _results: dict[str, tuple[Any, Exception | None]] = field(default_factory=dict)
+
+    def token(self, value: object, form: Callable[[], JSON]) -> str:
+        """Return a text that stands for ``value``. ``form`` returns its JSON form, or ABSENT."""
+        self._values.append((value, form))
+        return f"{_SECRET}{len(self._values) - 1}"
+
+    def value(self, token: str) -> Any:
+        """Return the live value for which a token stands."""
+        return self._values[int(token.removeprefix(_SECRET))][0]
+
+    def once(self, token: str, validate: Callable[[], Any]) -> Any:
+        """Return or raise what ``validate`` did before: a union may ask once for each of its members."""
+        if token not in self._results:
+            try:
+                self._results[token] = validate(), None
+            except Exception as failure:  # noqa: BLE001  it is raised below
+                self._results[token] = None, failure
+        result, error = self._results[token]
+        if error is not None:
+            raise error
+        return result
+
+    def forget_results(self) -> None:
+        """Validate every model once more."""
+        self._results.clear()
+
+    @contextmanager
+    def root(self, token: str) -> Iterator[None]:
+        """Validate the next state of a root model, whose document cannot have a mark."""
+        self._roots.append(token)
+        try:
+            yield
+        finally:
+            self._roots.pop()
+
+    def clean(self, given: Any) -> Any:
+        """Return what a function of the program expects in place of tokens and marks."""
+        return self._clean(given)
+
+    @contextmanager
+    def shown(self, given: Any) -> Iterator[Any]:
+        """Give a validator of the program what it expects in place of tokens and marks."""
+        shown = self._clean(given)
+        self._shown.append(_Shown(shown, given))
+        try:
+            yield shown
+        finally:
+            self._shown.pop()
+
+    def built(
+        self, kind: type[BaseModel], taken: Any, *, next_of: Callable[[dict[str, Any]], Any]
+    ) -> BaseModel:
+        """Return the next state of a live model, with what belongs to the live one.
+
+        These are its private attributes, its attributes that are no fields, and the fields that were not in
+        the document.
+
+        Args:
+            kind: the class of the model.
+            taken: what pydantic made of the document: the fields, the extra fields, and the names given.
+            next_of: validates the next state of a model that lies where the schema expects anything.
+        """
+        if isinstance(taken, kind):  # a wrap validator made it
+            return taken
+        root = issubclass(kind, RootModel)
+        fields, extra, given = ({"root": taken}, None, {"root"}) if root else taken
+        token = self._roots[-1] if root else fields.pop(MARK, None)
+        live = self.value(token)
+        gone = self.left_out.get(token, set()) | given
+        kept = {name: value for name, value in live.__dict__.items() if name not in gone}
+        there = live.__dict__
+        values = {
+            name: value if value is there.get(name) else self._finished(value, next_of)
+            for name, value in fields.items()
+        } | kept
+        new = kind.__new__(kind)
+        private = live.__pydantic_private__
+        object.__setattr__(new, "__dict__", values)
+        object.__setattr__(new, "__pydantic_extra__", self._finished(extra, next_of))
+        object.__setattr__(new, "__pydantic_private__", None if private is None else dict(private))
+        object.__setattr__(
+            new, "__pydantic_fields_set__", (given - {MARK}) | (set(values) & set(kind.model_fields))
+        )
+        return new
+
+    def _finished(self, value: Any, next_of: Callable[[dict[str, Any]], Any]) -> Any:
+        """Return a value without tokens and marks: where anything is allowed, pydantic has left them."""
+        if is_token(value):
+            return self.value(value)
+        if type(value) is dict:
+            inner = {key: self._finished(each, next_of) for key, each in value.items()}
+            return next_of(value) if MARK in value else _unless_same(value, inner)
+        if type(value) is list and not PLAIN.issuperset(set(map(type, value)) - {str}):
+            return _unless_same(value, [self._finished(each, next_of) for each in value])
+        return value
+
+    def _clean(self, given: Any) -> Any:
+        if is_token(given):
+            value, form = self._values[int(given.removeprefix(_SECRET))]
+            known = form()
+            lossy = isinstance(value, list | tuple | dict | BaseModel) and not isinstance(known, list | dict)
+            shown = value if known is ABSENT or lossy else known
+            if type(shown) not in PLAIN:
+                self._containers[id(shown)] = shown, given
+            return shown
+        if isinstance(given, dict):
+            shown = {key: self._clean(value) for key, value in given.items() if key != MARK}
+        elif isinstance(given, list):
+            shown = [self._clean(value) for value in given]
+        else:
+            return given
+        self._containers[id(shown)] = shown, given
+        return shown
+
+    def back(self, value: Any) -> Any:
+        """Return what a validator of the program made of what it was shown; as JSON if it can be."""
+        last = self._shown[-1] if self._shown else _Shown(None, None)
+        restored = self._restored(value)
+        if isinstance(last.given, dict) and isinstance(last.shown, dict) and type(value) is dict:
+            restored = {
+                key: last.given[key] if key in last.shown and value[key] is last.shown[key] else inner
+                for key, inner in restored.items()
+            }
+            if MARK in last.given:
+                restored[MARK] = last.given[MARK]
+        return Text(json.dumps(restored)) if _is_json(restored) else restored
+
+    def _restored(self, value: Any) -> Any:
+        known = self._containers.get(id(value))
+        if known is not None and known[0] is value and not (self._shown and value is self._shown[-1].shown):
+            return known[1]
+        if type(value) is dict:
+            return {key: self._restored(inner) for key, inner in value.items()}
+        return [self._restored(inner) for inner in value] if type(value) is list else value
+
+
+def is_token(value: object) -> bool:
+    """Whether a value stands for a live one."""
+    return isinstance(value, str) and value.startswith(_SECRET)
+
+
+def _unless_same(value: Any, inner: Any) -> Any:
+    pairs = (
+        zip(value.values(), inner.values(), strict=True)
+        if type(value) is dict
+        else zip(value, inner, strict=True)
+    )
+    return value if all(one is other for one, other in pairs) else inner
+
+
+def _is_json(value: object) -> bool:
+    if type(value) is dict:
+        return all(type(key) is str and _is_json(inner) for key, inner in value.items())
+    return all(map(_is_json, value)) if type(value) is list else type(value) in PLAIN
+
+
+class _Current(threading.local):
+    def __init__(self) -> None:
+        self.values: list[LiveValues] = []
+
+
+_current = _Current()
+
+
+@contextmanager
+def validating(values: LiveValues) -> Iterator[None]:
+    """Let tokens mean ``values`` in this thread."""
+    _current.values.append(values)
+    try:
+        yield
+    finally:
+        _current.values.pop()
+
+
+def current() -> LiveValues:
+    """Return the live values of the validation that runs in this thread."""
+    return _current.values[-1]

@@ -1,0 +1,135 @@
+"""Validates the next state of a live model: only what operations have touched, by the model's own class."""
+
+import traceback
+from collections import deque
+from pathlib import Path as File
+from typing import Any
+
+from pydantic import BaseModel, RootModel, ValidationError
+from pydantic_core import SchemaError
+
+from freak_core.errors import FieldError
+from freak_core.interrupts import let_interrupts_through
+from freak_core.state import validation
+from freak_core.state.class_schema import live_validator, validated
+from freak_core.state.fields import record
+from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equal
+from freak_core.state.live_values import MARK, LiveValues, validating
+from freak_core.state.validation import reason
+from freak_core.strict_json import JSON
+
+
+def next_state(live: BaseModel, old: JSON, new: JSON) -> tuple[BaseModel | None, list[FieldError]]:
+    """Validate ``new``, a document of the next state. Returns the model, or None and the errors.
+
+    Validators see a copy: its private attributes and all that no operation has touched are those of ``live``.
+    What was not touched is not validated.
+
+    Args:
+        live: a copy of the live state that validators may change.
+        old: its document.
+        new: the document that the operations have made of it.
+    """
+    kind = type(live)
+    if not isinstance(live, RootModel) and not (isinstance(old, dict) and isinstance(new, dict)):
+        return validation.outcome(kind, new)
+    try:
+        live_validator(kind)
+    except (TypeError, KeyError, SchemaError):  # the class has made its schema itself
+        return validation.outcome(kind, new)
+    values = LiveValues()
+    marked = _Marks(values).model(live, old, new)
+    try:
+        with validating(values):
+            try:
+                return validated(kind, marked), []
+            except ValidationError as error:
+                if not validation.lacks_only_types(error):
+                    raise
+                values.strict = False
+                values.forget_results()
+                model = validated(kind, marked, strict=False)
+        coerced = list(validation.coerced(new, model))
+    except ValidationError as error:
+        return None, validation.field_errors(kind, new, error)
+    except BaseException as error:  # noqa: BLE001  validators are user code
+        let_interrupts_through(error)
+        message = f"{_where(error)} failed with {type(error).__name__}"
+        return None, [reason((), "validator_error", message)]
+    return (None, coerced) if coerced else (model, [])
+
+
+class _Marks:
+    """Puts tokens and marks into a document, where it agrees with that of the live state."""
+
+    def __init__(self, values: LiveValues) -> None:
+        self._values = values
+
+    def model(self, live: BaseModel, old: Any, new: Any) -> dict[str, Any]:
+        token = self._values.token(live, lambda: as_plain_json(old))
+        if isinstance(live, RootModel):
+            return {MARK: token, "root": self.value(live.root, old, new)}
+        held = {**live.__dict__, **(live.model_extra or {})}
+        tags = getattr(record(type(live)), "tags", {})  # a union is told apart by their plain values
+        marked = {
+            name: value if name in tags else self.value(held.get(name, ABSENT), old.get(name, ABSENT), value)
+            for name, value in new.items()
+        }
+        for name in held.keys() & type(live).model_fields.keys() - old.keys() - new.keys():  # no JSON form
+            marked[name] = self._values.token(held[name], lambda: ABSENT)
+        self._values.left_out[token] = {name for name in old if name not in new}
+        return {MARK: token, **marked}
+
+    def value(self, live: Any, old: Any, new: Any) -> Any:  # noqa: PLR0911  one return per kind of value
+        if isinstance(new, Kept):
+            return self._values.token(new.live, lambda: as_plain_json(new.form))
+        if live is ABSENT or old is ABSENT:
+            return self._inside(new)
+        if equal(old, new):
+            return self._values.token(live, lambda: as_plain_json(old))
+        if isinstance(live, BaseModel) and self._is_next(live, old, new):
+            return self.model(live, old, new)
+        if (
+            isinstance(live, dict)
+            and isinstance(old, dict)
+            and isinstance(new, dict)
+            and len(live) == len(old)
+        ):
+            held = dict(zip(old, live.values(), strict=True))
+            return {key: self._item(held.get(key, ABSENT), old.get(key, ABSENT), new[key]) for key in new}
+        if isinstance(live, list | tuple | deque) and isinstance(old, list) and isinstance(new, list):
+            if len(live) != len(old):
+                return self._inside(new)
+            if PLAIN.issuperset(set(map(type, live))):
+                return new
+            pairs = [*zip(live, old, strict=True), *[(ABSENT, ABSENT)] * (len(new) - len(old))]
+            return [self._item(*pair, each) for pair, each in zip(pairs, new, strict=False)]
+        return self._inside(new)
+
+    def _inside(self, new: Any) -> Any:
+        """Return a new value with tokens in the place of objects that it took over from elsewhere."""
+        if isinstance(new, Kept):
+            return self.value(ABSENT, ABSENT, new)
+        if isinstance(new, dict):
+            return {key: self._inside(each) for key, each in new.items()}
+        return list(map(self._inside, new)) if isinstance(new, list) else new
+
+    def _item(self, live: Any, old: Any, new: Any) -> Any:
+        return new if type(live) in PLAIN else self.value(live, old, new)
+
+    def _is_next(self, live: BaseModel, old: Any, new: Any) -> bool:
+        """Whether ``new`` is the next state of ``live``, not another member of a union."""
+        if isinstance(live, RootModel):
+            return True
+        fields = record(type(live))
+        if fields is None or not isinstance(old, dict) or not isinstance(new, dict):
+            return False
+        return fields.misfit(new) == (0, 0)
+
+
+def _where(error: BaseException) -> str:
+    here = str(File(__file__).parent)
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if not frame.f_code.co_filename.startswith(here):
+            return f"the validator {frame.f_code.co_qualname}"
+    return "a validator of the program"

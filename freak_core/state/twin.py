@@ -1,0 +1,59 @@
+"""A copy of the live state for validators: its containers are copies, everything else is the live object."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+from freak_core.state.json_values import PLAIN
+from freak_core.state.snapshot import Snapshot
+
+
+def twin(model: BaseModel, held: Snapshot) -> BaseModel:
+    """Return a copy of ``model`` as it was ``held``.
+
+    Models, lists, dicts and sets are copied, also inside tuples. Private attributes and all other values are
+    the live objects. No code of the program runs.
+    """
+    copies: dict[int, Any] = {}
+    for live, _ in held.contents:
+        if isinstance(live, BaseModel) or type(live) in (list, dict, set):
+            kind: Any = type(live)
+            copies[id(live)] = kind.__new__(kind)
+    of = _Copies(copies)
+    for live, contents in held.contents:
+        if id(live) in copies:
+            _fill(live, copies[id(live)], contents, of.copy)
+    return cast(BaseModel, copies[id(model)])
+
+
+class _Copies:
+    def __init__(self, copies: dict[int, Any]) -> None:
+        self._copies = copies
+
+    def copy(self, value: Any) -> Any:
+        """Return the copy of a value, or the value itself where there is none."""
+        if type(value) is tuple and not all(type(each) in PLAIN for each in value):
+            inner = tuple(map(self.copy, value))
+            return inner if any(one is not other for one, other in zip(inner, value, strict=True)) else value
+        return self._copies.get(id(value), value)
+
+
+def _fill(live: Any, empty: Any, contents: Any, copy: Callable[[Any], Any]) -> None:
+    if isinstance(live, BaseModel):
+        fields, names, private, extra = contents
+        cached = {name for name in fields if isinstance(getattr(type(live), name, None), cached_property)}
+        values = {name: copy(value) for name, value in fields.items() if name not in cached}
+        object.__setattr__(empty, "__dict__", values)
+        object.__setattr__(empty, "__pydantic_fields_set__", set(names or ()))
+        object.__setattr__(empty, "__pydantic_private__", None if private is None else dict(private))
+        inner = None if extra is None else {name: copy(value) for name, value in extra.items()}
+        object.__setattr__(empty, "__pydantic_extra__", inner)
+    elif isinstance(live, dict):
+        empty.update({key: copy(value) for key, value in contents.items()})
+    elif isinstance(live, list):
+        plain = PLAIN.issuperset(set(map(type, contents)))
+        empty.extend(contents if plain else map(copy, contents))
+    else:
+        empty.update(contents)
