@@ -74,6 +74,8 @@ class Control(Generic[StateT]):
     """The class of the section; ``ControlCallback[MyState]`` sets it."""
     section: str | None = None
     """Name of the section; the class's name in snake_case if you give none."""
+    requests_only: ClassVar[bool] = False
+    """Whether the section may change by requests only: what rank zero's program sets becomes a request."""
 
     freak: Freak | None = None
     sync: Sync | None = None
@@ -163,10 +165,10 @@ class Control(Generic[StateT]):
     def recorded_requests(self, trainer: Trainer) -> Sequence[dict[str, Any]] | None:
         """Return the lines of a journal whose requests replace live ones; None if this control has none.
 
-        Called on every rank as fit starts.
+        Called on every rank as fit starts. What rank zero returns, or raises, counts on every rank.
 
         Raises:
-            ConfigurationError: on all ranks, if the journal cannot be read or repeated.
+            ConfigurationError: the journal cannot be read or repeated.
         """
         return None
 
@@ -208,7 +210,10 @@ class Control(Generic[StateT]):
         return Rejected(why, errors=[{"path": path, "type": "rejected", "message": why}])
 
     def waits(self) -> bool:
-        """Return whether this control has anything to do at a control point; must be equal on all ranks.
+        """Return whether this control has anything to do at a control point.
+
+        With several ranks, the answers are compared whenever the ranks agree on requests, and True on any
+        rank counts for all.
 
         Unless you override it: True if the class overrides ``on_control_point`` or ``pauses``, which are then
         called after every optimizer step.
@@ -220,7 +225,7 @@ class Control(Generic[StateT]):
         """Do what is due at this ``point``, requests or none; called on every rank at every point."""
 
     def pauses(self, trainer: Trainer) -> bool:
-        """Return whether training shall stand still; must be equal on all ranks.
+        """Return whether training shall stand still; True on any rank begins it, False on any ends it.
 
         Called on every rank after ``on_control_point``, where a checkpoint is exact, and four times a second
         while training stands still.

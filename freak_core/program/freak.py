@@ -9,6 +9,7 @@ import secrets
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -48,7 +49,7 @@ from freak_core.program.serving import Serving
 from freak_core.program.store import Store
 from freak_core.receipts import Applied, Receipt
 from freak_core.runs.journal import Journal
-from freak_core.runs.launcher_ids import script_name
+from freak_core.runs.launcher_ids import ranks, script_name
 from freak_core.runs.run_file import new_run
 from freak_core.runs.run_folder import RunFolder
 from freak_core.strict_json import writable
@@ -136,6 +137,8 @@ class Freak(Generic[Model_co]):
         self._journal_asked_for = journal
         self._name_run()
         self._apply = checked_apply(apply)
+        self.ranks_agree: bool = False
+        """Whether something brings each change to all ranks, as freak_lightning does; else a warning is given."""
         self._actions: dict[str, Action] = {}
         self._on_change: list[Callable[[Receipt], object]] = []
         self._loop = Loop()
@@ -209,7 +212,13 @@ class Freak(Generic[Model_co]):
         self._ender = None
         self._over = threading.Event()
         self._script.call_at_end(self._stop_at_exit)
+        if ranks() > 1 and not self.ranks_agree:
+            _warn_of_ranks(ranks())
         return freak
+
+    def use_any_port(self) -> None:
+        """Take the next free port instead of the one asked for, when ``control`` is called."""
+        self.port = self._port_asked_for = None
 
     def serve(self) -> None:
         """Start the server of a state that was put under control with ``serve=False``.
@@ -457,6 +466,21 @@ class Freak(Generic[Model_co]):
             self._serving.forget()
         self._feed = self._serving = None
         atexit.unregister(self._stop_at_exit)
+
+
+_warned_of_ranks: list[int] = []
+
+
+def _warn_of_ranks(number: int) -> None:
+    """Warn, once in this process, that a change reaches one rank only."""
+    if not _warned_of_ranks:
+        _warned_of_ranks.append(number)
+        warnings.warn(
+            f"this program has {number} ranks (WORLD_SIZE), and each Freak has a state of its own: a change "
+            "reaches one rank, and the others go on without it. Control the state on rank 0 and broadcast it "
+            "at each step; see 'Several ranks' in docs/plain-programs.md",
+            stacklevel=3,
+        )
 
 
 def _warn_of_read_only(paths: Sequence[str]) -> None:

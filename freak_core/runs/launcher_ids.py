@@ -13,6 +13,9 @@ _VARIABLES = {
     "slurm_submit_host": "SLURM_SUBMIT_HOST",
     "torchrun": "TORCHELASTIC_RUN_ID",
 }
+_WORLD_SIZES = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+"""Set by torchrun, Accelerate, DeepSpeed; by Open MPI; by MPICH. SLURM_NTASKS counts other programs, too."""
+
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -25,6 +28,12 @@ def launcher_ids(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
         found["kubernetes_pod"] = environment.get("POD_NAME") or socket.gethostname()
         found["kubernetes_namespace"] = environment.get("POD_NAMESPACE") or _namespace()
     return {name: value for name, value in found.items() if value}
+
+
+def ranks(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many processes were started together for one program, as launchers of ranks say it."""
+    counts = (environment.get(name, "") for name in _WORLD_SIZES)
+    return max((int(count) for count in counts if count.isdecimal()), default=1)
 
 
 def _namespace() -> str:

@@ -14,6 +14,7 @@ from freak_lightning.checkpoint.files import discard, finish, folder_for, free
 from freak_lightning.checkpoint.rng_states import collect_rng_states
 from freak_lightning.lightning_api.namespace import Callback, Trainer
 from freak_lightning.ranks.collectives import Collectives, agreed_failure
+from freak_lightning.ranks.lost import RanksLost
 
 logger = logging.getLogger("freak")
 
@@ -157,8 +158,8 @@ class CheckpointSaver:
         except Exception:  # the other ranks wait in the collective below
             logger.exception("the states of the random number generators cannot be read")
             mine = ""
-        states = self._collectives.all_gather(mine)
-        return states if states and all(states) else None
+        states = [state for state in self._collectives.gather(mine or None) if state is not None]
+        return states if len(states) == self._trainer.world_size else None
 
     def _why_not_exact(self, *, rng_saved: bool) -> list[str]:
         try:
@@ -178,6 +179,8 @@ def _failure_of(act: Callable[[], object]) -> Refused | None:
         act()
     except Failed as failed:
         return failed
+    except RanksLost:
+        raise
     except BaseException as error:
         sharded = type(error).__name__ == "CheckpointException"  # torch's, which is no Exception
         if not sharded and not isinstance(error, Exception):

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,7 @@ class GracefulStop(ControlCallback[Stop]):
     """
 
     section: str | None = "stop"
+    requests_only: ClassVar[bool] = True
 
     def __init__(
         self,

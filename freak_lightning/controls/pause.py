@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -31,6 +32,7 @@ class Pause(ControlCallback[Standstill]):
     """
 
     section: str | None = "pause"
+    requests_only: ClassVar[bool] = True
 
     _since: float | None = None
     _why: str | None = None

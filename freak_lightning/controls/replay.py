@@ -29,22 +29,12 @@ class Replay(ControlCallback):
         self.journal = journal
 
     def recorded_requests(self, trainer: Trainer) -> list[dict[str, Any]]:
-        """Return the journal's lines as rank zero reads them. Every rank must call it.
+        """Return the journal's lines, on rank zero; the session sends them to the other ranks.
 
         Raises:
-            ConfigurationError: on all ranks, if the journal cannot be read or repeated.
+            ConfigurationError: the journal cannot be read or repeated.
         """
-        lines: list[dict[str, Any]] = []
-        error: str | None = None
-        if trainer.is_global_zero:
-            try:
-                lines = read_last_run(self.journal)
-            except ConfigurationError as unreadable:
-                error = str(unreadable)
-        lines, error = json.loads(trainer.strategy.broadcast(json.dumps([lines, error]), src=0))
-        if error is not None:
-            raise ConfigurationError(error)
-        return lines
+        return read_last_run(self.journal) if trainer.is_global_zero else []
 
 
 def read_last_run(path: str | os.PathLike[str]) -> list[dict[str, Any]]:

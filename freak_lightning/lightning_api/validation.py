@@ -3,14 +3,6 @@
 from freak_lightning.lightning_api.namespace import Trainer
 
 
-def has_validation_loaders(trainer: Trainer) -> bool:
-    """Return whether Lightning has made the validation loaders.
-
-    Private, since asking ``trainer.val_dataloaders`` does not tell those made from those to be made.
-    """
-    return trainer.fit_loop.epoch_loop.val_loop._combined_loader is not None
-
-
 def make_validation_loaders(trainer: Trainer) -> None:
     """Make the validation loaders now: without a sanity check Lightning makes them for the first validation.
 

@@ -1,4 +1,4 @@
-"""Collectives: rank zero's decision on every rank, and the outcomes of all ranks. All values are JSON."""
+"""Collectives: rank zero's decision on every rank, and what all ranks say. All values are JSON."""
 
 import json
 from datetime import timedelta
@@ -8,11 +8,14 @@ import torch
 import torch.distributed as dist
 
 from freak_core import Failed, Refused, refusal
+from freak_lightning.ranks.gloo_group import GlooGroup, group_timeout, open_gloo_group
+from freak_lightning.ranks.lost import told_as_lost_ranks
 
 Decision = TypeVar("Decision")
 """A value that JSON can hold; the other ranks get it as ``json.loads`` returns it."""
 
-_SHORTEST_TIMEOUT = timedelta(minutes=30)
+_USUAL_TIMEOUT = timedelta(minutes=30)
+"""Lightning's timeout of collectives, where the strategy does not say its own."""
 
 
 class Strategy(Protocol):
@@ -31,11 +34,11 @@ class Collectives(Protocol):
     def broadcast(self, decision: Decision, next_in: int) -> tuple[Decision, int]:
         """Return rank zero's decision and rank zero's ``next_in``, the optimizer steps to the next point."""
 
-    def gather(self, outcome: str | None) -> list[str | None]:
-        """Return the outcome of every rank, in rank order; some strategies know only that another failed."""
+    def union(self, flags: int, width: int = 1) -> int:
+        """Return the flags (bits) that any rank has set, of the lowest ``width`` bits."""
 
-    def all_gather(self, text: str) -> list[str] | None:
-        """Return the text of every rank, in rank order, or None if the strategy cannot exchange texts."""
+    def gather(self, text: str | None) -> list[str | None]:
+        """Return the text of every rank, in rank order. Expensive with many ranks: ask ``union`` before."""
 
     def close(self) -> None:
         """Free the process group, if there is one."""
@@ -48,11 +51,11 @@ class SingleProcess:
         """Return the arguments."""
         return decision, next_in
 
-    def gather(self, outcome: str | None) -> list[str | None]:
-        """Return this process's outcome."""
-        return [outcome]
+    def union(self, flags: int, width: int = 1) -> int:
+        """Return the flags."""
+        return flags
 
-    def all_gather(self, text: str) -> list[str] | None:
+    def gather(self, text: str | None) -> list[str | None]:
         """Return this process's text."""
         return [text]
 
@@ -61,7 +64,7 @@ class SingleProcess:
 
 
 class StrategyCollectives:
-    """Collectives of the training strategy, for ranks without torch.distributed."""
+    """Collectives of the training strategy, for ranks that have no gloo group."""
 
     def __init__(self, strategy: Strategy, world_size: int) -> None:
         self._strategy = strategy
@@ -69,19 +72,27 @@ class StrategyCollectives:
 
     def broadcast(self, decision: Decision, next_in: int) -> tuple[Decision, int]:
         """Return rank zero's arguments."""
-        decision, next_in = json.loads(self._strategy.broadcast(json.dumps([decision, next_in]), src=0))
+        decision, next_in = json.loads(self._sent(json.dumps([decision, next_in]), 0))
         return decision, next_in
 
-    def gather(self, outcome: str | None) -> list[str | None]:
-        """Return this rank's outcome for every rank, or the note that another rank failed."""
-        no_rank_failed = self._strategy.reduce_boolean_decision(outcome is None, all=True)
-        if outcome is None and not no_rank_failed:
-            outcome = "another rank failed; see that rank's log"
-        return [outcome] * self._world_size
+    def union(self, flags: int, width: int = 1) -> int:
+        """Return the flags that any rank has set; one reduction for each flag, or one if none is set."""
+        if width > 1 and not self._any(flags != 0):
+            return 0
+        return sum(1 << bit for bit in range(width) if self._any(bool(flags >> bit & 1)))
 
-    def all_gather(self, text: str) -> list[str] | None:
-        """Return None: a strategy's collectives carry texts from rank zero only."""
-        return None
+    def _any(self, decision: bool) -> bool:
+        with told_as_lost_ranks():
+            return bool(self._strategy.reduce_boolean_decision(decision, all=False))
+
+    def gather(self, text: str | None) -> list[str | None]:
+        """Return the text of every rank: one broadcast from each."""
+        mine = json.dumps(text)
+        return [json.loads(self._sent(mine, rank)) for rank in range(self._world_size)]
+
+    def _sent(self, text: str, source: int) -> str:
+        with told_as_lost_ranks():
+            return self._strategy.broadcast(text, src=source)
 
     def close(self) -> None:
         """Do nothing."""
@@ -93,82 +104,75 @@ class GlooCollectives:
     A separate group, so that no message waits behind a gradient; gloo runs on CPU, so that none waits for
     the GPU. ``broadcast`` sends a header of two integers, and a payload only if there is a decision.
     Messages are JSON, never pickle.
+
+    Only ``broadcast`` from rank zero and ``allreduce`` are used: both have been tried when the group was
+    made, so every connection that they need exists.
     """
 
-    def __init__(self, timeout: timedelta) -> None:
-        self._group: dist.ProcessGroup | None = dist.new_group(backend="gloo", timeout=timeout)
-        self._rank = dist.get_rank()
-        self._world_size = dist.get_world_size()
-        self._in_collective = False
+    def __init__(self, group: GlooGroup) -> None:
+        self._group = group
 
     def broadcast(self, decision: Decision, next_in: int) -> tuple[Decision, int]:
         """Return rank zero's arguments."""
         payload = _to_bytes(decision)
         header = torch.tensor([len(payload), next_in], dtype=torch.int64)
-        self._broadcast(header)
+        self._group.broadcast(header)
         size, next_in = header.tolist()
         if not size:
             return json.loads("null"), next_in
-        data = _to_tensor(payload) if self._rank == 0 else torch.empty(size, dtype=torch.uint8)
-        self._broadcast(data)
+        data = _to_tensor(payload) if self._group.rank == 0 else torch.empty(size, dtype=torch.uint8)
+        self._group.broadcast(data)
         return json.loads(data.numpy().tobytes()), next_in
 
-    def gather(self, outcome: str | None) -> list[str | None]:
-        """Return the outcome of every rank, in rank order."""
-        payload = _to_bytes(outcome)
-        sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self._world_size)]
-        self._all_gather(sizes, torch.tensor([len(payload)]))
-        longest = int(max(sizes))
-        if not longest:
-            return [None] * self._world_size
-        mine = torch.zeros(longest, dtype=torch.uint8)
+    def union(self, flags: int, width: int = 1) -> int:
+        """Return the flags that any rank has set, in one reduction."""
+        united = torch.tensor([flags], dtype=torch.int64)
+        self._group.union(united)
+        return int(united)
+
+    def gather(self, text: str | None) -> list[str | None]:
+        """Return the text of every rank, in rank order."""
+        payload = _to_bytes(text)
+        sizes = torch.zeros(self._group.world_size, dtype=torch.int64)
+        sizes[self._group.rank] = len(payload)
+        self._group.union(sizes)
+        ends = sizes.cumsum(0).tolist()
+        if not ends[-1]:
+            return [None] * self._group.world_size
+        data = torch.zeros(ends[-1], dtype=torch.uint8)
         if payload:
-            mine[: len(payload)] = _to_tensor(payload)
-        received = [torch.empty(longest, dtype=torch.uint8) for _ in range(self._world_size)]
-        self._all_gather(received, mine)
-        texts = [data[: int(size)].numpy().tobytes() for data, size in zip(received, sizes, strict=True)]
+            data[ends[self._group.rank] - len(payload) : ends[self._group.rank]] = _to_tensor(payload)
+        self._group.union(data)
+        spans = zip([0, *ends], ends, strict=False)
+        texts = [data[start:end].numpy().tobytes() for start, end in spans]
         return [json.loads(text) if text else None for text in texts]
 
-    def all_gather(self, text: str) -> list[str] | None:
-        """Return the text of every rank, in rank order."""
-        return [str(each) for each in self.gather(text)]
-
-    def _broadcast(self, data: torch.Tensor) -> None:
-        self._in_collective = True
-        dist.broadcast(data, src=0, group=self._group)
-        self._in_collective = False
-
-    def _all_gather(self, received: list[torch.Tensor], mine: torch.Tensor) -> None:
-        self._in_collective = True
-        dist.all_gather(received, mine, group=self._group)
-        self._in_collective = False
-
     def close(self) -> None:
-        """Destroy the process group on this rank; no collective, and a second call does nothing.
-
-        The group stays if a collective was interrupted by an exception: destroying it would wait for the
-        other ranks.
-        """
-        if self._in_collective or self._group is None or not dist.is_initialized():
-            return
-        dist.destroy_process_group(self._group)
-        self._group = None  # drop the last reference: the group's threads end now, not with the interpreter
+        """Free the group on this rank; no collective, and a second call does nothing."""
+        self._group.close()
 
 
-def collectives_for(world_size: int, strategy: Strategy, timeout: timedelta | None) -> Collectives:
+def collectives_for(
+    world_size: int, strategy: Strategy, timeout: timedelta | None
+) -> tuple[Collectives, str]:
     """Return the collectives for a training of ``world_size`` ranks. All ranks must call it.
+
+    Also returns why there is no gloo group, for a warning, if there is none where there could be one.
 
     Args:
         world_size: number of ranks.
-        strategy: whose collectives to use if torch.distributed is not initialized.
-        timeout: that of the strategy's own collectives. Ours is never shorter, nor shorter than 30 minutes:
-            rank zero may do slow work between two steps, and the other ranks wait for it here.
+        strategy: whose collectives to use if there can be no gloo group.
+        timeout: that of the strategy's own collectives, if it says one. Ours is never longer, so a rank that
+            is gone or stands still is noticed no later than without us.
     """
     if world_size == 1:
-        return SingleProcess()
-    if dist.is_available() and dist.is_initialized():
-        return GlooCollectives(max(timeout or _SHORTEST_TIMEOUT, _SHORTEST_TIMEOUT))
-    return StrategyCollectives(strategy, world_size)
+        return SingleProcess(), ""
+    by_strategy = StrategyCollectives(strategy, world_size)
+    if not (dist.is_available() and dist.is_initialized()):
+        return by_strategy, ""
+    known = [each for each in (timeout, group_timeout()) if each is not None]
+    group, failure = open_gloo_group(by_strategy, min(known, default=_USUAL_TIMEOUT))
+    return (by_strategy, failure) if group is None else (GlooCollectives(group), "")
 
 
 def agreed_failure(collectives: Collectives, failure: Refused | None) -> Refused | None:
@@ -176,20 +180,26 @@ def agreed_failure(collectives: Collectives, failure: Refused | None) -> Refused
 
     It is that of the lowest rank that failed; its detail says which ranks failed, unless all failed alike.
     """
+    if not collectives.union(int(failure is not None)):
+        return None
     outcomes = collectives.gather(None if failure is None else json.dumps(failure.problem()))
     failed = [rank for rank, outcome in enumerate(outcomes) if outcome is not None]
-    if not failed:
-        return None
     agreed = _to_refusal(str(outcomes[failed[0]]))
     if len(set(outcomes)) > 1:
-        ranks = "all ranks" if len(failed) == len(outcomes) else f"rank {', '.join(map(str, failed))}"
-        agreed.detail += f" (on {ranks} of {len(outcomes)})"
+        agreed.detail += f" (on {_named(failed, len(outcomes))} of {len(outcomes)})"
     return agreed
 
 
 def on_any(collectives: Collectives, here: bool) -> bool:
     """Return whether ``here`` is True on any rank. All ranks must call it."""
-    return any(outcome is not None for outcome in collectives.gather("yes" if here else None))
+    return bool(collectives.union(int(here)))
+
+
+def _named(failed: list[int], world_size: int) -> str:
+    if len(failed) == world_size:
+        return "all ranks"
+    more = f" and {len(failed) - 8} more" if len(failed) > 8 else ""
+    return f"rank {', '.join(map(str, failed[:8]))}{more}"
 
 
 def _to_refusal(text: str) -> Refused:

@@ -30,7 +30,10 @@ def deferred(which: signal.Signals) -> Iterator[list[int]]:
     try:
         yield noted
     finally:
-        signal.signal(which, handler)
-        if noted:
-            signal.signal(which, note)
+        if noted:  # `note` stays: the handler is called once, whatever comes meanwhile or later
             handler(which, None)
+        else:
+            signal.signal(which, handler)
+            if noted:  # it came just before the line above
+                signal.signal(which, note)
+                handler(which, None)

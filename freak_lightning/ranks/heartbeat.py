@@ -10,15 +10,19 @@ PERIOD = 0.25
 SIGTERM = "SIGTERM"
 """The reason to go on that takes precedence over all others."""
 
+_REASONS = ("validation", "control", SIGTERM)
+"""Why ranks go on; a later one takes precedence."""
+
 
 def heartbeat(collectives: Collectives, reason: str | None) -> str | None:
     """Send one heartbeat; return a reason to go on that some rank has, or None a ``PERIOD`` later.
 
     Every rank must call it, with a reason of its own to go on or None. All ranks get the same answer:
-    SIGTERM if any rank has received it, else the reason of the first rank that has one.
+    SIGTERM if any rank has received it, else ``"control"`` if any rank says so, else ``"validation"``.
     """
-    reasons = [each for each in collectives.gather(reason) if each is not None]
-    if not reasons:
+    mine = 0 if reason is None else 1 << _REASONS.index(reason)
+    united = collectives.union(mine, len(_REASONS))
+    if not united:
         time.sleep(PERIOD)
         return None
-    return SIGTERM if SIGTERM in reasons else reasons[0]
+    return _REASONS[united.bit_length() - 1]

@@ -1,7 +1,8 @@
 """Execution: requests are carried out on every rank in the same order, on all ranks or on none."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from freak_lightning.control import Control, NotYet
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_info
 from freak_lightning.ranks.collectives import Collectives, agreed_failure, on_any
+from freak_lightning.ranks.lost import RanksLost
 
 logger = logging.getLogger("freak")
 
@@ -23,11 +25,11 @@ class Attempt:
     result: object = None
     failure: Refused | None = None
     not_yet: bool = False
+    applied_to: list[str] = field(default_factory=list)
 
-    @property
-    def touched(self) -> list[str]:
-        """The names of the sections in which something changed, each once."""
-        return list(dict.fromkeys(change.path.split("/")[1] for change in self.changes))
+    def changed(self, section: str) -> bool:
+        """Return whether something changed in this section."""
+        return any(change.path.split("/")[1] == section for change in self.changes)
 
 
 class Execution:
@@ -81,6 +83,8 @@ class Execution:
         """Return whether the request has ended; otherwise it is deferred."""
         is_action = entry.write.kind == "action"
         attempt = self._done.pop(entry.receipt_id, None) or self._attempt(entry.write)
+        if not is_action:
+            self._apply_where_changed(attempt)
         failure = agreed_failure(self._collectives, attempt.failure)
         if failure is None and is_action and on_any(self._collectives, attempt.not_yet):
             if not attempt.not_yet:
@@ -89,7 +93,7 @@ class Execution:
             return False
         if failure is not None and attempt.changes:
             go_back(self._store.revert, self._store)
-            for name in attempt.touched:
+            for name in attempt.applied_to:
                 go_back(partial(self._apply, name), self._sections[name])
         receipt = self._store.complete(
             entry.receipt_id,
@@ -103,9 +107,9 @@ class Execution:
         return True
 
     def _attempt(self, write: Write) -> Attempt:
-        """Carry a request out on this rank; never raises, since the ranks must still agree on how it went."""
+        """Call an action, or change the state, on this rank."""
         attempt = Attempt()
-        try:
+        with self._noted(attempt, write.name or "a change", NotYet):
             if write.kind == "action":
                 # Not Action.call, which makes one kind of failure of everything that an action raises.
                 action = self._store.actions[str(write.name)]
@@ -114,19 +118,44 @@ class Execution:
                 attempt.result = plain(action.run(arguments))
             else:
                 attempt.changes = self._store.apply(write)
-                results = {name: self._apply(name) for name in attempt.touched}
-                attempt.result = plain({n: each for n, each in results.items() if each is not None}) or None
-        except NotYet:
-            attempt.not_yet = write.kind == "action"
+        return attempt
+
+    def _apply_where_changed(self, attempt: Attempt) -> None:
+        """Call ``apply`` of the sections in which something changed on any rank, unless a rank has failed.
+
+        An object may depend on the rank, so a request may change it on one rank only; and ``apply`` may run
+        a collective. All ranks must call it.
+        """
+        flags = int(attempt.failure is not None)
+        for bit, name in enumerate(self._sections, 1):
+            flags |= attempt.changed(name) << bit
+        flags = self._collectives.union(flags, len(self._sections) + 1)
+        if flags & 1:
+            return
+        results: dict[str, object] = {}
+        attempt.applied_to = [name for bit, name in enumerate(self._sections, 1) if flags >> bit & 1]
+        with self._noted(attempt, "a change"):
+            for name in attempt.applied_to:
+                results[name] = self._apply(name)
+            attempt.result = plain({n: each for n, each in results.items() if each is not None}) or None
+
+    @contextmanager
+    def _noted(self, attempt: Attempt, what: str, *later: type[Exception]) -> Iterator[None]:
+        """Note what the block raises; raise nothing, since the ranks must still agree on how it went."""
+        try:
+            yield
+        except RanksLost:
+            raise
+        except NotYet as not_yet:
+            attempt.not_yet = isinstance(not_yet, later)
             if not attempt.not_yet:
                 attempt.failure = Failed("NotYet is for actions: apply cannot be called again later")
         except Refused as refused:
             attempt.failure = refused
         except Exception as error:
-            what, rank = write.name or "a change", self._trainer.global_rank
+            rank = self._trainer.global_rank
             logger.exception("Freak: %s failed on rank %d; the state is put back", what, rank)
             attempt.failure = Failed(f"{type(error).__name__}: {error}")
-        return attempt
 
     def _apply(self, name: str) -> object:
         return self._sections[name].apply(self._trainer, self._pl_module)
@@ -136,5 +165,7 @@ def go_back(how: Callable[[], object], what: object) -> None:
     """Go back to a former state; never raises, since the other ranks wait in the next collective."""
     try:
         how()
+    except RanksLost:
+        raise
     except Exception:
         logger.exception("%s could not go back to its former state", type(what).__name__)

@@ -29,7 +29,6 @@ from freak_lightning.lightning_api.loops import is_optimizer_boundary, validatio
 from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer
 from freak_lightning.lightning_api.progress import horizon, progress
 from freak_lightning.lightning_api.validation import (
-    has_validation_loaders,
     make_validation_loaders,
     skips_validation,
 )
@@ -53,7 +52,6 @@ class SessionDriver(Callback):
         self._quiet = False
         self._sleeps = False
         self._foreseeable = False
-        self._validates: bool | None = None
         self._horizon: dict[str, int | None] = {}
         self._epoch: int | None = None
 
@@ -81,7 +79,6 @@ class SessionDriver(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """First control point: applies what the checkpoint holds."""
         restore_loader_position(trainer)
-        self._validates = _validates_everywhere(trainer) if has_validation_loaders(trainer) else None
         if self._session is not None:
             self._sleeps = self._session.requests.wake_with(self._wake)
             self._session.start()
@@ -142,11 +139,12 @@ class SessionDriver(Callback):
             self._tell_horizon(trainer)
         if session.idle(last_batch=trainer.is_last_batch):
             return  # whether a validation is due is not worth asking
-        self._due_after_validation = validation_due(trainer) and self._validation_comes(trainer)
+        self._due_after_validation = validation_due(trainer) and self._validation_comes(session, trainer)
         if not self._due_after_validation:
             after_validation, self._validated = self._validated, False
             self._at_boundary(trainer, after_validation=after_validation)
-            self._due_after_validation = session.deferred  # an action has asked for a validation
+            # An action has asked for a validation.
+            self._due_after_validation = session.deferred and self._validation_comes(session, trainer)
 
     def _rest(self, trainer: Trainer, session: ControlSession) -> None:
         """Until there is something to do, sleep or do no more than count; equal on all ranks."""
@@ -173,12 +171,14 @@ class SessionDriver(Callback):
             return mark, {**facts}
         return (mark, in_force), {**facts, "in_force": in_force}
 
-    def _validation_comes(self, trainer: Trainer) -> bool:
-        """Return whether the validation that is due comes on all ranks; every rank must call it."""
-        if self._validates is None:  # without a sanity check Lightning makes the loader only now, after us
-            make_validation_loaders(trainer)
-            self._validates = _validates_everywhere(trainer)
-        return self._validates
+    def _validation_comes(self, session: ControlSession, trainer: Trainer) -> bool:
+        """Return whether the validation that is due comes on all ranks; every rank must call it.
+
+        A rank whose validation loader is empty gets no on_validation_end: then no rank may wait for it. Asked
+        each time, since loaders and limits may have changed since the last one.
+        """
+        make_validation_loaders(trainer)  # without a sanity check Lightning makes them only now, after us
+        return not session.on_any_rank(skips_validation(trainer))
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Publish the phase."""
@@ -193,7 +193,7 @@ class SessionDriver(Callback):
         """Control point after a validation within training."""
         if self._session is None or trainer.sanity_checking:
             return
-        self._pass_through("training")
+        self._pass_through("paused" if self._session.stands_still else "training")
         # A validation by the clock comes at different batches on different ranks: act after the next step.
         self._validated = self._session.waiting
         if self._due_after_validation:
@@ -261,11 +261,3 @@ class SessionDriver(Callback):
 def _changes_with_requests_only(control: Control) -> bool:
     """Return whether ``waits()`` changes with requests only; other controls are asked after every step."""
     return type(control).waits.__module__.partition(".")[0] == Control.__module__.partition(".")[0]
-
-
-def _validates_everywhere(trainer: Trainer) -> bool:
-    """Return whether all ranks validate; every rank must call it.
-
-    A rank whose validation loader is empty gets no on_validation_end: then no rank may wait for it.
-    """
-    return trainer.strategy.reduce_boolean_decision(not skips_validation(trainer), all=True)

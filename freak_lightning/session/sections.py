@@ -95,7 +95,7 @@ def only_one(what: str, given: Sequence[Given | None]) -> Given | None:
 
 
 def recorded_requests_of(controls: Sequence[Control], trainer: Trainer) -> Sequence[dict[str, Any]] | None:
-    """Return the lines of the journal to replay, or None. Every rank must call it.
+    """Return the lines of the journal to replay, or None if no control has one.
 
     Raises:
         ConfigurationError: two controls have a journal, or it cannot be replayed.

@@ -2,13 +2,25 @@
 
 import logging
 import os
+import secrets
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from pydantic import BaseModel
 
-from freak_core import Action, ConfigurationError, Ending, Entry, Failed, Freak, Refused, Store
+from freak_core import (
+    Action,
+    ConfigurationError,
+    Ending,
+    Entry,
+    Failed,
+    Freak,
+    PortTaken,
+    Refused,
+    Store,
+)
 from freak_lightning.checkpoint.saver import CheckpointSaver, SavedCheckpoint
 from freak_lightning.control import Control
 from freak_lightning.control_point import Point
@@ -19,12 +31,16 @@ from freak_lightning.lightning_api.strategies import collective_timeout
 from freak_lightning.optimizers.in_force import InForce
 from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
 from freak_lightning.ranks.cadence import Sync
-from freak_lightning.ranks.collectives import agreed_failure, collectives_for
+from freak_lightning.ranks.collectives import agreed_failure, collectives_for, on_any
 from freak_lightning.ranks.deferred_signal import deferred
+from freak_lightning.ranks.first_failure import FirstFailure
 from freak_lightning.ranks.heartbeat import SIGTERM, heartbeat
+from freak_lightning.ranks.lost import RanksLost
+from freak_lightning.session.agreed_waits import AgreedWaits
 from freak_lightning.session.execution import Execution, go_back
 from freak_lightning.session.fit_ending import fit_ending
 from freak_lightning.session.live_requests import LiveRequests
+from freak_lightning.session.program_changes import ProgramChanges
 from freak_lightning.session.replayed_requests import ReplayedRequests, facts_of
 from freak_lightning.session.sections import (
     actions_of,
@@ -37,6 +53,12 @@ from freak_lightning.session.sections import (
 )
 
 logger = logging.getLogger("freak")
+
+NO_GROUP = (
+    "Freak could not connect the ranks with each other over gloo ({}). They agree over the training's own "
+    "collectives instead, which takes longer. If your machines have several networks, set GLOO_SOCKET_IFNAME "
+    "to the interface on which they reach each other."
+)
 
 
 class ControlSession:
@@ -71,57 +93,92 @@ class ControlSession:
         """The overrides of param groups; None before training starts, or where none can be."""
         self.why_no_overlay: str = "training has not started"
         self.in_force: InForce = InForce(trainer, None)
-        prepare(self.controls, trainer, pl_module)
-        self._sections = sections_of(self.controls)
-        actions = actions_of(self.controls, trainer, pl_module)
-        sync: Sync | None = only_one("sync", [control.sync for control in self.controls])
-        freak = only_one("freak", [control.freak for control in self.controls])
-        journal = recorded_requests_of(self.controls, trainer)
-        self._collectives = collectives_for(trainer.world_size, trainer.strategy, collective_timeout(trainer))
-        self.checkpoints: CheckpointSaver = CheckpointSaver(trainer, ours, self._collectives)
         self.freak: Freak | None = None
-        self._start_server(freak, root_of(self._sections), actions)
+        timeout = collective_timeout(trainer)
+        self._collectives, no_group = collectives_for(trainer.world_size, trainer.strategy, timeout)
+        if no_group:
+            rank_zero_warn(NO_GROUP.format(no_group))
+        self.checkpoints: CheckpointSaver = CheckpointSaver(trainer, ours, self._collectives)
+        sync, journal = self._begin()
         self.store.on_dry_run = self._check_dry_run
         # Before any request, whatever a checkpoint has brought along.
         self.store.reset_to({name: control.initial_document() for name, control in self._sections.items()})
         self.requests: LiveRequests | ReplayedRequests
         if journal is None:
-            self.requests = LiveRequests(trainer, self.store, self._collectives, sync or "auto")
+            self.requests = LiveRequests(trainer, self.store, self._collectives, sync)
         else:
             self.requests = ReplayedRequests(trainer, self.store, journal)
         self._execution = Execution(trainer, pl_module, self.store, self._sections, self._collectives)
-        self._due = self._waits_failed = self._pause_interrupted = False
+        self._due = self._pause_interrupted = False
+        self._agreed = AgreedWaits(self.controls, self._collectives, alone=trainer.world_size == 1)
+        self._programs = ProgramChanges(self._sections, self.store, is_rank_zero=trainer.is_global_zero)
         self.point: Point = self._point()
         for control in self.controls:
-            control.on_session(self)
+            with self._logged(control):
+                control.on_session(self)
 
-    def _start_server(self, freak: Freak | None, root: BaseModel, actions: Mapping[str, Action]) -> None:
-        """Start the server on rank zero. Every rank must call it, and all ranks raise or none."""
-        error = self._serve(freak, root, actions) if self.trainer.is_global_zero else None
-        error = self.trainer.strategy.broadcast(error, src=0)
-        if error is not None:
+    def _begin(self) -> tuple[Sync, Sequence[dict[str, Any]] | None]:
+        """Prepare the controls and start the server on rank zero: on all ranks, or all ranks raise.
+
+        Raises:
+            ConfigurationError: on all ranks, if some rank cannot.
+        """
+        self._first_failure = FirstFailure("", 0, 1)
+        failure: Refused | None = None
+        journal: Sequence[dict[str, Any]] | None = None
+        sync: Sync = "auto"
+        try:
+            prepare(self.controls, self.trainer, self.pl_module)
+            self._sections = sections_of(self.controls)
+            actions = actions_of(self.controls, self.trainer, self.pl_module)
+            sync = only_one("sync", [control.sync for control in self.controls]) or sync
+            freak = only_one("freak", [control.freak for control in self.controls])
+            journal = recorded_requests_of(self.controls, self.trainer)
+            root = root_of(self._sections)
+            if self.trainer.is_global_zero:
+                self._serve(freak, root, actions)
+            self.store: Store = self.freak.store if self.freak else Store(root, "sync", actions=dict(actions))
+        except ConfigurationError as error:
+            failure = Failed(str(error))
+        except Exception as error:
+            logger.exception("the controls cannot begin")
+            failure = Failed(f"{type(error).__name__}: {error}")
+        failure = self.agree_on(failure)
+        if failure is not None:
             self.close()
             self.close_group()
-            raise ConfigurationError(error)
-        self.store: Store = self.freak.store if self.freak else Store(root, "sync", actions=dict(actions))
+            raise ConfigurationError(failure.detail)
+        key, _ = self._collectives.broadcast(secrets.token_hex(4), 0)
+        rank, world_size = self.trainer.global_rank, self.trainer.world_size
+        self._first_failure = FirstFailure(f"freak/{key}/failed", rank, world_size)
+        return sync, self._collectives.broadcast(journal, 0)[0]
 
-    def _serve(self, freak: Freak | None, root: BaseModel, actions: Mapping[str, Action]) -> str | None:
-        """Return what the user must change, if the server cannot start as it was asked to."""
+    def _serve(self, freak: Freak | None, root: BaseModel, actions: Mapping[str, Action]) -> None:
+        """Start the server; a training goes on without it, and on another port if the port is taken.
+
+        Raises:
+            ConfigurationError: the user must change something.
+        """
         try:
             freak = freak or Freak()
+            freak.ranks_agree = True
             for name, action in actions.items():
                 freak.action(name=name, confirm=action.confirm)(action.function)
-            self.freak = freak.control(root, apply="sync")
+            try:
+                self.freak = freak.control(root, apply="sync")
+            except PortTaken as taken:
+                freak.use_any_port()
+                self.freak = freak.control(root, apply="sync")
+                rank_zero_warn(f"{taken}. The training is served at {self.freak.url}")
             facts: dict[str, object] = {}
             for control in self.controls:
                 with self._logged(control):
                     facts |= control.facts(self.trainer)
             self.freak.phase("starting", **{**facts, **facts_of(self.trainer)})
-        except ConfigurationError as error:
-            return str(error)
+        except ConfigurationError:
+            raise
         except Exception:
             logger.exception("Freak cannot serve; training goes on without remote control")
-        return None
 
     # -- control points, called by the driver on every rank --------------------------------------
 
@@ -133,7 +190,9 @@ class ControlSession:
             self._restore(name, self._sections[name], failure, point)
         if self.freak is not None:
             self.freak.phase("training")
+        self._programs.become_requests()
         self._carry_out(self.requests.at(point), point)
+        self._agreed.begin()
 
     def _override_param_groups(self) -> None:
         try:
@@ -192,13 +251,16 @@ class ControlSession:
     def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
         """Act after an optimizer step, and after its validation where one was due."""
         point = self._point(exact=True, last_batch=last_batch, after_validation=after_validation)
-        if self._due or self.deferred:
+        self._programs.become_requests()
+        alone = self.trainer.world_size == 1
+        if self._due or self.deferred or (alone and self.requests.waiting):
             self._carry_out(self.requests.at(point), point)
         self._visit(point)
 
     def at_epoch_end(self) -> None:
         """Act at the end of an epoch, through the strategy: the cadence that every strategy guarantees."""
         point = self._point(epoch_end=True)
+        self._programs.become_requests()
         self._carry_out(self.requests.at_epoch_end(point), point)
         self._visit(point)
 
@@ -214,13 +276,12 @@ class ControlSession:
     @property
     def waiting(self) -> bool:
         """Whether a control has something to do at a point to come; equal on all ranks."""
-        try:
-            return any(control.waits() for control in self.controls)
-        except Exception:
-            failed_before, self._waits_failed = self._waits_failed, True  # another thread asks, too
-            if not failed_before:
-                logger.exception("waits() of a control failed; the control is called at every point")
-            return True
+        return self._agreed.waits
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether a validation only interrupts a pause, which goes on after it."""
+        return self._pause_interrupted
 
     @property
     def deferred(self) -> bool:
@@ -229,21 +290,21 @@ class ControlSession:
 
     def _carry_out(self, entries: Sequence[Entry], point: Point, *, last: bool = False) -> None:
         self.point = point
-        self._execution.carry_out(entries, point, last=last)
+        self._agreed.exchanged(bool(entries) or self.deferred)
+        with self._programs.requests():
+            self._execution.carry_out(entries, point, last=last)
 
     def _visit(self, point: Point) -> None:
         """Call every control, then stand still as long as one of them pauses the training."""
         self._call_controls(point)
-        try:
-            # Only at an exact point, so that a checkpoint saved meanwhile is exact.
-            if point.exact and (self._pause_interrupted or self._pauses()):
-                self._stand_still(point)
-        except Exception:
-            logger.exception("the pause failed; training goes on")
+        # Only at an exact point, so that a checkpoint saved meanwhile is exact.
+        pauses = self._agreed.renew(self._pauses if point.exact else None)
+        if point.exact and (pauses or self._pause_interrupted):
+            self._stand_still(point)
 
     def _call_controls(self, point: Point) -> None:
         for control in self.controls:
-            with self._logged(control):
+            with self._logged(control), self._programs.visit(control):
                 control.on_control_point(self.trainer, self.pl_module, point)
 
     @staticmethod
@@ -252,6 +313,8 @@ class ControlSession:
         """Log what a control raises: training goes on, and other ranks may wait for this one."""
         try:
             yield
+        except RanksLost:
+            raise
         except Exception:
             logger.exception("%s failed; training goes on", type(control).__name__)
 
@@ -272,7 +335,7 @@ class ControlSession:
                     self._beat(point)
             self._pause_interrupted = ended_by == "validation"
             for control in self.controls:
-                with self._logged(control):
+                with self._logged(control), self._programs.visit(control):
                     control.on_pause_end(self.trainer, point, ended_by)
             if ended_by == SIGTERM:
                 # All ranks leave at this batch. With the flag set first, Lightning's handler does not send
@@ -294,6 +357,7 @@ class ControlSession:
 
     def _beat(self, point: Point) -> None:
         self.beats += 1
+        self._programs.become_requests()
         entries = self.requests.at_beat()
         if entries:
             self._carry_out(entries, point)
@@ -307,6 +371,10 @@ class ControlSession:
         Every rank must call it.
         """
         return agreed_failure(self._collectives, failure)
+
+    def on_any_rank(self, here: bool) -> bool:
+        """Return whether ``here`` is True on any rank. Every rank must call it."""
+        return on_any(self._collectives, here)
 
     def save(
         self,
@@ -348,6 +416,7 @@ class ControlSession:
         if self.overlay is not None:
             self.overlay.detach()
         freak, self.freak = self.freak, None
+        error = self._first_failure.behind(error)
         how = Ending.of(error) if error is not None else self._ending
         if freak is not None:
             freak.stop(how)
@@ -356,7 +425,8 @@ class ControlSession:
                 control.ended = how
                 if control.freak is not None:
                     control.freak.ended = how
-            control.on_session(None)
+            with self._logged(control):
+                control.on_session(None)
         self._closed = True
 
     def _how_it_ended(self) -> Ending:

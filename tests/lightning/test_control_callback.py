@@ -283,15 +283,20 @@ def test_a_cadence_that_is_none_is_refused(sync: Any) -> None:
 
 
 @pytest.mark.served
-def test_a_taken_port_ends_the_fit_before_it_starts() -> None:
+@pytest.mark.served
+@pytest.mark.usefixtures("home")
+def test_a_taken_port_is_a_warning_and_the_training_is_served_at_another() -> None:
     import socket
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=f"port {port}"):
-            fit([GracefulStop(freak=Freak(port=port))])
+        freak = Freak(port=port)
+        with pytest.warns(UserWarning, match=f"port {port} .*The training is served at http"):
+            trainer = fit([GracefulStop(freak=freak)])
+    assert trainer.global_step > 0
+    assert freak.port not in (None, port)
 
 
 def test_requests_that_still_wait_when_the_run_ends_fail_and_say_so() -> None:

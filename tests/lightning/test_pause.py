@@ -183,8 +183,8 @@ def test_a_stop_ends_the_pause_also_where_another_control_stands_still_for_longe
 def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a_checkpoint(
     start: Start, home: Path
 ) -> None:
-    """Two ranks stand still for six times as long as their collectives wait."""
-    timeout = 30 if SOAK else 5
+    """Two ranks stand still for twice as long as their collectives wait."""
+    timeout = 30 if SOAK else 12
     training = start("--ranks", "2", "--timeout", str(timeout))
     client = training.connect()
     applied = client.set({"pause.paused": True, "pause.reason": "lunch"}, wait=30)
@@ -193,17 +193,17 @@ def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a
     assert run["pause_reason"] == "lunch"
     assert run["paused_since"].endswith("Z")
     assert applied.applied is not None
-    time.sleep(3 * timeout)
+    time.sleep(timeout)
     step = client.run()["step"]
     assert step - (applied.applied.step or 0) in (0, 1)  # asked for between two epochs it comes a step later
     held = client.set({"lr.hold": 0.125}, wait=30)
     assert client.call("checkpoint", wait=30).status == "applied"
-    time.sleep(3 * timeout)
+    time.sleep(timeout)
     run = client.run()
     assert (run["step"], run["stalled"]) == (step, False)
     assert run["seconds_since_progress"] < timeout
     resumed = client.set({"pause.paused": False}, wait=30)
-    assert resumed.result["pause"]["paused_seconds"] > 6 * timeout
+    assert resumed.result["pause"]["paused_seconds"] > 2 * timeout
     training.wait_until(lambda: client.run()["step"] > step and client.run()["phase"] == "training")
     assert client.run()["paused_since"] is None
     client.set({"pause.paused": True}, wait=30)

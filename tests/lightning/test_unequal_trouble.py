@@ -22,13 +22,13 @@ class Noting(SingleProcess):
         self.calls: list[str] = []
         self.other = other
 
-    def gather(self, outcome: str | None) -> list[str | None]:
-        self.calls.append("gather")
-        return [outcome, self.other]
+    def union(self, flags: int, width: int = 1) -> int:
+        self.calls.append("union")
+        return flags | int(self.other is not None)
 
-    def all_gather(self, text: str) -> list[str] | None:
-        self.calls.append("all_gather")
-        return None
+    def gather(self, text: str | None) -> list[str | None]:
+        self.calls.append("gather")
+        return [text, self.other]
 
 
 def test_a_folder_that_one_rank_cannot_see_fails_before_any_other_collective(
@@ -42,7 +42,7 @@ def test_a_folder_that_one_rank_cannot_see_fails_before_any_other_collective(
     monkeypatch.setattr(Path, "exists", blind)
     with pytest.raises(Failed, match=r"Permission denied.*on rank 0 of 2"):
         checkpoints.save(None, "one")
-    assert collectives.calls == ["gather"]
+    assert collectives.calls == ["union", "gather"]
 
 
 def test_nothing_is_written_if_another_rank_could_not_collect_its_part(
@@ -51,9 +51,12 @@ def test_nothing_is_written_if_another_rank_could_not_collect_its_part(
     """Writing is a collective under sharded strategies: the rank that failed would be missing in it."""
 
     class OtherFails(Noting):
-        def gather(self, outcome: str | None) -> list[str | None]:
-            super().gather(outcome)
-            return [outcome, "no memory" if len(self.calls) == 2 else None]
+        def union(self, flags: int, width: int = 1) -> int:
+            super().union(flags)
+            return int(self.calls == ["union", "union"])
+
+        def gather(self, text: str | None) -> list[str | None]:
+            return [text, "no memory"]
 
     def write(*_: Any) -> None:
         written.append(True)
@@ -88,4 +91,4 @@ def test_sections_that_only_one_rank_has_changed_are_restored_by_all() -> None:
     assert found["shard"] is None
     there = Noting(other="yes")
     assert list(restored_sections({name: LROverride() for name in sections}, there)) == list(sections)
-    assert here.calls == there.calls == ["gather"] * 3
+    assert here.calls == there.calls == ["union"] * 3

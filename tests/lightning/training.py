@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers import subprocess_script
-from torch.distributed import distributed_c10d
 from torch.optim import Optimizer
 
 from freak_core import Freak
@@ -45,18 +45,6 @@ class Record(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.file.close()
-
-
-class Impatience(Callback):
-    """Makes all collectives, Freak's too, time out after so many seconds, once the ranks have started."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.seconds is not None:
-            for group in distributed_c10d._world.pg_map:
-                distributed_c10d._set_pg_timeout(timedelta(seconds=self.seconds), group)
 
 
 class Trouble(ControlCallback):
@@ -94,6 +82,15 @@ def end_with(parent: int) -> None:
     os._exit(1)
 
 
+def strategy_of(options: argparse.Namespace) -> Any:
+    """Return the strategy; its collectives time out after so many seconds, and Freak's no later."""
+    if options.ranks == 1:
+        return "auto"
+    if options.timeout is None:
+        return "ddp"
+    return DDPStrategy(timeout=timedelta(seconds=options.timeout), process_group_backend="gloo")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--ranks", type=int, default=1)
@@ -116,9 +113,9 @@ def main() -> None:
     dirpath = options.ready_only_dir or options.out
     controls = [stop, Pause(), LROverride(), CheckpointNow(dirpath), Trouble()]
     trainer = tiny_trainer(
-        [*controls, Record(options.out, stop, options.step_seconds), Impatience(options.timeout)],
+        [*controls, Record(options.out, stop, options.step_seconds)],
         devices=options.ranks,
-        strategy="ddp" if options.ranks > 1 else "auto",
+        strategy=strategy_of(options),
         max_epochs=max(options.epochs, options.min_epochs or 0),
         min_epochs=options.min_epochs,
         limit_val_batches=0,

@@ -1,0 +1,68 @@
+"""The first failure: which rank failed first, and with what; the errors of other ranks follow from it."""
+
+import json
+import logging
+from threading import Thread
+from typing import Any
+
+import torch.distributed as dist
+from torch.distributed import distributed_c10d
+
+logger = logging.getLogger("freak")
+
+_PATIENCE = 2.0
+"""Seconds that a failing rank waits for the store, which may be gone with another rank."""
+
+_INTERRUPTIONS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit", "SIGTERMException")
+
+
+class RankFailed(RuntimeError):  # noqa: N818 - a rank failed
+    """Another rank failed first; the message has that rank and its error, and then this rank's own."""
+
+
+class FirstFailure:
+    """The error of the rank that failed first; kept in the store of torch.distributed, where there is one.
+
+    Args:
+        key: where in the store; equal on all ranks, and another one for each fit.
+        rank: this rank.
+        world_size: number of ranks.
+    """
+
+    def __init__(self, key: str, rank: int, world_size: int) -> None:
+        self._key = key
+        self._rank = rank
+        self._world_size = world_size
+
+    def behind(self, error: BaseException | None) -> BaseException | None:
+        """Tell the other ranks of this rank's ``error``; return what ended the training.
+
+        That is ``error``, or RankFailed if another rank failed first. It is no collective, never raises and
+        takes two seconds at most.
+        """
+        if error is None or self._world_size == 1 or not (dist.is_available() and dist.is_initialized()):
+            return error
+        found: list[Any] = []
+        asking = Thread(target=self._ask, args=(error, found), name="freak-first-failure", daemon=True)
+        asking.start()
+        asking.join(_PATIENCE)
+        if not found or found[0][0] == self._rank:
+            return error
+        rank, text = found[0]
+        return RankFailed(
+            f"rank {rank} of {self._world_size} failed first: {text}. Then rank {self._rank}: {error!r}"
+        )
+
+    def _ask(self, error: BaseException, found: list[Any]) -> None:
+        try:
+            private: Any = distributed_c10d
+            store = private._get_default_store()
+            if type(error).__name__ in _INTERRUPTIONS:
+                told = store.get(self._key) if store.check([self._key]) else b""
+            else:
+                mine = json.dumps([self._rank, f"{type(error).__name__}: {error}"[:500]])
+                told = store.compare_set(self._key, "", mine)
+            if told:
+                found.append(json.loads(told))
+        except Exception:
+            logger.debug("the ranks' store does not answer", exc_info=True)
