@@ -138,7 +138,7 @@ class Freak(Generic[Model_co]):
         self._name_run()
         self._apply = checked_apply(apply)
         self.ranks_agree: bool = False
-        """Whether something brings each change to all ranks, as freak_lightning does; else a warning is given."""
+        """Whether each change is brought to all ranks, as by freak_lightning; if not, a warning is given."""
         self._actions: dict[str, Action] = {}
         self._on_change: list[Callable[[Receipt], object]] = []
         self._loop = Loop()
