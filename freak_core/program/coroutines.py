@@ -32,6 +32,10 @@ class Loop:
         self._programs: asyncio.AbstractEventLoop | None = None
         self._own: asyncio.AbstractEventLoop | None = None
 
+    def __reduce__(self) -> "tuple[type[Loop], tuple[()]]":
+        """Let a Freak be pickled before it is started, as some launchers of ranks do: a lock cannot be."""
+        return Loop, ()
+
     def notice(self) -> None:
         """Remember the event loop that runs in this thread, if one does."""
         self._programs = _running() or self._programs
