@@ -6,6 +6,7 @@ import inspect
 import logging
 import math
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -60,8 +61,8 @@ class Plan:
             before = base if isinstance(base, BaseModel) else None
             if isinstance(live, BaseModel) and _adopts(live, before, new):
                 return self.model(live, before, new, path)
-            if type(live) is type(new):  # frozen: a value, but what the program attached to it stays
-                self.writes.append(functools.partial(_attach, new, live))
+            if isinstance(live, BaseModel) and type(live) is type(new):
+                self._frozen_model(live, before, new, path)
             return new
         if isinstance(live, dict) and isinstance(new, dict) and type(live) is type(new):
             return self._dict(live, base if isinstance(base, dict) else {}, new, path)
@@ -69,9 +70,21 @@ class Plan:
             return self._list(live, base if isinstance(base, list) else [], new, path)
         if isinstance(live, tuple) and isinstance(new, tuple) and type(live) is type(new):
             return self._tuple(live, base if isinstance(base, tuple) else (), new, path)
+        if isinstance(live, deque) and isinstance(new, deque):
+            items = self._tuple(tuple(live), tuple(base) if isinstance(base, deque) else (), tuple(new), path)
+            return deque(items, new.maxlen)
         if has_own_fields(live) and type(live) is type(new):
             return self._dataclass(live, base, new, path)
         return new
+
+    def _frozen_model(self, live: BaseModel, base: BaseModel | None, new: BaseModel, path: Path) -> None:
+        """Plan what a new value takes over from a frozen ``live``: what has not changed, and attributes."""
+        values = {
+            name: self.settle(live.__dict__.get(name, ABSENT), _attribute(base, name), value, (*path, name))
+            for name, value in new.__dict__.items()
+        }
+        self.writes.append(functools.partial(new.__dict__.update, values))
+        self.writes.append(functools.partial(_attach, new, live))
 
     def _tuple(
         self, live: tuple[object, ...], base: tuple[object, ...], new: tuple[object, ...], path: Path

@@ -82,7 +82,8 @@ def _taking_kept(schema: Any, *, bare: bool, extra: bool = False) -> Any:
     made = {key: value for key, value in schema.items() if key != "serialization"}
     config = schema.get("config") or {}
     extra = extra or "allow" in (config.get("extra_fields_behavior"), schema.get("extra_behavior"))
-    if kind == "model" and schema.get("custom_init"):
+    row = kind == "model" and schema["cls"].model_config.get("table", False)
+    if kind == "model" and schema.get("custom_init") and not row:
         return core_schema.no_info_before_validator_function(_resolved, made)
     for key in ("schema", "json_schema", "python_schema", "lax_schema", "strict_schema", "arguments_schema"):
         if isinstance(schema.get(key), dict):
@@ -98,7 +99,15 @@ def _taking_kept(schema: Any, *, bare: bool, extra: bool = False) -> Any:
     if callable(schema.get("discriminator")):
         choose = schema["discriminator"]
         made["discriminator"] = lambda value: choose(_resolved(value))
+    if row:  # its own __init__ validates nothing
+        return core_schema.no_info_after_validator_function(_as_row, cast(Any, made | {"custom_init": False}))
     return made
+
+
+def _as_row(validated: BaseModel) -> BaseModel:
+    """Return a validated row of a database table as its class makes it: known to the database layer."""
+    given = {name: validated.__dict__[name] for name in validated.model_fields_set}
+    return type(validated)(**given)
 
 
 def _is_of_model(schema: Any) -> bool:
@@ -125,11 +134,11 @@ def _open_containers(made: dict[str, Any], inner: Callable[[Any], Any], *, extra
         made["fields"] = [field(each) for each in made["fields"]]
     elif kind == "arguments":
         made["arguments_schema"] = [field(each) for each in made["arguments_schema"]]
-    if kind in ("list", "set", "frozenset", "generator"):
-        made["items_schema"] = _kept_or(inner(made.get("items_schema") or core_schema.any_schema()))
-    elif kind == "tuple":
+    if isinstance(made.get("items_schema"), list):
         made["items_schema"] = [_kept_or(inner(each)) for each in made["items_schema"]]
-    elif kind == "dict":
+    elif "items_schema" in made or kind in ("list", "set", "frozenset", "generator", "deque"):
+        made["items_schema"] = _kept_or(inner(made.get("items_schema") or core_schema.any_schema()))
+    if "values_schema" in made or kind in ("dict", "ordered-dict", "default-dict"):
         made["values_schema"] = _kept_or(inner(made.get("values_schema") or core_schema.any_schema()))
     if kind in ("model-fields", "typed-dict") and extra:
         made["extras_schema"] = _kept_or(inner(made.get("extras_schema") or core_schema.any_schema()))
