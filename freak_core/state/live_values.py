@@ -18,6 +18,7 @@ from freak_core.state.json_values import ABSENT, PLAIN
 from freak_core.strict_json import JSON
 
 _SECRET: Final = f"\0{secrets.token_hex(8)}:"
+_NO_TOKEN: Final = PLAIN - {str}
 MARK: Final = f"{_SECRET}mark"
 """The key of a mark. Its value is a token of the live model."""
 
@@ -144,7 +145,7 @@ class LiveValues:
         if type(value) is dict:
             inner = {key: self._finished(each, next_of) for key, each in value.items()}
             return next_of(value) if MARK in value else _unless_same(value, inner)
-        if type(value) is list and not PLAIN.issuperset(set(map(type, value)) - {str}):
+        if type(value) is list and not _NO_TOKEN.issuperset(map(type, value)):
             return _unless_same(value, [self._finished(each, next_of) for each in value])
         return value
 
