@@ -44,6 +44,14 @@ class Ending:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
+def because(run: Mapping[str, Any]) -> str:
+    """Return why a run ended, such as ``by owner: the loss rises``; an empty text if it is not known."""
+    if run.get("error"):
+        return str(run["error"])
+    by, reason = run.get("stopped_by"), run.get("reason")
+    return f"by {by}" + (f": {reason}" if reason else "") if by else ""
+
+
 def arrived(run: Mapping[str, Any], step: int | None, epoch: int | None, phase: str | None) -> bool:
     """Whether the facts of a run say that it is in this phase, and at this step and epoch or past them.
 

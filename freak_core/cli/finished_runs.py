@@ -2,13 +2,13 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, cast
 
 from pydantic import ValidationError
 
 from freak_core.cli.durations import age, short, time_of
 from freak_core.errors import NotFound
-from freak_core.phases import ENDED, LOST
+from freak_core.phases import ENDED, LOST, because
 from freak_core.receipts import Receipt
 from freak_core.runs.journal import journal_lines
 from freak_core.runs.own_file import open_own
@@ -25,6 +25,8 @@ class FinishedRun(TypedDict):
     journal_path: str
     ended_at: NotRequired[str | None]
     error: NotRequired[str | None]
+    stopped_by: NotRequired[str | None]
+    reason: NotRequired[str | None]
     epoch: NotRequired[int]
     step: NotRequired[int]
 
@@ -42,11 +44,11 @@ def newest_finished(wanted: str | None, alive: Collection[str] = ()) -> Finished
 
 def how_it_ended(run: FinishedRun) -> str:
     """Return a sentence that says how and when a run has ended."""
-    error = f" ({run['error']})" if run.get("error") else ""
+    why = f" ({because(run)})" if because(run) else ""
     ended_at = run.get("ended_at")
     seconds = age(ended_at)
     ago = "" if seconds is None else f", {short(seconds)} ago"
-    return f"the run {run['name']!r} has ended: {run['state']}{error}{ago}"
+    return f"the run {run['name']!r} has ended: {run['state']}{why}{ago}"
 
 
 def run_in(journal: Path) -> FinishedRun | None:
@@ -61,14 +63,20 @@ def run_in(journal: Path) -> FinishedRun | None:
                 if "freak_journal" in entry:
                     run = _started(entry, journal)
                 elif run is not None and entry.get("phase") in ENDED:
-                    ended_at, error = _text(entry.get("at")), _text(entry.get("error"))
-                    run |= {"state": entry["phase"], "ended_at": ended_at, "error": error}
+                    run |= _ending(entry)
                 elif run is not None and isinstance(where := entry.get("applied"), dict):
                     run |= {"epoch": where["epoch"]} if isinstance(where.get("epoch"), int) else {}
                     run |= {"step": where["step"]} if isinstance(where.get("step"), int) else {}
     except OSError:
         return None
     return run
+
+
+def _ending(entry: dict[str, Any]) -> FinishedRun:
+    told = {name: _text(entry.get(name)) for name in ("error", "stopped_by", "reason")}
+    given = {name: value for name, value in told.items() if value is not None or name == "error"}
+    ended = {"state": entry["phase"], "ended_at": _text(entry.get("at")), **given}
+    return cast(FinishedRun, ended)
 
 
 def _text(value: object) -> str | None:
@@ -83,6 +91,7 @@ def _started(header: dict[str, Any], journal: Path) -> FinishedRun | None:
         id=str(header.get("run")),
         name=str(header.get("name")),
         state=LOST["phase"],
+        error=LOST["error"],
         started_at=started_at if time_of(started_at) else "",
         journal_path=str(journal),
     )

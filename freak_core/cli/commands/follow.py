@@ -14,7 +14,7 @@ from freak_core.cli.finished_runs import how_it_ended, journalled, newest_finish
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, measured, progress, say, show, show_json
 from freak_core.client.retries import Event
-from freak_core.phases import DONE, ENDED, LOST
+from freak_core.phases import DONE, ENDED, LOST, because
 from freak_core.receipts import Receipt
 from freak_core.runs.live_runs import list_runs, named
 
@@ -55,8 +55,8 @@ def watch(
             say("interrupted")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         ended: Mapping[str, object] = ending or client.run()
-    because = f" ({ended['error']})" if ended.get("error") else ""
-    say(f"the run has ended: {ended['phase']}{because}")
+    why = f" ({because(ended)})" if because(ended) else ""
+    say(f"the run has ended: {ended['phase']}{why}")
     if ended["phase"] not in DONE:
         raise typer.Exit(ExitCode.NO_RUN if ended["phase"] == LOST["phase"] else ExitCode.FAILED)
 

@@ -16,6 +16,7 @@ from freak_core.cli.terminal import say, show, show_facts, show_json, show_table
 from freak_core.client.client import Client
 from freak_core.client.documents import RunFacts
 from freak_core.errors import Refused
+from freak_core.phases import because
 from freak_core.runs.listening import ListenerCheck
 from freak_core.runs.live_runs import list_runs
 from freak_core.runs.run_file import Run
@@ -159,8 +160,8 @@ def _row(facts: Facts) -> list[str]:
 
 
 def _state(facts: Facts) -> str:
-    """Return the state of a run, with the beginning of the error if the run has failed."""
-    error = " ".join(str(facts.get("error") or "").split())
+    """Return the state of a run, with the beginning of why it ended."""
+    error = " ".join(because(facts).split())
     if not error:
         return str(facts["state"])
     return f"{facts['state']} ({textwrap.shorten(error, ERROR_LENGTH, placeholder=' …')})"
