@@ -10,6 +10,7 @@
         ├── NotFound           404  no such path, action or receipt
         ├── RunOver            409  the run has ended, or takes no live changes
         ├── Conflict           412  the state has moved on since the revision in If-Match
+        │   └── ChangedMeanwhile 409  the program itself changed the value while the request was validated
         ├── TooLarge           413  the body is over the limit
         ├── UnsupportedMedia   415  the body is not JSON
         ├── Rejected           422  the change is not valid for this state
@@ -141,6 +142,13 @@ class Conflict(Refused):
 
     status: ClassVar[int] = 412
     title: ClassVar[str] = "The state has changed"
+
+
+class ChangedMeanwhile(Conflict):
+    """409: the program itself changed the value while the request was validated, twice."""
+
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "Changed meanwhile"
 
 
 class TooLarge(Refused):

@@ -11,7 +11,7 @@ from typing import Generic
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from freak_core.errors import Conflict
+from freak_core.errors import ChangedMeanwhile, Conflict
 from freak_core.interrupts import let_interrupts_through
 from freak_core.paths import to_pointer
 from freak_core.program.write_request import Write
@@ -109,15 +109,15 @@ class ControlledState(Generic[Model_co]):
         Raises:
             Refused: they are not valid; nothing was changed.
         """
-        with self.lock:
-            asked = repr(operations)  # in Python, True equals 1
-            if self._proposal is not None:
-                known, candidate = self._proposal
-                if known == asked and candidate.held.seems_unchanged():
-                    return candidate
-            candidate = transaction.propose(self.model, operations, self.initial, reading)
-            self._proposal = asked, candidate
-            return candidate
+        asked = repr(operations)  # in Python, True equals 1
+        if (proposal := self._proposal) is not None:
+            known, candidate = proposal
+            if known == asked and candidate.held.seems_unchanged():
+                return candidate
+        # Without the lock: validators of the program may be slow. ``commit`` looks whether the state changed.
+        candidate = transaction.propose(self.model, operations, self.initial, reading)
+        self._proposal = asked, candidate
+        return candidate
 
     @property
     def as_proposed(self) -> bool:
@@ -136,7 +136,10 @@ class ControlledState(Generic[Model_co]):
             self._before = None
             if write.if_match is not None and write.if_match != self.revision:
                 raise Conflict(f"the state was changed meanwhile: it is at revision {self.revision}")
-            candidate = self.propose([write.operation()])
+        candidate = self.propose([write.operation()])
+        with self.lock:
+            if not candidate.fits(read=True):
+                candidate = self.propose([write.operation()])
             self._before = Memento(candidate.held, self.revision)
             return self.commit(candidate)
 
@@ -144,8 +147,15 @@ class ControlledState(Generic[Model_co]):
         """Write a candidate that was validated against this very state, and return what changed.
 
         Readers are not told before ``show``.
+
+        Raises:
+            ChangedMeanwhile: the program has changed a value that would be written; nothing was changed.
         """
         with self.lock:
+            if not candidate.fits(read=False):
+                raise ChangedMeanwhile(
+                    "the program changed this value while the request was validated: retry"
+                )
             self._proposal = None  # its objects are the program's now
             committed = transaction.commit(self.model, candidate)
             if committed.changes:

@@ -11,6 +11,7 @@ from typing import Generic, Protocol
 from pydantic import BaseModel
 
 from freak_core.errors import (
+    ChangedMeanwhile,
     Conflict,
     Failed,
     NotFound,
@@ -100,6 +101,7 @@ class Store(Generic[Model_co]):
         self.on_told: Callable[[Callable[[], None]], None] = lambda call: call()
         """Calls what calls the ``on_change`` functions."""
         self._state = ControlledState(model, self._tell_state)
+        self._order = threading.RLock()
         self._pending: list[Entry] = []
         self._underway: dict[str, Write] = {}
         self._begun: set[str] = set()
@@ -190,23 +192,29 @@ class Store(Generic[Model_co]):
             Refused: the write changes nothing; a receipt says so (``error.receipt``).
             TooManyRequests: too many requests wait already; no receipt is written.
         """
-        with self.lock:
+        with self._order:
             check_deadline(deadline)
-            repeated = self.keys.receipt_id(write)
-            if repeated is not None:
-                return self._known(repeated)
-            if len(self._pending) >= MOST_PENDING:  # no receipt: a repetition with its key may pass
-                then = "cancel some or let the program come to a safe point"
-                raise TooManyRequests(f"{MOST_PENDING} requests wait already; {then}", retry_after=1.0)
-            reading = self._state.refresh()
-            receipt = write.receipt(self.revision)
+            with self.lock:
+                repeated = self.keys.receipt_id(write)
+                if repeated is not None:
+                    return self._known(repeated)
+                if len(self._pending) >= MOST_PENDING:  # no receipt: a repetition with its key may pass
+                    then = "cancel some or let the program come to a safe point"
+                    raise TooManyRequests(f"{MOST_PENDING} requests wait already; {then}", retry_after=1.0)
+                reading = self._state.refresh()
+                receipt = write.receipt(self.revision)
             try:
-                candidate = self._check(write, reading)
+                candidate = self._check(write, reading)  # without the lock: validators may be slow
+                if candidate is not None and not candidate.fits(read=True):
+                    candidate = self._check(write, None)
             except Refused as refused:
                 if not write.dry_run:
                     asked = self._asked(write)
                     short = asked if len(dumps(asked)) <= 2000 else None
-                    receipt = self._write(receipt, status="rejected", error=refused.problem(), asked=short)
+                    with self.lock:
+                        receipt = self._write(
+                            receipt, status="rejected", error=refused.problem(), asked=short
+                        )
                     refused.receipt = receipt.model_dump(mode="json")
                     self.keys.remember(write, receipt.id)
                 raise
@@ -215,18 +223,21 @@ class Store(Generic[Model_co]):
                 if candidate is not None and self.on_dry_run is not None:
                     self.on_dry_run(candidate.model, foreseen)
                 return receipt.model_copy(update={"status": "valid", "changes": foreseen})
-            entry = Entry(receipt.id, write)
-            receipt = self._write(receipt, asked=self._asked(write))
-            self.keys.remember(write, receipt.id)
-            if self.apply_when == "sync" or (candidate is None and self.on_pending is not None):
-                self._pending.append(entry)
-                if self.on_pending is not None:
-                    self.on_pending(entry)
-                return receipt
-            self._underway[entry.receipt_id] = write
-            if candidate is not None:
-                self._begun.add(entry.receipt_id)
-                changes, error = self._committed(candidate)
+            with self.lock:
+                if self.closed is not None:
+                    raise RunOver(self.closed)
+                entry = Entry(receipt.id, write)
+                receipt = self._write(receipt, asked=self._asked(write))
+                self.keys.remember(write, receipt.id)
+                if self.apply_when == "sync" or (candidate is None and self.on_pending is not None):
+                    self._pending.append(entry)
+                    if self.on_pending is not None:
+                        self.on_pending(entry)
+                    return receipt
+                self._underway[entry.receipt_id] = write
+                if candidate is not None:
+                    self._begun.add(entry.receipt_id)
+                    changes, error = self._committed(candidate)
         if candidate is None:
             return self.carry_out(entry)
         return self.complete(receipt.id, Applied(), changes, error=error) or receipt
@@ -331,10 +342,9 @@ class Store(Generic[Model_co]):
                 self._state.refresh()  # what the program has changed before is not the action's
                 result = self.actions[str(write.name)].call(write.body)
             else:
-                with self.lock:
-                    if not self._state.as_proposed:
-                        self._state.refresh()
-                    changes = self.apply(write)
+                if not self._state.as_proposed:
+                    self._state.refresh()
+                changes = self.apply(write)
         except Refused as refused:
             error = refused
         except BaseException as unexpected:
@@ -387,7 +397,7 @@ class Store(Generic[Model_co]):
 
     def forked(self) -> None:
         """Become a read-only snapshot in a forked child, whatever lock another thread held."""
-        self._state.lock = threading.RLock()
+        self._state.lock, self._order = threading.RLock(), threading.RLock()
         self.listener = None
         self.closed = "this is a forked child of the program"
         self._pending = []
@@ -407,6 +417,8 @@ class Store(Generic[Model_co]):
         """Write a candidate into the state, all of it or nothing; return what changed, or why it failed."""
         try:
             return self._state.commit(candidate), None
+        except ChangedMeanwhile as refused:
+            return [], refused
         except BaseException as error:
             candidate.held.restore()
             let_interrupts_through(error)

@@ -58,7 +58,7 @@ def _hidden(value: object, depth: int = 0) -> dict[Path, JSON]:
         excluded = [name for name, field in type(value).model_fields.items() if field.exclude]
         children = value.__dict__ | (getattr(value, "__pydantic_extra__", None) or {})
     elif isinstance(value, dict):
-        children = value
+        children = dict(value)  # the program may be adding keys
     elif dataclasses.is_dataclass(value):
         children = {each.name: getattr(value, each.name, None) for each in dataclasses.fields(value)}
     for key, child in children.items():

@@ -44,12 +44,14 @@ class Plan:
     Attributes:
         writes: functions to call in order. None of them runs user code.
         frozen: the paths of frozen fields that would change.
+        touched: each live object that is written into, with the names or keys; None for a list.
     """
 
     def __init__(self, paths: tuple[Path, ...]) -> None:
         self.paths = paths
         self.writes: list[Callable[[], None]] = []
         self.frozen: list[Path] = []
+        self.touched: list[tuple[object, list[Any] | None]] = []
 
     def settle(  # noqa: PLR0911  one return per kind of value
         self, live: object, base: object, new: object, path: Path
@@ -126,6 +128,7 @@ class Plan:
                 self.frozen.append((*path, name))
             values[name] = self.settle(old, before, value, (*path, name))
         self._extra(live, base, new, path)
+        self.touched.append((live, list(values)))
         self.writes.append(functools.partial(_write, live, values, _private(live, base, new)))
         return live
 
@@ -143,7 +146,11 @@ class Plan:
             key: self.settle(live.get(key, ABSENT), base.get(key, ABSENT), value, (*path, str(key)))
             for key, value in new.items()
         }
-        self.writes.append(functools.partial(_refill, live, settled))
+        gone = [key for key in base or live if key not in settled]
+        news = {key: value for key, value in settled.items() if live.get(key, ABSENT) is not value}
+        if gone or news:
+            self.touched.append((live, [*gone, *news]))
+            self.writes.append(functools.partial(_refill, live, news, gone))
         return live
 
     def _list(self, live: list[object], base: list[object], new: list[object], path: Path) -> list[object]:
@@ -158,8 +165,13 @@ class Plan:
             else:
                 self.writes += trial.writes
                 self.frozen += trial.frozen
+                self.touched += trial.touched
             settled.append(kept)
-        self.writes.append(functools.partial(live.__setitem__, slice(None), settled))
+        known = len(base) if base else len(live)
+        if len(settled) != known or any(one is not other for one, other in zip(settled, live, strict=False)):
+            # What the program appends meanwhile stays behind the items of the request.
+            self.touched.append((live, None))
+            self.writes.append(functools.partial(live.__setitem__, slice(known), settled))
         return live
 
 
@@ -226,10 +238,11 @@ def _tell_database_layer(row: BaseModel, values: dict[str, object]) -> None:
         logger.exception("the database layer was not told that %s changed", ", ".join(values))
 
 
-def _refill(live: _Dict, settled: _Dict) -> None:
-    live.update(settled)
-    for key in [key for key in live if key not in settled]:
-        del live[key]
+def _refill(live: _Dict, news: _Dict, gone: list[Any]) -> None:
+    """Write and delete single keys: the program may add others meanwhile."""
+    live.update(news)
+    for key in gone:
+        live.pop(key, None)
 
 
 def same(one: object, other: object) -> bool:

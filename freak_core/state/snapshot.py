@@ -67,6 +67,21 @@ class Snapshot:
         """
         return self._complete and all(_same(_contents(live), held) for live, held in self._held)
 
+    def holds(self, live: object, keys: Sequence[object] | None) -> bool:
+        """Whether a live object still has what it had under ``keys``; None for a list: its items then."""
+        for each, contents in self._held:
+            if each is not live:
+                continue
+            held, now = contents, _contents(live)
+            if isinstance(live, BaseModel) and isinstance(held, tuple) and isinstance(now, tuple):
+                held, now = held[0], now[0]
+            if isinstance(held, dict) and isinstance(now, dict):
+                wanted = held.keys() if keys is None else keys
+                return all(_is(now.get(key), held.get(key)) for key in wanted)
+            if isinstance(held, list) and isinstance(now, list):
+                return _same(now[: len(held)], held)
+        return True
+
     def restore(self) -> None:
         """Put the contents of every live object back. No code of the program runs."""
         for live, held in self._held:

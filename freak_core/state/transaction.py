@@ -68,6 +68,17 @@ class Candidate:
     seen: dict[str, JSON]
     held: Snapshot
 
+    def fits(self, *, read: bool) -> bool:
+        """Whether the program has left the values that would be written as they were read.
+
+        With ``read``, the other fields of the same models count too: validators may have read them.
+        """
+        whole = [
+            each if not read or isinstance(each[0], list | dict) else (each[0], None)
+            for each in self.plan.touched
+        ]
+        return all(self.held.holds(live, keys) for live, keys in whole)
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:
