@@ -25,6 +25,9 @@ class RunFacts(TypedDict):
         apply, versions: when requests are applied, and versions of Python and libraries.
         access: what your token may do: ``owner`` or ``reader``.
         error: why the run has failed.
+        in_force: in a training, what its steps use now: ``groups`` has the scheduled and effective values of
+            each param group, ``trainer`` the trainer's settings, ``by_path`` a text for each path in the
+            state that can change one of them.
     """
 
     id: str
@@ -50,6 +53,7 @@ class RunFacts(TypedDict):
     versions: dict[str, str]
     access: Literal["owner", "reader"]
     error: NotRequired[str | None]
+    in_force: NotRequired[dict[str, JSON]]
 
 
 _Keywords = TypedDict("_Keywords", {"$ref": str, "$defs": "dict[str, Schema]"}, total=False)

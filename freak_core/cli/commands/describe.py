@@ -1,6 +1,6 @@
 """``freak describe``: the fields of the state and the actions, with types, bounds and descriptions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from freak_core import paths
 from freak_core.cli.assignments import nodes_at, parts_at
@@ -35,11 +35,16 @@ def describe(path: DescribedArgument = "", run: RunOption = None, as_json: JsonO
         if path in actions and not parts_at(schema, keys):
             _describe_action(path, actions[path], as_json=as_json)
             return
-        value = client.get(path)
+        value, in_force = client.get(path), _in_force(client.run().get("in_force"))
     if as_json:
         show_json(_part(schema, keys))
         return
-    show_table(HEADER, list(_rows(schema, keys, value)))
+    rows = [(at, [at_dots, *cells]) for at, at_dots, *cells in _rows(schema, keys, value)]
+    if any(at in in_force for at, _ in rows):
+        header = (*HEADER[:2], "IN FORCE", *HEADER[2:])
+        show_table(header, [[*row[:2], in_force.get(at, "-"), *row[2:]] for at, row in rows])
+    else:
+        show_table(HEADER, [row for _, row in rows])
     if actions and not path:
         show("")
         show_table(OF_ACTIONS, [_action_row(name, action) for name, action in actions.items()])
@@ -89,14 +94,27 @@ def _part(schema: Schema, keys: Sequence[str]) -> dict[str, object]:
     return {**part, "$defs": used} if used else part
 
 
+def _in_force(told: Mapping[str, JSON] | None) -> Mapping[str, str]:
+    """Return the texts of what is in force, by their paths; a program may tell anything."""
+    by_path = (told or {}).get("by_path") if isinstance(told or {}, dict) else None
+    return {at: str(text) for at, text in by_path.items()} if isinstance(by_path, dict) else {}
+
+
 def _rows(schema: Schema, keys: paths.Path, value: JSON) -> Iterator[list[str]]:
+    """Yield rows that begin with the path as a pointer and with dots."""
     nodes = nodes_at(schema, keys)
     inside = value if isinstance(value, dict) and any("properties" in node for node in nodes) else {}
     for key, child in inside.items():
         yield from _rows(schema, (*keys, key), child)
     if not inside:
         part = next(iter(parts_at(schema, keys)), Schema())
-        yield [paths.to_dots(keys), compact(value), _allowed(part, nodes), _about(part)]
+        yield [
+            paths.to_pointer(keys),
+            paths.to_dots(keys),
+            compact(value),
+            _allowed(part, nodes),
+            _about(part),
+        ]
 
 
 def _allowed(part: Schema, nodes: Sequence[Schema]) -> str:

@@ -12,7 +12,7 @@ from freak_core.cli.connect import connect
 from freak_core.cli.durations import age, short
 from freak_core.cli.finished_runs import finished_runs
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
-from freak_core.cli.terminal import say, show, show_facts, show_json, show_table
+from freak_core.cli.terminal import compact, measured, say, show, show_facts, show_json, show_table
 from freak_core.client.client import Client
 from freak_core.client.documents import RunFacts
 from freak_core.errors import Refused
@@ -78,15 +78,34 @@ def info(name: RunArgument = None, run: RunOption = None, as_json: JsonOption = 
         show_json(shown)
         return
     first = ("name", "id", "state", "epoch", "step", "steps_per_second", "world_size", "host", "pid", "url")
-    hidden = ("phase", "stalled", "seconds_since_progress", "eta_s")  # state and eta say them
+    # state and eta say some of them; freak describe shows what is in force
+    hidden = ("phase", "stalled", "seconds_since_progress", "eta_s", "in_force")
     others = [name for name in shown if name not in first + hidden]
     show_facts(
         {
             **{name: _readable(shown.get(name)) for name in first},
             "eta": _eta(facts),
             **{name: _readable(shown[name]) for name in others},
+            **_in_force(facts.get("in_force")),
         }
     )
+
+
+def _in_force(told: object) -> dict[str, str]:
+    """Return what each param group uses now, as facts; a value that a request holds has both rates."""
+    groups = told.get("groups") if isinstance(told, dict) else None
+    return {f"group {name}": _group_text(group) for name, group in dict(groups or {}).items()}
+
+
+def _group_text(group: object) -> str:
+    if not isinstance(group, dict):
+        return compact(group)
+    parts = [f"{group.get('optimizer')}, {group.get('parameters')} parameters"]
+    for key, value in group.items():
+        if isinstance(value, dict):
+            now, scheduled = measured(value.get("effective")), measured(value.get("scheduled"))
+            parts.append(f"{key} {now}" + (f" (scheduled {scheduled})" if now != scheduled else ""))
+    return ", ".join(parts)
 
 
 def ask_all(runs: Sequence[Run]) -> list[Facts]:

@@ -1,6 +1,7 @@
 // The messages at a field: why a value is refused, old → new, whether it waits, what became of it.
 
 import { same, Unparsed } from "../lib/json.js";
+import { inForce } from "../live/run.js";
 import { html } from "../vendor.js";
 import { elementId } from "./binding.js";
 import { describe } from "./schema-kinds.js";
@@ -47,7 +48,9 @@ export function FieldMessages({ binding, name, deep }) {
   const { at, edit, sent } = binding;
   const why = refusals(binding, deep);
   const outcome = outcomes.value.get(at);
+  const now = inForce.value[at];
   return html`
+    ${now !== undefined && now !== String(binding.live) && html`<p class="hint in-force">in force: <strong>${now}</strong></p>`}
     ${why.length > 0 && html`<p class="error" id=${elementId(binding, "error")}>${why.join("; ")}</p>`}
     ${edit && html`<${StagedChange} binding=${binding} edit=${edit} name=${name} />`}
     ${sent && !edit && html`<p class="pending">→ <strong>${maskedText(sent.value, binding)}</strong> pending: the program applies it at its next safe point</p>`}

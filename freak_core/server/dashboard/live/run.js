@@ -35,6 +35,7 @@ import { batch, computed, signal } from "../vendor.js";
  * @property {string | null} [saves_to] the folder of the checkpoints
  * @property {string} [journal] "degraded" if the journal cannot be written
  * @property {string | null} [journal_path]
+ * @property {{by_path?: Record<string, string>}} [in_force] what a training's steps use now
  */
 
 /** @typedef {{description?: string, arguments: Schema, confirm?: boolean}} ActionDescription */
@@ -63,6 +64,8 @@ export const actions = signal(/** @type {Record<string, ActionDescription>} */ (
 export const ended = computed(() => ENDED.includes(facts.value.phase ?? ""));
 /** Whether the token is read-only. */
 export const readOnly = computed(() => facts.value.access === "reader");
+/** What is in force now, as a text for each pointer into the state that can change it. */
+export const inForce = computed(() => facts.value.in_force?.by_path ?? {});
 /** Whether a change can be sent now. */
 export const writable = computed(() => connection.value === "live" && !ended.value && !readOnly.value);
 
