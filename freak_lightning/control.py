@@ -205,7 +205,12 @@ class Control(Generic[StateT]):
         """
 
     def rejected_at(self, place: str, why: str) -> Rejected:
-        """Return an error about one field of the section; ``place`` is its path: ``groups/a/hold``."""
+        """Return an error about one field of the section.
+
+        Args:
+            place: the path of the field in the section, such as ``groups/a/hold``.
+            why: what is wrong, and what to do.
+        """
         path = f"/{self.section_name()}/{place}"
         return Rejected(why, errors=[{"path": path, "type": "rejected", "message": why}])
 

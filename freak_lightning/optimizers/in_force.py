@@ -101,4 +101,4 @@ def _text(value: object) -> str:
         return f"[{', '.join(map(_text, value))}]"
     if value is None:
         return "null"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return str(float(f"{value:.6g}")) if isinstance(value, float) else str(value)

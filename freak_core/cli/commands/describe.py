@@ -40,7 +40,7 @@ def describe(path: DescribedArgument = "", run: RunOption = None, as_json: JsonO
         show_json(_part(schema, keys))
         return
     rows = [(at, [at_dots, *cells]) for at, at_dots, *cells in _rows(schema, keys, value)]
-    if any(at in in_force for at, _ in rows):
+    if any(in_force.get(at, row[1]) != row[1] for at, row in rows):
         header = (*HEADER[:2], "IN FORCE", *HEADER[2:])
         show_table(header, [[*row[:2], in_force.get(at, "-"), *row[2:]] for at, row in rows])
     else:

@@ -1,6 +1,6 @@
 // The messages at a field: why a value is refused, old → new, whether it waits, what became of it.
 
-import { same, Unparsed } from "../lib/json.js";
+import { isNumber, same, Unparsed } from "../lib/json.js";
 import { inForce } from "../live/run.js";
 import { html } from "../vendor.js";
 import { elementId } from "./binding.js";
@@ -49,8 +49,9 @@ export function FieldMessages({ binding, name, deep }) {
   const why = refusals(binding, deep);
   const outcome = outcomes.value.get(at);
   const now = inForce.value[at];
+  const isShown = now === String(binding.live) || (isNumber(binding.live) && Number(now) === Number(binding.live));
   return html`
-    ${now !== undefined && now !== String(binding.live) && html`<p class="hint in-force">in force: <strong>${now}</strong></p>`}
+    ${now !== undefined && !isShown && html`<p class="hint in-force">in force: <strong>${now}</strong></p>`}
     ${why.length > 0 && html`<p class="error" id=${elementId(binding, "error")}>${why.join("; ")}</p>`}
     ${edit && html`<${StagedChange} binding=${binding} edit=${edit} name=${name} />`}
     ${sent && !edit && html`<p class="pending">→ <strong>${maskedText(sent.value, binding)}</strong> pending: the program applies it at its next safe point</p>`}
