@@ -97,10 +97,9 @@ def test_what_the_program_and_requests_change_shows_soon_and_changes_no_revision
 def test_an_event_tells_it_too() -> None:
     def work(client: Client, trainer: Trainer) -> None:
         start = f"{client.run()['id']}-0"
-        told = next(
-            e for e in client.events("progress", last_id=start) if e.data.get("in_force", {}).get("groups")
-        )
-        assert told.data["in_force"]["groups"]["first"]["lr"]["scheduled"] == 0.0371
+        told = (event.data.get("in_force", {}) for event in client.events("progress", last_id=start))
+        found = next(each for each in told if each.get("groups"))
+        assert found["groups"]["first"]["lr"]["scheduled"] == 0.0371
 
     within(work)
 
