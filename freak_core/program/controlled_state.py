@@ -188,3 +188,10 @@ class ControlledState(Generic[Model_co]):
     def _tell(self, seen: dict[str, JSON]) -> None:
         self.public = seen
         self._on_news(self.revision, seen)
+
+
+def warn_of_read_only(paths: Sequence[str]) -> None:
+    """Log which paths of a state no request can change."""
+    more = f" and {len(paths) - 10} more" if len(paths) > 10 else ""
+    reason = "their values have no JSON form, or their types do not accept them"
+    logger.warning("Freak leaves these paths as they are: %s%s; %s", ", ".join(paths[:10]), more, reason)

@@ -38,13 +38,13 @@ from freak_core.program.arguments import (
     token_of,
 )
 from freak_core.program.call_thread import CallThread
-from freak_core.program.controlled_state import Model_co
+from freak_core.program.controlled_state import Model_co, warn_of_read_only
 from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.program.event_log import Feed, Gauge
 from freak_core.program.listener import bind, bind_socket
 from freak_core.program.request_handler import Responder
 from freak_core.program.running import running
-from freak_core.program.script import Script, ending_here, finished_or_stopped
+from freak_core.program.script import Script, ending_here, ending_said, finished_or_stopped
 from freak_core.program.serving import Serving
 from freak_core.program.store import Store
 from freak_core.receipts import Applied, Receipt
@@ -182,7 +182,7 @@ class Freak(Generic[Model_co]):
         self._loop.notice()
         store.loop = self._loop
         if store.read_only:
-            _warn_of_read_only(store.read_only)
+            warn_of_read_only(store.read_only)
         if self.disabled:
             return freak
         journal = Journal(self.journal_path)
@@ -258,12 +258,7 @@ class Freak(Generic[Model_co]):
         """
         if self._store is None:
             return
-        if error is not None:
-            how = error if isinstance(error, Ending) else Ending.of(error)
-        elif by is not None or reason is not None:
-            how = Ending("stopped", stopped_by=by or "program", reason=reason)
-        else:
-            how = ending_here(self._store, sys._getframe(1))
+        how = ending_said(error, by, reason) or ending_here(self._store, sys._getframe(1))
         if not self._store.context.put_off(functools.partial(self._end, how, put_off=True)):
             self._end(how)
 
@@ -481,9 +476,3 @@ def _warn_of_ranks(number: int) -> None:
             "at each step; see 'Several ranks' in docs/plain-programs.md",
             stacklevel=3,
         )
-
-
-def _warn_of_read_only(paths: Sequence[str]) -> None:
-    more = f" and {len(paths) - 10} more" if len(paths) > 10 else ""
-    reason = "their values have no JSON form, or their types do not accept them"
-    logger.warning("Freak leaves these paths as they are: %s%s; %s", ", ".join(paths[:10]), more, reason)

@@ -61,6 +61,14 @@ class Script:
         return Ending("exited", "the program raised SystemExit; its exit code is not known")
 
 
+def ending_said(error: BaseException | Ending | None, by: str | None, reason: str | None) -> Ending | None:
+    """Return the ending that the arguments of ``stop()`` say; None if they say nothing."""
+    if error is not None:
+        return error if isinstance(error, Ending) else Ending.of(error)
+    stopped = by is not None or reason is not None
+    return Ending("stopped", stopped_by=by or "program", reason=reason) if stopped else None
+
+
 def ending_here(store: Store, caller: FrameType) -> Ending:
     """Return how a run ends whose program calls ``stop()`` in the frame ``caller``, and says no more.
 
