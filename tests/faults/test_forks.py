@@ -190,3 +190,41 @@ def test_a_data_loaders_workers_read_the_state_and_leave_the_run_alone(start: St
     assert program.hear(30.0)["seen"] == [5], program.error_text
     assert client.set({"left": 6}).status == "applied"
     assert program.servers() == {program.server}
+
+
+def test_a_forked_worker_of_an_embedding_app_refuses_instead_of_answering_with_a_frozen_state(
+    start: Start,
+) -> None:
+    """As under ``gunicorn --preload``: the app is made once, and every worker is a fork."""
+    program = start(
+        FORK
+        + """
+import asyncio
+import httpx
+from fastapi import FastAPI
+from freak_core import Freak
+
+freak = begin()
+app = FastAPI()
+embedded = Freak(app=app, prefix="/freak", name="embedded").control(State())
+
+async def ask():
+    transport = httpx.ASGITransport(app=app)
+    headers = {"Authorization": f"Bearer {embedded.token}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:
+        return [(await http.get(f"/freak/{route}")).status_code for route in ("state", "run", "healthz")]
+
+def answers(*expected):
+    found = asyncio.run(ask())
+    assert found == list(expected), found
+
+answers(200, 200, 200)
+say(status=in_child(lambda: answers(503, 503, 503)))
+answers(200, 200, 200)
+say(still=True)
+embedded.stop()
+hear()
+"""
+    )
+    assert program.hear(60.0)["status"] == 0, program.error_text
+    assert program.hear(60.0)["still"]
