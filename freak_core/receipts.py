@@ -40,6 +40,7 @@ class Applied(BaseModel):
         batch: the number of batches trained, for a training with manual optimization.
         point: where in a training: at a ``step``, at the ``epoch_end``, or ``between`` epochs.
         ranks: the number of processes that applied the request.
+        weights: a fingerprint of a training's weights at this point; a replay compares it.
         at: the time, as in RFC 3339.
     """
 
@@ -49,6 +50,7 @@ class Applied(BaseModel):
     batch: int | None = None
     point: str | None = None
     ranks: int = 1
+    weights: str | None = None
     at: str = Field(default_factory=now)
 
     @property

@@ -23,7 +23,14 @@ class NotYet(Exception):  # noqa: N818 - nothing is wrong
 
     The action is called again at the next control point, until it returns or raises something else. A rank
     on which it has returned is not called again. The request and those after it wait meanwhile.
+
+    Args:
+        holds: whether the requests after it wait too; must be equal on all ranks.
     """
+
+    def __init__(self, *, holds: bool = True) -> None:
+        super().__init__()
+        self.holds = holds
 
 
 class Section(BaseModel):

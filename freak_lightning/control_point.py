@@ -12,13 +12,15 @@ class Point:
     ``step`` is the number of optimizer steps done, ``logged_step`` the step that loggers use if that is
     another; ``epoch`` the epoch trained; ``batch`` the number of
     batches trained, with manual optimization only, where several may have the same step; ``exact`` says
-    whether a checkpoint saved here resumes as if nothing had happened.
+    whether a checkpoint saved here resumes as if nothing had happened; ``weights`` is a
+    fingerprint of this rank's weights, where a receipt needs it.
     """
 
     step: int
     epoch: int
     batch: int | None = None
     logged_step: int | None = None
+    weights: str | None = None
     exact: bool = False
     last_batch: bool = False
     after_validation: bool = False
@@ -40,4 +42,5 @@ class Point:
             batch=self.batch,
             point=self.kind,
             ranks=ranks,
+            weights=self.weights,
         )

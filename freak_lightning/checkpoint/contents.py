@@ -2,6 +2,7 @@
 
     in every checkpoint of the fit    freak_applied       idempotency keys of the applied requests
     in a checkpoint saved by Freak    freak_rng_states    every rank's states of the random number generators
+                                      freak_metrics       metrics that schedulers and EarlyStopping wait for
                                       loops.fit_loop      after the last batch: the loaders are finished
 
 The sections of the controls are where Lightning puts the states of all callbacks.
@@ -13,10 +14,12 @@ from freak_lightning.checkpoint.rng_states import restore_rng_states
 from freak_lightning.lightning_api.checkpoints import Checkpoint, collect_checkpoint
 from freak_lightning.lightning_api.loaders import restart_loaders, store_loaders_as_finished
 from freak_lightning.lightning_api.loops import epoch_done
+from freak_lightning.lightning_api.metrics import awaited_metrics, set_logged_metrics
 from freak_lightning.lightning_api.namespace import Trainer, rank_zero_warn
 
 APPLIED_REQUESTS = "freak_applied"
 RNG_STATES = "freak_rng_states"
+METRICS = "freak_metrics"
 
 
 def exact_checkpoint(
@@ -33,6 +36,9 @@ def exact_checkpoint(
     if weights_only:
         return checkpoint
     store_loaders_as_finished(trainer, checkpoint)
+    metrics = awaited_metrics(trainer)
+    if metrics:
+        checkpoint[METRICS] = metrics
     if rng_states is not None:
         next_is_epoch = epoch_done(trainer) and not trainer.validating
         checkpoint[RNG_STATES] = {"ranks": rng_states, "next_is_epoch": next_is_epoch}
@@ -45,6 +51,7 @@ class AddedContents:
     def __init__(self) -> None:
         self.applied_requests: dict[str, list[str]] = {}
         self._rng_states: dict[str, Any] | None = None
+        self._metrics: dict[str, float] = {}
 
     def add_to(self, checkpoint: Checkpoint) -> None:
         """Add the applied requests, if there are any."""
@@ -55,6 +62,17 @@ class AddedContents:
         """Take the applied requests, and the generators' states for ``restore_rng_states``."""
         self.applied_requests = checkpoint.get(APPLIED_REQUESTS, {})
         self._rng_states = checkpoint.get(RNG_STATES)
+        self._metrics = checkpoint.get(METRICS, {})
+
+    def restore_metrics(self, trainer: Trainer) -> None:
+        """Give the trainer the metrics that were logged last, once; call it in ``on_train_start``.
+
+        ``ReduceLROnPlateau`` raises where its metric is missing, and after a resume it may be due before the
+        next validation.
+        """
+        metrics, self._metrics = self._metrics, {}
+        if metrics:
+            set_logged_metrics(trainer, metrics)
 
     def restore_rng_states(self, trainer: Trainer) -> None:
         """Put this rank's generators where the checkpoint says, once; call it in ``on_train_start``.

@@ -1,19 +1,22 @@
 """The saver: all ranks write a checkpoint or none does, and the report says whether a resume is exact."""
 
+import json
 import logging
 import os
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NotRequired, TypedDict, TypeVar
 
 from freak_core import Failed, Refused
+from freak_lightning.checkpoint.as_built import Dtypes
 from freak_lightning.checkpoint.contents import exact_checkpoint
-from freak_lightning.checkpoint.exact_resume import why_not_exact
+from freak_lightning.checkpoint.exact_resume import ExactResume
 from freak_lightning.checkpoint.files import discard, finish, folder_for, free
 from freak_lightning.checkpoint.rng_states import collect_rng_states
 from freak_lightning.lightning_api.namespace import Callback, Trainer
-from freak_lightning.ranks.collectives import Collectives, agreed_failure
+from freak_lightning.ranks.collectives import Collectives, agreed_failure, on_any
 from freak_lightning.ranks.lost import RanksLost
 
 logger = logging.getLogger("freak")
@@ -27,7 +30,9 @@ class SavedCheckpoint(TypedDict):
     path: str
     exact: bool
     why_not_exact: NotRequired[list[str]]
+    assumes: NotRequired[list[str]]
     replaced: NotRequired[bool]
+    waited_for: NotRequired[str]
     written: NotRequired[Literal["later"]]
 
 
@@ -46,12 +51,26 @@ class CheckpointSaver:
         trainer: a trainer in ``fit``.
         ours: the callbacks that belong to Freak.
         collectives: how the ranks agree.
+        dtypes: those of the model's parameters and buffers in ``setup``.
     """
 
-    def __init__(self, trainer: Trainer, ours: Sequence[Callback], collectives: Collectives) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        ours: Sequence[Callback],
+        collectives: Collectives,
+        dtypes: Dtypes = MappingProxyType({}),
+    ) -> None:
         self._trainer = trainer
-        self._ours = ours
         self._collectives = collectives
+        self._exact = ExactResume(trainer, ours, dtypes)
+
+    def begin(self) -> None:
+        """Read what training begins with, to see later what has changed; call it in ``on_train_start``."""
+        try:
+            self._exact.begin()
+        except Exception:
+            logger.exception("what training begins with cannot be read; checkpoints are judged without it")
 
     def save(
         self,
@@ -82,8 +101,11 @@ class CheckpointSaver:
         if not writes_later:
             path = self._finished(partial, path, replace=replace)
         saved = SavedCheckpoint(path=str(path), exact=not reasons)
+        assumed = [] if reasons else self._assumed()
         if reasons:
             saved["why_not_exact"] = reasons
+        if assumed:
+            saved["assumes"] = assumed
         if place["replaced"]:
             saved["replaced"] = True
         if writes_later:
@@ -161,12 +183,44 @@ class CheckpointSaver:
         states = [state for state in self._collectives.gather(mine or None) if state is not None]
         return states if len(states) == self._trainer.world_size else None
 
-    def _why_not_exact(self, *, rng_saved: bool) -> list[str]:
+    def why_not_exact(self) -> list[str]:
+        """Return why a checkpoint saved now would not be exact. All ranks must call it, and get the same."""
+        return self._why_not_exact(rng_saved=True)
+
+    def next_exact(self) -> str | None:
+        """Return the kind of place that comes next and is exact, in words; None if none can come.
+
+        All ranks must call it, and get rank zero's answer.
+        """
         try:
-            return why_not_exact(self._trainer, self._ours, rng_saved=rng_saved)
-        except Exception as error:  # noqa: BLE001 - another Lightning may differ inside; the checkpoint counts
+            place = self._exact.next_exact(rng_saved=True)
+        except Exception:
+            logger.exception("Freak cannot foresee where a checkpoint is exact")
+            place = None
+        name, _ = self._collectives.broadcast(place.name if place is not None else None, 0)
+        return name
+
+    def _why_not_exact(self, *, rng_saved: bool) -> list[str]:
+        """Return the reasons of all ranks: one may have another loader."""
+        try:
+            mine = self._exact.why_not(rng_saved=rng_saved)
+        except Exception as error:
+            logger.exception("Freak cannot judge whether a resume is exact")
             told = f"{type(error).__name__}: {error}"
-            return [f"Freak cannot judge whether a resume is exact ({told}); compare a resumed run yourself"]
+            mine = [f"Freak cannot judge whether a resume is exact ({told}); compare a resumed run yourself"]
+        if not on_any(self._collectives, bool(mine)):
+            return []
+        ranks = self._collectives.gather(json.dumps(mine))
+        return list(dict.fromkeys(reason for text in ranks if text for reason in json.loads(text)))
+
+    def _assumed(self) -> list[str]:
+        try:
+            return self._exact.assumes()
+        except Exception as error:
+            logger.exception("Freak cannot tell what it assumes")
+            return [
+                f"all callbacks resume exactly: Freak cannot tell which do ({type(error).__name__}: {error})"
+            ]
 
 
 def _writes_later(trainer: Trainer) -> bool:

@@ -14,8 +14,11 @@ from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.limits import may_stop, minimum, set_minimum
 from freak_lightning.lightning_api.loops import epoch_done
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_info
+from freak_lightning.lightning_api.validation import batches_to_validation
 from freak_lightning.ranks.cadence import Sync
 from freak_lightning.ranks.heartbeat import SIGTERM
+
+ENDLESS = "whose length is unknown: on data without an end it never ends; after 'batch' stops at once"
 
 
 class Stop(Section):
@@ -68,11 +71,18 @@ class GracefulStop(ControlCallback[Stop]):
             return {"stops": None}
         if self._stopped:
             return {"stops": "now"}
-        if self.state.after == "validation" and not trainer.enable_validation:
-            raise Rejected("this training has no validation to stop after; use 'epoch' or 'batch'")
+        told: dict[str, object] = {"stops": f"after this {self.state.after}"}
+        if self.state.after == "validation":
+            batches = batches_to_validation(trainer)
+            here = self.session is not None and self.session.point.after_validation
+            if batches is None and not here:
+                raise Rejected(_why_no_validation(trainer))
+            if batches is not None and not here:
+                told["stops"] = f"after the next validation, {_in_batches(batches)}"
+        elif self.state.after == "epoch" and trainer.num_training_batches == float("inf"):
+            told["stops"] = f"after this epoch, {ENDLESS}"
         if self.state.checkpoint:
             folder_for(trainer, self.dirpath)  # raises now, while the request can still be refused
-        told: dict[str, object] = {"stops": f"after this {self.state.after}"}
         held = None if self.state.force else _held_back(trainer)
         if held:
             told["held_back_by"] = held
@@ -180,3 +190,16 @@ def _held_back(trainer: Trainer) -> str | None:
     if min_steps and trainer.global_step < min_steps:
         return f"min_steps={min_steps}"
     return None
+
+
+def _why_no_validation(trainer: Trainer) -> str:
+    if not trainer.enable_validation:
+        return "this training has no validation to stop after; use 'epoch' or 'batch'"
+    ends = f"max_epochs={trainer.max_epochs}, max_steps={trainer.max_steps}"
+    return f"no validation comes before this training ends ({ends}); use 'epoch' or 'batch'"
+
+
+def _in_batches(batches: float) -> str:
+    if batches == float("inf"):
+        return "and nobody can foresee when it comes: the epoch's length is unknown, or it comes by the clock"
+    return f"in {int(batches)} batches"

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from torch.optim.lr_scheduler import OneCycleLR
-
 from freak_lightning.lightning_api.callbacks import callbacks_of
 from freak_lightning.lightning_api.namespace import Trainer, is_a
 from freak_lightning.lightning_api.precision import unscales_gradients_itself
-from freak_lightning.lightning_api.progress import total_steps
+from freak_lightning.lightning_api.scheduler_steps import scheduler_steps, steps_left
 
 
 def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
@@ -17,6 +15,8 @@ def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
     if name in by_hand and value and not automatic:
         return f"with manual optimization, training_step {by_hand[name]} the gradients"
     match name:
+        case "max_epochs" | "max_steps":
+            return _why_no_other_end(name, trainer)
         case "gradient_clip_val":
             return _why_no_clipping(trainer) if value else None
         case "accumulate_grad_batches":
@@ -29,22 +29,32 @@ def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
 def why_not_so_long(new: dict[str, Any], trainer: Trainer, accumulate_later: int | None) -> str | None:
     """Return why training cannot last as long as the new settings say, or None: OneCycleLR raises at its end.
 
-    A scheduler that is stepped by hand or that is part of another scheduler is not checked.
     ``accumulate_later``: batches that the epochs after this one accumulate, if a request has changed it.
     """
-    steps = total_steps(trainer, **{"accumulate_grad_batches": accumulate_later, **new})
-    before = total_steps(trainer, accumulate_grad_batches=accumulate_later)
-    longer = before is not None and (steps is None or steps > before)
-    if not longer or not trainer.lightning_module.automatic_optimization:
-        return None
+    before = {"accumulate_grad_batches": accumulate_later}
     for config in trainer.lr_scheduler_configs:
-        scheduler = config.scheduler
-        if config.interval != "step" or not isinstance(scheduler, OneCycleLR):
+        left = steps_left(config.scheduler)
+        if left is None:
             continue
-        ends = trainer.global_step + (scheduler.total_steps - scheduler.last_epoch) * config.frequency
-        if steps is None or steps > ends:
-            asked = "without end" if steps is None else f"to step {steps}"
-            return f"OneCycleLR ends at step {ends} and raises after it, and this would train {asked}"
+        then = scheduler_steps(trainer, config, **before)
+        now = scheduler_steps(trainer, config, **{**before, **new})
+        if now > left and now > then:
+            asked = "without end" if now == float("inf") else f"{int(now)} more times"
+            return (
+                f"OneCycleLR raises when its cycle is over: it can be stepped {left} more times, and this "
+                f"training would step it {asked}"
+            )
+    return None
+
+
+def _why_no_other_end(name: str, trainer: Trainer) -> str | None:
+    for callback in callbacks_of(trainer):
+        if is_a(callback, "StochasticWeightAveraging"):
+            return (
+                f"{type(callback).__name__} has planned its averaging for max_epochs={trainer.max_epochs} "
+                f"when the fit began, and with another {name} it never puts the averaged weights into the "
+                "model"
+            )
     return None
 
 

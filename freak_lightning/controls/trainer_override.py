@@ -57,13 +57,13 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
     _saved: dict[str, Any] | None = None
     _to_accumulate: int | None = None
     """Batches per optimizer step from the next epoch on, if a request has changed it."""
-    _accumulating: int | None = None
+    accumulating: int | None = None
     """Batches per optimizer step in this epoch, if a request has changed it."""
 
     def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Read the trainer's values, and write those of a checkpoint."""
         self._own = self._applied = _values(trainer)
-        self._to_accumulate = self._accumulating = None
+        self._to_accumulate = self.accumulating = None
         self._state = self.initial_state()
         saved, self._saved = self._saved, None
         if saved is not None:
@@ -113,7 +113,7 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Accumulate as many batches as were asked for, from this epoch on."""
         if self._to_accumulate is not None:
-            trainer.accumulate_grad_batches = self._accumulating = self._to_accumulate
+            trainer.accumulate_grad_batches = self.accumulating = self._to_accumulate
             self._to_accumulate = None
 
     def state_dict(self) -> dict[str, object]:
@@ -121,8 +121,8 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
         if self._own is None:
             return {}
         changed = {name: value for name, value in self.state if value != self._own[name]}
-        if self._accumulating is not None:
-            return {"state": changed, "accumulating": self._accumulating}
+        if self.accumulating is not None:
+            return {"state": changed, "accumulating": self.accumulating}
         return {"state": changed} if changed else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
         asked = new.pop("accumulate_grad_batches", None)
         if "accumulating" in saved:
             # Not the number asked for: the resumed epoch goes on as it began.
-            trainer.accumulate_grad_batches = self._accumulating = saved["accumulating"]
+            trainer.accumulate_grad_batches = self.accumulating = saved["accumulating"]
             asked = self.state.accumulate_grad_batches
         self._accumulate_later(asked, trainer)
         _write(trainer, new)

@@ -19,10 +19,22 @@ def set_callbacks(trainer: Trainer, callbacks: Iterable[Callback]) -> None:
     trainer.callbacks = list(callbacks)  # type: ignore[attr-defined]
 
 
-def overrides(owner: object, hook: str) -> bool:
-    """Return whether the callback or module overrides a hook.
+def definer_of(owner: object, hook: str) -> type | None:
+    """Return the class that defines a hook of a callback or module; None if only Lightning's base class does.
 
-    By the classes' names, so that those of ``pytorch_lightning`` are recognized as well.
+    By the classes' names, so that those of ``pytorch_lightning`` are recognized as well. A hook may also lie
+    in the object, as those of ``LambdaCallback`` do; then the object's own class is returned.
     """
+    if callable(vars(owner).get(hook)):
+        return type(owner)
     kinds = [kind for kind in type(owner).__mro__ if kind.__name__ not in ("Callback", "ModelHooks")]
-    return any(hook in vars(kind) for kind in kinds)
+    return next((kind for kind in kinds if hook in vars(kind)), None)
+
+
+def checks_in(early_stopping: object) -> str:
+    """Return the hook in which this ``EarlyStopping`` looks at its metric.
+
+    Private, since it is decided in ``setup`` from the trainer's settings.
+    """
+    at_epoch_end = getattr(early_stopping, "_check_on_train_epoch_end", None)
+    return "on_train_epoch_end" if at_epoch_end else "on_validation_end"

@@ -16,6 +16,15 @@ def train_loaders(trainer: Trainer) -> list[object]:
     return [] if combined is None else list(combined.flattened)
 
 
+def reloads_every(trainer: Trainer) -> int:
+    """Return after how many epochs Lightning makes the loaders anew; 0 for never.
+
+    ``trainer.reload_dataloaders_every_n_epochs`` is public, but no type declares it.
+    """
+    every: int = trainer.reload_dataloaders_every_n_epochs  # type: ignore[attr-defined]
+    return every
+
+
 def is_stateful(loader: object) -> bool:
     """Return whether a checkpoint stores the loader's position, as that of torchdata's loaders."""
     return hasattr(loader, "state_dict")

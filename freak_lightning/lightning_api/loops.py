@@ -7,7 +7,7 @@
 reason. Tests fit and resume at every batch, so a Lightning with other loops fails there.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from freak_lightning.lightning_api.limits import may_stop
 from freak_lightning.lightning_api.namespace import Trainer
@@ -92,3 +92,36 @@ def logged_step(trainer: Trainer) -> int:
     Private, since ``trainer.global_step`` counts the steps of all optimizers.
     """
     return trainer.fit_loop.epoch_loop._batches_that_stepped
+
+
+def counters_of_batches_agree(trainer: Trainer, hook: Hook) -> bool:
+    """Return whether Lightning recognizes on a resume where in the loops the checkpoint was saved.
+
+    Private, since Lightning compares counters that ``on_train_batch_start`` returning -1, and a loader that
+    gives None, leave apart for the rest of the fit.
+    """
+    batches: Any = trainer.fit_loop.epoch_loop.batch_progress.total
+    epochs: Any = trainer.fit_loop.epoch_progress.total
+    if hook == "on_train_start":
+        return True
+    done: bool = batches.ready == batches.started == batches.processed
+    if hook == "on_train_epoch_end":
+        return done and bool(epochs.ready == epochs.started == epochs.processed == epochs.completed + 1)
+    completed = batches.completed + 1 if hook == "on_train_batch_end" else batches.completed
+    in_epoch: bool = (
+        epochs.ready == epochs.started == epochs.processed + 1 and epochs.completed == epochs.processed
+    )
+    return done and bool(batches.processed == completed) and in_epoch
+
+
+def begin_next_epoch(trainer: Trainer) -> None:
+    """Let a run that resumes from the last batch of an epoch begin the next one as any other epoch.
+
+    Call it in ``on_train_start``. Lightning has counted the epoch as done by then, and takes the next one
+    for the rest of it: it does not call ``on_train_epoch_start``, and counts one epoch too few. A checkpoint
+    of that run could not be resumed.
+    """
+    epochs: Any = trainer.fit_loop.epoch_progress.total
+    # Lightning has the two names from 2.5.1 on.
+    if getattr(trainer.fit_loop, "restarted_mid_epoch", False) and epochs.processed == epochs.ready:
+        trainer.fit_loop.reset_restart_stage()

@@ -47,6 +47,11 @@ def is_a(value: object, name: str) -> bool:
     return any(kind.__name__ == name and _top(kind) in _NAMESPACES for kind in kinds)
 
 
+def is_lightnings(kind: type) -> bool:
+    """Return whether Lightning itself defines the class, in either distribution."""
+    return _top(kind) in _NAMESPACES
+
+
 def version_of(trainer: Trainer) -> str:
     """Return the version of the distribution that the trainer comes from."""
     return metadata.version(next(_top(kind) for kind in type(trainer).__mro__ if _top(kind) in _NAMESPACES))

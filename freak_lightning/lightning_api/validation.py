@@ -1,5 +1,6 @@
 """Validations within a fit: whether they come, when the last one was, and what it logged."""
 
+from freak_lightning.lightning_api.loops import trained_batches, validates_by_clock
 from freak_lightning.lightning_api.namespace import Trainer
 
 
@@ -48,3 +49,43 @@ def validation_metrics(trainer: Trainer) -> dict[str, float]:
         metrics |= {name: float(value) for name, value in logged.items()}
     results.dataloader_idx = None
     return metrics
+
+
+def batches_to_validation(trainer: Trainer) -> float | None:
+    """Return after how many batches the next validation begins; None if none does before the fit ends.
+
+    Call it after this batch's own validation. ``inf`` is a validation that nobody can foresee: by the clock,
+    or at the end of an epoch of unknown length.
+    """
+    if not trainer.enable_validation:
+        return None
+    if validates_by_clock(trainer):
+        return float("inf")
+    length = trainer.num_training_batches
+    every = length if trainer.val_check_batch is None else min(trainer.val_check_batch, length)
+    in_epoch = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+    epochs = trainer.check_val_every_n_epoch
+    if epochs is None:
+        every = trainer.val_check_batch or length
+        coming = every - max(0, trained_batches(trainer)) % every
+    elif every == float("inf"):
+        coming = every
+    else:
+        due = (in_epoch // every + 1) * every
+        to_epoch = epochs - 1 - trainer.current_epoch % epochs  # validates in this epoch, in the next, ...
+        if to_epoch == 0 and due > length:
+            due, to_epoch = every, epochs
+        coming = due - in_epoch if to_epoch == 0 else to_epoch * length - in_epoch + every
+    return coming if coming <= batches_left(trainer) else None
+
+
+def batches_left(trainer: Trainer) -> float:
+    """Return how many batches this fit still trains by its limits; ``inf`` for no known end."""
+    in_epoch = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+    left = [float("inf")]
+    if trainer.max_epochs not in (None, -1):
+        epochs = trainer.max_epochs - trainer.current_epoch
+        left.append(epochs * trainer.num_training_batches - in_epoch)
+    if trainer.max_steps != -1 and trainer.lightning_module.automatic_optimization:
+        left.append((trainer.max_steps - trainer.global_step) * trainer.accumulate_grad_batches)
+    return min(left)

@@ -26,6 +26,7 @@ class Attempt:
     failure: Refused | None = None
     not_yet: bool = False
     applied_to: list[str] = field(default_factory=list)
+    holds: bool = False
 
     def changed(self, section: str) -> bool:
         """Return whether something changed in this section."""
@@ -61,6 +62,8 @@ class Execution:
         self._collectives = collectives
         self.deferred: list[Entry] = []
         """Requests that wait for a later control point; equal on all ranks."""
+        self._passed: set[str] = set()
+        """Deferred requests that let those after them pass."""
         self._done: dict[str, Attempt] = {}
         """Actions that have returned on this rank and wait for other ranks, by receipt."""
 
@@ -73,14 +76,18 @@ class Execution:
         deferred, self.deferred = self.deferred, []
         held = False
         for entry in [*deferred, *arrived]:
-            held = not last and (held or (entry.write.kind == "action" and not point.exact))
+            too_early = not last and entry.write.kind == "action" and not point.exact
+            if too_early and entry.receipt_id in self._passed:
+                self.deferred.append(entry)
+                continue
+            held = not last and (held or too_early)
             if held:
                 self.deferred.append(entry)
             else:
                 held = not self._carry_out_one(entry, point)
 
     def _carry_out_one(self, entry: Entry, point: Point) -> bool:
-        """Return whether the request has ended; otherwise it is deferred."""
+        """Return whether the requests after it may be carried out; it may be deferred itself."""
         is_action = entry.write.kind == "action"
         attempt = self._done.pop(entry.receipt_id, None) or self._attempt(entry.write)
         if not is_action:
@@ -90,7 +97,11 @@ class Execution:
             if not attempt.not_yet:
                 self._done[entry.receipt_id] = attempt
             self.deferred.append(entry)
-            return False
+            holds = on_any(self._collectives, attempt.holds)
+            if not holds:
+                self._passed.add(entry.receipt_id)
+            return not holds
+        self._passed.discard(entry.receipt_id)
         if failure is not None and attempt.changes:
             go_back(self._store.revert, self._store)
             for name in attempt.applied_to:
@@ -147,6 +158,7 @@ class Execution:
         except RanksLost:
             raise
         except NotYet as not_yet:
+            attempt.holds = not_yet.holds
             attempt.not_yet = isinstance(not_yet, later)
             if not attempt.not_yet:
                 attempt.failure = Failed("NotYet is for actions: apply cannot be called again later")

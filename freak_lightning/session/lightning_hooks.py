@@ -18,14 +18,16 @@ arrives. With several ranks it counts batches, since all ranks must come to the 
 
 import logging
 from functools import partial
+from types import MappingProxyType
 
+from freak_lightning.checkpoint.as_built import Dtypes, dtypes_of
 from freak_lightning.checkpoint.contents import AddedContents
 from freak_lightning.control import Control
 from freak_lightning.lightning_api.callbacks import callbacks_of, set_callbacks
 from freak_lightning.lightning_api.checkpoints import Checkpoint
 from freak_lightning.lightning_api.hidden_hooks import hide_hook, hide_inherited_hooks, show_hook, show_hooks
 from freak_lightning.lightning_api.loaders import restore_loader_position
-from freak_lightning.lightning_api.loops import is_optimizer_boundary, validation_due
+from freak_lightning.lightning_api.loops import begin_next_epoch, is_optimizer_boundary, validation_due
 from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer
 from freak_lightning.lightning_api.progress import horizon, progress
 from freak_lightning.lightning_api.validation import (
@@ -40,7 +42,8 @@ logger = logging.getLogger("freak")
 class SessionDriver(Callback):
     """Drives the session of one fit."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtypes: Dtypes = MappingProxyType({})) -> None:
+        self._dtypes = dtypes
         self._contents = AddedContents()
         self._begin_anew()
 
@@ -61,14 +64,16 @@ class SessionDriver(Callback):
         callbacks = callbacks_of(trainer)
         if not any(isinstance(callback, cls) for callback in callbacks):
             last = max(i for i, callback in enumerate(callbacks) if isinstance(callback, Control))
-            set_callbacks(trainer, [*callbacks[: last + 1], cls(), *callbacks[last + 1 :]])
+            # The precision plugin has not converted the model yet.
+            driver = cls(dtypes_of(trainer.lightning_module))
+            set_callbacks(trainer, [*callbacks[: last + 1], driver, *callbacks[last + 1 :]])
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the session."""
         show_hooks([self])  # a fit that failed may have left one hidden
         self._begin_anew()
         self._ours = [each for each in callbacks_of(trainer) if isinstance(each, Control) or each is self]
-        self._session = session = ControlSession(trainer, pl_module, self._ours)
+        self._session = session = ControlSession(trainer, pl_module, self._ours, self._dtypes)
         self._foreseeable = all(_changes_with_requests_only(control) for control in session.controls)
         self._recall()
         if session.freak is not None:
@@ -79,6 +84,8 @@ class SessionDriver(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """First control point: applies what the checkpoint holds."""
         restore_loader_position(trainer)
+        begin_next_epoch(trainer)
+        self._contents.restore_metrics(trainer)
         if self._session is not None:
             self._sleeps = self._session.requests.wake_with(self._wake)
             self._session.start()

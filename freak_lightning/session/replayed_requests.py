@@ -1,13 +1,12 @@
 """Replayed requests: those of a journal, at the control points at which they were applied."""
 
-import platform
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from typing import Any
 
 from freak_core import Entry, Store, Write
 from freak_lightning.control_point import Point
-from freak_lightning.lightning_api.namespace import Trainer, rank_zero_warn, version_of
+from freak_lightning.lightning_api.namespace import Trainer, rank_zero_info, rank_zero_warn
+from freak_lightning.session.setup_facts import facts_of
 
 BY = "replay"
 """Who asked, in the receipts of a replay."""
@@ -30,9 +29,65 @@ class ReplayedRequests:
         self._store = store
         self._journal = journal
         self._entries = [line for line in journal if is_replayed(line)]
+        self._weights = {
+            _place(line["applied"]): line["applied"]["weights"]
+            for line in reversed(journal)
+            if line.get("applied") and line["applied"].get("weights")
+        }
+        """The fingerprint of the weights at each point that has a receipt; the first receipt's."""
+        self._recorded_steps = {step for step, _, _ in self._weights}
+        self._same_until: int | None = None
+        self._diverged = False
         store.closed = "this run replays a journal and takes no live requests"
-        for difference in self.differences():
+        self._known: list[str] = []
+        starting = next((line for line in journal if line.get("phase") == "starting"), {})
+        self._warn_of(facts_of(trainer), starting)
+
+    def begin(self, setup: dict[str, object]) -> None:
+        """Compare what is known when training begins; leave out what a resumed checkpoint contains."""
+        setups = [line["setup"] for line in self._journal if isinstance(line.get("setup"), dict)]
+        self._warn_of(setup, setups[0] if setups else {})
+        before = [entry for entry in self._entries if self._is_in_checkpoint(entry["applied"])]
+        if before:
+            self._entries = [entry for entry in self._entries if entry not in before]
+            rank_zero_info(
+                f"Freak: {len(before)} requests of the journal came before the checkpoint that this replay "
+                "resumes"
+            )
+
+    def _is_in_checkpoint(self, applied: dict[str, Any]) -> bool:
+        """Return whether a request was applied before the point at which this run begins."""
+        step = self._trainer.global_step
+        return step > 0 and (
+            applied["step"] < step or (applied["step"] == step and applied["point"] == "step")
+        )
+
+    def _warn_of(self, now: dict[str, object], then: dict[str, Any]) -> None:
+        differing = [name for name in now if name in then and then[name] != now[name]]
+        for name in differing:
+            difference = f"{name}: {then[name]} then, {now[name]} now"
+            self._known.append(difference)
             rank_zero_warn(f"this replay differs from the journal's run in {difference}")
+
+    def compare(self, point: Point) -> None:
+        """Compare the weights on rank zero with those of the journal's run; warn where they first differ."""
+        if not self._trainer.is_global_zero:
+            return  # of sharded weights it has another part
+        recorded = self._weights.get((point.step, point.kind, point.batch))
+        if self._diverged or recorded is None or point.weights is None:
+            return
+        if recorded == point.weights:
+            self._same_until = point.step
+            return
+        self._diverged = True
+        since = "" if self._same_until is None else f"; at step {self._same_until} they were the same"
+        why = "; ".join(self._known) or "nothing that the journal records of both runs: compare data and code"
+        rank_zero_warn(
+            f"this replay diverged at step {point.step}: the weights differ from those of the journal's run"
+            f"{since}. What differs: {why}"
+        )
+        applied = point.applied(self._trainer.world_size)
+        self._store.record("replay", applied, {"diverged_at_step": point.step, "differs": self._known})
 
     def wake_with(self, wake: Callable[[], None]) -> bool:
         """Return False: every step must be looked at."""
@@ -50,7 +105,9 @@ class ReplayedRequests:
     def due(self, *, last_batch: bool) -> bool:
         """Return whether the journal has requests for this step."""
         step = self._trainer.global_step
-        return any(entry["applied"]["step"] == step for entry in self._entries)
+        return step in self._recorded_steps or any(
+            entry["applied"]["step"] == step for entry in self._entries
+        )
 
     def at(self, point: Point) -> list[Entry]:
         """Return the requests that were applied at this point."""
@@ -75,29 +132,6 @@ class ReplayedRequests:
         """Return how many requests were never reached."""
         return len(self._entries)
 
-    def differences(self) -> list[str]:
-        """Return how this run differs from the journal's, so that the weights may differ too."""
-        before = next((line for line in self._journal if line.get("phase") == "starting"), {})
-        now = facts_of(self._trainer)
-        names = [name for name in now if name in before]
-        return [
-            f"{name}: {before[name]} then, {now[name]} now" for name in names if before[name] != now[name]
-        ]
-
-
-def facts_of(trainer: Trainer) -> dict[str, object]:
-    """Return what a replay must have in common with the run it repeats."""
-    return {
-        "world_size": trainer.world_size,
-        "max_epochs": trainer.max_epochs,
-        "max_steps": trainer.max_steps,
-        "versions": {
-            "python": platform.python_version(),
-            "torch": metadata.version("torch"),
-            "lightning": version_of(trainer),
-        },
-    }
-
 
 def is_replayed(line: dict[str, object]) -> bool:
     """Return whether a journal's line is a request to repeat: one that was applied and was not our own."""
@@ -105,6 +139,8 @@ def is_replayed(line: dict[str, object]) -> bool:
 
 
 def _was_at(entry: dict[str, Any], point: Point) -> bool:
-    applied = entry["applied"]
-    there = (applied["step"], applied["point"], applied.get("batch"))
-    return there == (point.step, point.kind, point.batch)
+    return _place(entry["applied"]) == (point.step, point.kind, point.batch)
+
+
+def _place(applied: dict[str, Any]) -> tuple[int, str, int | None]:
+    return applied["step"], applied["point"], applied.get("batch")

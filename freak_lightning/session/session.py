@@ -6,6 +6,7 @@ import secrets
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ from freak_core import (
     Refused,
     Store,
 )
+from freak_lightning.checkpoint.as_built import Dtypes
 from freak_lightning.checkpoint.saver import CheckpointSaver, SavedCheckpoint
 from freak_lightning.control import Control
 from freak_lightning.control_point import Point
@@ -38,10 +40,11 @@ from freak_lightning.ranks.heartbeat import SIGTERM, heartbeat
 from freak_lightning.ranks.lost import RanksLost
 from freak_lightning.session.agreed_waits import AgreedWaits
 from freak_lightning.session.execution import Execution, go_back
+from freak_lightning.session.fingerprint import with_weights
 from freak_lightning.session.fit_ending import fit_ending
 from freak_lightning.session.live_requests import LiveRequests
 from freak_lightning.session.program_changes import ProgramChanges
-from freak_lightning.session.replayed_requests import ReplayedRequests, facts_of
+from freak_lightning.session.replayed_requests import ReplayedRequests
 from freak_lightning.session.sections import (
     actions_of,
     only_one,
@@ -51,6 +54,7 @@ from freak_lightning.session.sections import (
     root_of,
     sections_of,
 )
+from freak_lightning.session.setup_facts import facts_of, told_setup
 
 logger = logging.getLogger("freak")
 
@@ -72,12 +76,19 @@ class ControlSession:
         trainer: the trainer that fits.
         pl_module: the model it trains.
         ours: the controls and the driver, in the order of the trainer's callbacks.
+        dtypes: those of the model's parameters and buffers in ``setup``.
 
     Raises:
         ConfigurationError: two controls want the same section or action, or different servers.
     """
 
-    def __init__(self, trainer: Trainer, pl_module: LightningModule, ours: Sequence[Callback]) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        ours: Sequence[Callback],
+        dtypes: Dtypes = MappingProxyType({}),
+    ) -> None:
         self.trainer = trainer
         self.pl_module = pl_module
         self.controls: list[Control] = [each for each in ours if isinstance(each, Control)]
@@ -98,7 +109,7 @@ class ControlSession:
         self._collectives, no_group = collectives_for(trainer.world_size, trainer.strategy, timeout)
         if no_group:
             rank_zero_warn(NO_GROUP.format(no_group))
-        self.checkpoints: CheckpointSaver = CheckpointSaver(trainer, ours, self._collectives)
+        self.checkpoints: CheckpointSaver = CheckpointSaver(trainer, ours, self._collectives, dtypes)
         sync, journal = self._begin()
         self.store.on_dry_run = self._check_dry_run
         # Before any request, whatever a checkpoint has brought along.
@@ -184,15 +195,27 @@ class ControlSession:
 
     def start(self) -> None:
         """Apply what a checkpoint brought along, then the requests that wait already."""
+        self.checkpoints.begin()
         self._override_param_groups()
         point = self._point()
         for name, failure in restored_sections(self._sections, self._collectives).items():
             self._restore(name, self._sections[name], failure, point)
+        setup = told_setup(self.trainer)
+        if isinstance(self.requests, ReplayedRequests):
+            self.requests.begin(setup)
         if self.freak is not None:
-            self.freak.phase("training")
+            self.freak.phase("training", setup=setup)
         self._programs.become_requests()
-        self._carry_out(self.requests.at(point), point)
+        self._act(point)
         self._agreed.begin()
+
+    def _act(self, point: Point) -> None:
+        """Carry out what is due at this point."""
+        if isinstance(self.requests, ReplayedRequests):
+            point = with_weights(point, self.point, self.pl_module)
+            self.requests.compare(point)
+        entries = self.requests.at(point)
+        self._carry_out(entries, with_weights(point, self.point, self.pl_module) if entries else point)
 
     def _override_param_groups(self) -> None:
         try:
@@ -251,17 +274,15 @@ class ControlSession:
     def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
         """Act after an optimizer step, and after its validation where one was due."""
         point = self._point(exact=True, last_batch=last_batch, after_validation=after_validation)
-        self._programs.become_requests()
-        alone = self.trainer.world_size == 1
-        if self._due or self.deferred or (alone and self.requests.waiting):
-            self._carry_out(self.requests.at(point), point)
+        if self._due or self.deferred:
+            self._act(point)
         self._visit(point)
 
     def at_epoch_end(self) -> None:
         """Act at the end of an epoch, through the strategy: the cadence that every strategy guarantees."""
         point = self._point(epoch_end=True)
-        self._programs.become_requests()
-        self._carry_out(self.requests.at_epoch_end(point), point)
+        entries = self.requests.at_epoch_end(point)
+        self._carry_out(entries, with_weights(point, self.point, self.pl_module) if entries else point)
         self._visit(point)
 
     def at_train_end(self) -> None:
@@ -360,7 +381,7 @@ class ControlSession:
         self._programs.become_requests()
         entries = self.requests.at_beat()
         if entries:
-            self._carry_out(entries, point)
+            self._carry_out(entries, with_weights(point, self.point, self.pl_module))
             self._call_controls(point)
 
     # -- for controls ----------------------------------------------------------------------------
@@ -392,11 +413,12 @@ class ControlSession:
         if name == "stop" and failure is None and isinstance(result, dict):
             self._stop = result
         if self.freak is not None:
-            self.store.record(name, point.applied(self.trainer.world_size), result, error=failure)
+            applied = with_weights(point, self.point, self.pl_module).applied(self.trainer.world_size)
+            self.store.record(name, applied, result, error=failure)
 
     # -- the end ---------------------------------------------------------------------------------
 
-    def _point(self, **facts: bool) -> Point:
+    def _point(self, **facts: Any) -> Point:
         trainer, batch = self.trainer, None
         if not self.pl_module.automatic_optimization:
             batch = trained_batches(trainer)

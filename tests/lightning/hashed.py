@@ -72,6 +72,8 @@ class Model(TinyModel):
 class Hashes(Callback):
     """Writes what this rank is after each step; it comes after the controls."""
 
+    resumes_exactly = True
+
     def __init__(self, out: Path, controls: list[ControlCallback], stop_at: int | None) -> None:
         self.out, self.controls, self.stop_at = out, controls, stop_at
         self.used: list[float] = []

@@ -21,7 +21,12 @@ PACKAGE = Path(freak_lightning.__file__).parent
 LOOPS = {"fit_loop", "epoch_loop", "val_loop"}
 """Public names of a trainer whose inside is not."""
 
-SINCE = {"_last_val_time": "2.6", "_timeout": "2.5", "_val_check_time_interval": "2.6"}
+SINCE = {
+    "_check_on_train_epoch_end": "2.5",
+    "_last_val_time": "2.6",
+    "_timeout": "2.5",
+    "_val_check_time_interval": "2.6",
+}
 """Names that not every trainer has, and the first Lightning in whose source they are."""
 
 

@@ -86,7 +86,10 @@ def test_training_is_not_made_longer_than_a_schedule_that_raises_at_its_end() ->
     assert fit([ask, control], model=one_cycle).global_step == 24
     statuses = [ask.receipt(number).status for number in range(5)]
     assert statuses == ["failed", "failed", "applied", "failed", "applied"]
-    assert "OneCycleLR ends at step 24" in (ask.receipt(0).error or {})["detail"]
+    assert (ask.receipt(0).error or {})["detail"] == (
+        "OneCycleLR raises when its cycle is over: it can be stepped 22 more times, and this training would "
+        "step it 30 more times"
+    )
 
 
 def test_an_accumulation_that_waits_for_its_epoch_counts_for_what_is_asked_meanwhile() -> None:

@@ -173,10 +173,14 @@ class Averaging(TinyModel):
 
 def test_what_runs_after_our_callbacks_is_named(tmp_path: Path) -> None:
     """Its state is one batch old, and Lightning does not call it after resuming."""
-    late = "Late is listed after Freak's callbacks, so its saved state lacks this batch; list it before them"
+    late = (
+        "Late is listed after Freak's callbacks, so what Late.on_train_batch_end does at this batch is not "
+        "saved; list it before them"
+    )
     module = (
-        "Averaging.on_train_batch_end runs after the checkpoint is saved, and not after a resume; "
-        "move it into a callback listed before Freak's"
+        "Averaging.on_train_batch_end runs after the checkpoint is saved, and not after a resume; move it "
+        "into a callback listed before Freak's, or set resumes_exactly = True on the class if it changes "
+        "nothing that the weights depend on"
     )
     save = SaveAt(tmp_path / "1.ckpt", epoch=0, batch=3)
     fit([save, Late()], model=Averaging, max_epochs=1)

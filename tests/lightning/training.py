@@ -25,6 +25,8 @@ from tests.lightning.tiny import TinyModel, plain_loader, resumable_loader, tiny
 class Record(Callback):
     """Writes (step, LR the optimizer used, stop flags) of every step of this rank."""
 
+    resumes_exactly = True
+
     def __init__(self, out: Path, stop: GracefulStop, step_seconds: float) -> None:
         self.out, self.stop, self.step_seconds = out, stop, step_seconds
         self.used: list[float] = []

@@ -65,6 +65,10 @@ def checkpoint(
             "--overwrite", help="Replace a file of this name. Without it the new file gets a version number."
         ),
     ] = False,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="Wait for the next place where the checkpoint is exact."),
+    ] = False,
     run: RunOption = None,
     as_json: JsonOption = False,
     **options: Unpack[ScheduleOptions],
@@ -73,6 +77,7 @@ def checkpoint(
     given: dict[str, object] = {"name": name} if name is not None else {}
     given |= {"weights_only": True} if weights_only else {}
     given |= {"overwrite": True} if overwrite else {}
+    given |= {"exact": True} if exact else {}
     with connect(run) as client:
         _known(client, "checkpoint")
         carry_out(client, functools.partial(client.call, "checkpoint", given), as_json=as_json, **options)
