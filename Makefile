@@ -10,7 +10,7 @@ PYTHONS := 3.12 3.13
 DASHBOARD := tests/dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test versions pythons coverage lint types bench soak reference client dashboard-check vendor screenshots clean
+.PHONY: help setup demo check test versions pythons coverage lint types audit bench soak reference client dashboard-check vendor screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -65,6 +65,9 @@ lint: $(READY)  ## ruff, mypy --strict and the import rules
 
 types: $(READY)  ## programs as users write them under mypy --strict and pyright; how many names have types
 	$(BIN)/python -m pytest -q tests/typing
+
+audit: $(READY)  ## known vulnerabilities of the pinned versions; says so if their database cannot be reached
+	$(BIN)/python -m tests.audit
 
 bench: $(READY)  ## what remote control costs a training, as ratios measured side by side
 	$(BIN)/python -m tests.benchmarks

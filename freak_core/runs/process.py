@@ -71,9 +71,10 @@ def _started(process: "psutil.Process") -> float:
 
     if not psutil.LINUX:
         return process.create_time()
-    # Linux counts from boot. psutil adds the time of the boot, which moves when the clock is set.
-    boot = psutil.boot_time()
-    return float(round((process.create_time() - boot) * os.sysconf("SC_CLK_TCK")))
+    # Linux counts from boot. psutil adds the time of the boot, which moves when the clock is set, and which
+    # older versions remember. The name of a program, in parentheses, may have blanks and parentheses.
+    fields = Path(f"/proc/{process.pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    return float(fields[19])
 
 
 def net_space() -> str | None:

@@ -21,7 +21,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     new_key = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     about = ["-subj", "/CN=freak", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
     subprocess.run(
-        [*new_key, "-keyout", key, "-out", cert, "-days", "2", *about], check=True, capture_output=True
+        [*new_key, "-keyout", key, "-out", cert, "-days", "2", *about],
+        check=True,
+        capture_output=True,
+        timeout=60,
     )
     return cert, key
 

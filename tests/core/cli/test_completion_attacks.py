@@ -123,7 +123,7 @@ def test_tab_runs_nothing(attacked: Path, tmp_path: Path, shell: str) -> None:
     }
     with (tmp_path / f"completion.{shell}").open("w") as script:
         ask = {**environment, "_FREAK_COMPLETE": f"source_{shell}"}
-        subprocess.run([bin_folder / "freak"], env=ask, stdout=script, check=True)
+        subprocess.run([bin_folder / "freak"], env=ask, stdout=script, check=True, timeout=60)
     outer, inner = pty.openpty()
     line = ["setsid", "--ctty", shell, *START[shell]]  # fish needs a terminal of its own
     with subprocess.Popen(
