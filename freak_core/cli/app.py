@@ -1,6 +1,7 @@
 """The command ``freak``: all commands with their names."""
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from importlib import metadata
@@ -82,4 +83,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # some locales have no arrow
+    sys.argv[1:] = map(_typed, sys.argv[1:])
     app(prog_name="freak")
+
+
+def _typed(argument: str) -> str:
+    """Return an argument as it was typed, where the terminal knows UTF-8 and the locale does not."""
+    try:
+        return argument if argument.isprintable() else os.fsencode(argument).decode()
+    except UnicodeError:
+        return argument

@@ -100,7 +100,7 @@ def write_parts(options: WriteOptions) -> tuple[dict[str, str | int | float], di
         if value is None or value is False or value == "":
             continue
         if name in HEADERS:
-            headers[HEADERS[name]] = quote(str(value)) if name == "note" else str(value)
+            headers[HEADERS[name]] = quote(str(value), errors="replace") if name == "note" else str(value)
         elif isinstance(value, str | int | float):
             params[name] = value
     return params, headers

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 from collections.abc import Sequence
 
 from pydantic import ValidationError
@@ -85,6 +86,9 @@ def named(wanted: str | None, runs: Sequence[Run]) -> list[Run]:
     """Return the runs whose id, name or job is ``wanted``; if there are none, those that begin with it."""
     if wanted is None:
         return list(runs)
+    with contextlib.suppress(UnicodeError):  # a terminal may know more characters than the locale
+        typed = os.fsencode(wanted).decode()
+        wanted = typed if any(run.name.startswith(typed) for run in runs) else wanted
     exactly = [run for run in runs if run.answers_to(wanted)]
     return exactly or [r for r in runs if wanted and (r.id.startswith(wanted) or r.name.startswith(wanted))]
 
