@@ -95,3 +95,21 @@ def test_ctrl_c_ends_the_program_and_its_server(home: Path) -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(server, 0)
     assert list(home.glob("runs/*/run.json")) == []
+
+
+@pytest.mark.parametrize(("ranks", "warned"), [("2", 1), ("1", 0)])
+def test_a_program_of_several_ranks_is_warned_once_that_they_do_not_agree(
+    home: Path, ranks: str, warned: int
+) -> None:
+    program = """
+from freak_core import control
+from pydantic import BaseModel
+class State(BaseModel):
+    rate: float = 0.1
+first, second = control(State(), port=0), control(State(), port=0)
+first.stop(); second.stop()
+"""
+    given = {**os.environ, "WORLD_SIZE": ranks, "FREAK_HOME": str(home)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.count("each Freak has a state of its own") == warned, done.stderr

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies import DDPStrategy
 from pydantic import BaseModel
+from torch.optim import Optimizer
 
 from freak_core import Write
 from freak_lightning import ControlCallback, GracefulStop, Pause, Section, Tunable, remote_control
@@ -174,3 +176,44 @@ class Unready(ControlCallback[Section]):
 def test_a_control_that_cannot_begin_on_one_rank_ends_the_start_on_all(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"no such file here \(on rank 1 of 2\)"):
         fit_on_forks(tmp_path, [Unready()], max_epochs=1)
+
+
+class CollectsTogether(DDPStrategy):
+    """Collects the states of optimizers with a collective, as FSDP and ZeroRedundancyOptimizer do."""
+
+    def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
+        self.barrier()
+        return super().optimizer_state(optimizer)
+
+
+class CannotSave(Callback):
+    def __init__(self, hook: str) -> None:
+        self.hook = hook
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.rank = trainer.global_rank
+
+    def state_dict(self) -> dict[str, Any]:
+        if self.hook == "state_dict" and self.rank == 1:
+            fails()
+        return {}
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: Any) -> None:
+        if self.hook == "on_save_checkpoint" and self.rank == 1:
+            fails()
+
+
+@pytest.mark.parametrize("hook", ["state_dict", "on_save_checkpoint"])
+def test_a_callback_that_cannot_save_on_one_rank_fails_the_request_and_training_goes_on(
+    tmp_path: Path, hook: str
+) -> None:
+    controls = remote_control(dirpath=tmp_path, sync=1)
+    save = Write("action", name="checkpoint", body={"name": "one"})
+    ask = AskOnZero(tmp_path, controls[0], (0, 2, save))
+    strategy = CollectsTogether(start_method="fork")
+    fit_on_forks(tmp_path, [CannotSave(hook), ask, *controls], max_epochs=1, strategy=strategy)
+    assert steps(tmp_path) == [8, 8]
+    (failed,) = receipts(tmp_path)
+    assert failed["status"] == "failed"
+    assert "on purpose (on rank 1 of 2)" in failed["error"]["detail"]
+    assert list(tmp_path.glob("*.ckpt")) == []

@@ -64,6 +64,14 @@ def test_a_crash_on_all_ranks_takes_the_server_along(start: Start) -> None:
     gone(client)
 
 
+def test_the_error_of_a_run_names_the_rank_that_failed_first(start: Start, home: Path) -> None:
+    training = start("--ranks", "2", "--on-its-own")
+    training.connect().call("crash_on", rank=1, wait=30)
+    assert training.end() != 0
+    journal = next(home.glob("runs/*/journal.jsonl"))
+    eventually(lambda: "rank 1 of 2 failed first: RuntimeError: the model crashed" in journal.read_text())
+
+
 @pytest.mark.parametrize(("phase", "killed"), [("training", 1), ("paused", 1), ("paused", 0)])
 def test_a_killed_rank_makes_nobody_wait(start: Start, phase: str, killed: int) -> None:
     """Without Lightning's observer, which kills the others anyway, each rank must run into its own error."""

@@ -59,6 +59,10 @@ class Trouble(ControlCallback):
         pl_module.crash_now = True
 
     @action
+    def crash_on(self, trainer: Trainer, pl_module: LightningModule, rank: int) -> None:
+        pl_module.crash_now = trainer.global_rank == rank
+
+    @action
     def fail_on(self, trainer: Trainer, pl_module: LightningModule, rank: int) -> int:
         if trainer.global_rank == rank:
             raise RuntimeError("injected")
