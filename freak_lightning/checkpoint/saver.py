@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal, NotRequired, TypedDict, TypeVar
 
 from freak_core import Failed, Refused
@@ -51,23 +50,20 @@ class CheckpointSaver:
         trainer: a trainer in ``fit``.
         ours: the callbacks that belong to Freak.
         collectives: how the ranks agree.
-        dtypes: those of the model's parameters and buffers in ``setup``.
     """
 
-    def __init__(
-        self,
-        trainer: Trainer,
-        ours: Sequence[Callback],
-        collectives: Collectives,
-        dtypes: Dtypes = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, trainer: Trainer, ours: Sequence[Callback], collectives: Collectives) -> None:
         self._trainer = trainer
         self._collectives = collectives
-        self._exact = ExactResume(trainer, ours, dtypes)
+        self._exact = ExactResume(trainer, ours)
 
-    def begin(self) -> None:
-        """Read what training begins with, to see later what has changed; call it in ``on_train_start``."""
+    def begin(self, dtypes: Dtypes) -> None:
+        """Read what training begins with, to see later what has changed; call it in ``on_train_start``.
+
+        ``dtypes`` are those of the model's parameters and buffers in ``setup``.
+        """
         try:
+            self._exact.dtypes = dtypes
             self._exact.begin()
         except Exception:
             logger.exception("what training begins with cannot be read; checkpoints are judged without it")

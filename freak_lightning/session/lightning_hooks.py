@@ -73,7 +73,7 @@ class SessionDriver(Callback):
         show_hooks([self])  # a fit that failed may have left one hidden
         self._begin_anew()
         self._ours = [each for each in callbacks_of(trainer) if isinstance(each, Control) or each is self]
-        self._session = session = ControlSession(trainer, pl_module, self._ours, self._dtypes)
+        self._session = session = ControlSession(trainer, pl_module, self._ours)
         self._foreseeable = all(_changes_with_requests_only(control) for control in session.controls)
         self._recall()
         if session.freak is not None:
@@ -88,6 +88,7 @@ class SessionDriver(Callback):
         self._contents.restore_metrics(trainer)
         if self._session is not None:
             self._sleeps = self._session.requests.wake_with(self._wake)
+            self._session.checkpoints.begin(self._dtypes)
             self._session.start()
             self._after_point(trainer, self._session)
         self._contents.restore_rng_states(trainer)

@@ -6,7 +6,6 @@ import secrets
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,7 +21,6 @@ from freak_core import (
     Refused,
     Store,
 )
-from freak_lightning.checkpoint.as_built import Dtypes
 from freak_lightning.checkpoint.saver import CheckpointSaver, SavedCheckpoint
 from freak_lightning.control import Control
 from freak_lightning.control_point import Point
@@ -76,19 +74,12 @@ class ControlSession:
         trainer: the trainer that fits.
         pl_module: the model it trains.
         ours: the controls and the driver, in the order of the trainer's callbacks.
-        dtypes: those of the model's parameters and buffers in ``setup``.
 
     Raises:
         ConfigurationError: two controls want the same section or action, or different servers.
     """
 
-    def __init__(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        ours: Sequence[Callback],
-        dtypes: Dtypes = MappingProxyType({}),
-    ) -> None:
+    def __init__(self, trainer: Trainer, pl_module: LightningModule, ours: Sequence[Callback]) -> None:
         self.trainer = trainer
         self.pl_module = pl_module
         self.controls: list[Control] = [each for each in ours if isinstance(each, Control)]
@@ -109,7 +100,7 @@ class ControlSession:
         self._collectives, no_group = collectives_for(trainer.world_size, trainer.strategy, timeout)
         if no_group:
             rank_zero_warn(NO_GROUP.format(no_group))
-        self.checkpoints: CheckpointSaver = CheckpointSaver(trainer, ours, self._collectives, dtypes)
+        self.checkpoints: CheckpointSaver = CheckpointSaver(trainer, ours, self._collectives)
         sync, journal = self._begin()
         self.store.on_dry_run = self._check_dry_run
         # Before any request, whatever a checkpoint has brought along.
@@ -195,7 +186,6 @@ class ControlSession:
 
     def start(self) -> None:
         """Apply what a checkpoint brought along, then the requests that wait already."""
-        self.checkpoints.begin()
         self._override_param_groups()
         point = self._point()
         for name, failure in restored_sections(self._sections, self._collectives).items():
@@ -274,13 +264,16 @@ class ControlSession:
     def at_boundary(self, *, last_batch: bool, after_validation: bool) -> None:
         """Act after an optimizer step, and after its validation where one was due."""
         point = self._point(exact=True, last_batch=last_batch, after_validation=after_validation)
-        if self._due or self.deferred:
+        self._programs.become_requests()
+        alone = self.trainer.world_size == 1
+        if self._due or self.deferred or (alone and self.requests.waiting):
             self._act(point)
         self._visit(point)
 
     def at_epoch_end(self) -> None:
         """Act at the end of an epoch, through the strategy: the cadence that every strategy guarantees."""
         point = self._point(epoch_end=True)
+        self._programs.become_requests()
         entries = self.requests.at_epoch_end(point)
         self._carry_out(entries, with_weights(point, self.point, self.pl_module) if entries else point)
         self._visit(point)
