@@ -9,6 +9,7 @@
         ├── AccessDenied       403  the token may only read; a foreign host or origin
         ├── NotFound           404  no such path, action or receipt
         ├── RunOver            409  the run has ended, or takes no live changes
+        ├── PatchTestFailed    409  a ``test`` of a JSON Patch found another value
         ├── Conflict           412  the state has moved on since the revision in If-Match
         │   └── ChangedMeanwhile 409  the program itself changed the value while the request was validated
         ├── TooLarge           413  the body is over the limit
@@ -137,6 +138,13 @@ class RunOver(Refused):
     title: ClassVar[str] = "The run takes no changes"
 
 
+class PatchTestFailed(Refused):
+    """409: a ``test`` of a JSON Patch found another value."""
+
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "A test of the patch failed"
+
+
 class Conflict(Refused):
     """412: the state has moved on since the revision named in If-Match."""
 
@@ -198,12 +206,16 @@ class Unreachable(Refused):
 
 
 _KINDS: list[type[Refused]] = Refused.__subclasses__()
-_BY_STATUS = {kind.status: kind for kind in _KINDS}
+_BY_STATUS = {kind.status: kind for kind in reversed(_KINDS)}
+_BY_TITLE = {kind.title: kind for kind in _KINDS}
 
 
 def refusal(problem: dict[str, Any]) -> Refused:
     """Return the error that a problem document describes."""
-    kind = _BY_STATUS.get(int(problem.get("status", 400)), Refused)
+    status = int(problem.get("status", 400))
+    kind = _BY_TITLE.get(str(problem.get("title")), Refused)
+    if kind.status != status:
+        kind = _BY_STATUS.get(status, Refused)
     return kind(
         str(problem.get("detail") or problem.get("title") or "refused"),
         errors=problem.get("errors") or (),

@@ -81,9 +81,13 @@ def get(document: JSON, path: Path) -> JSON:
     return document
 
 
-def index(items: list[JSON], parent: Path, part: str) -> int:
-    """Return ``part`` as an index of ``items``, the list at ``parent``, or raise NotFound."""
-    if _INDEX.fullmatch(part) and int(part) < len(items):
+def index(items: list[JSON], parent: Path, part: str, *, end: bool = False) -> int:
+    """Return ``part`` as an index of ``items``, the list at ``parent``; with ``end`` also the next one.
+
+    Raises:
+        NotFound: it is no such index.
+    """
+    if _INDEX.fullmatch(part) and int(part) < len(items) + end:
         return int(part)
     length = len(items)
     held = f"its indices are 0 to {length - 1}" if length else "it is empty"

@@ -4,7 +4,7 @@
                         event      state, receipt, run, progress or metrics, numbered
                         actions    the actions, where the program has registered another
                         reply      to one request: a receipt or a problem
-    server → program    request    a write: patch, put, reset, action or cancel
+    server → program    request    a write: patch, put, reset, action, json_patch or cancel
 
 End-of-file means that the other side is gone.
 """
@@ -86,7 +86,7 @@ class Reply(TypedDict):
 class Order(TypedDict):
     """What a request asks for. ``path`` has keys; ``target`` is an action to call, or a receipt to cancel."""
 
-    kind: Literal["patch", "put", "reset", "action", "cancel"]
+    kind: Literal["patch", "put", "reset", "action", "json_patch", "cancel"]
     path: list[str]
     body: JSON
     target: str | None

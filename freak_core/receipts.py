@@ -10,7 +10,7 @@ from freak_core.paths import from_pointer, to_dots
 from freak_core.strict_json import dumps
 from freak_core.timestamps import now
 
-Kind = Literal["patch", "put", "reset", "action"]
+Kind = Literal["patch", "put", "reset", "action", "json_patch"]
 Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "valid"]
 """``valid`` is the answer to a dry run, which has no receipt in the history."""
 SETTLED: frozenset[Status] = frozenset({"applied", "failed", "rejected", "cancelled", "valid"})
@@ -69,7 +69,8 @@ class Receipt(BaseModel):
     Attributes:
         id: the id of the request, for ``Client.receipt``, ``Client.wait`` and ``Client.cancel``.
         seq: the number of the request; the receipts of a run count from 1.
-        kind: what was requested: change values, replace one value, reset, or call an action.
+        kind: what was requested: ``patch`` changes values, ``json_patch`` also moves items of lists, ``put``
+            replaces one value, ``reset`` sets it back, ``action`` calls an action.
         name: the name of the action; ``None`` for other requests.
         path: the place in the state that the request is about, as a JSON Pointer; empty for the whole state.
         status: ``accepted`` while the request waits; ``valid`` answers a dry run; the others are ends.

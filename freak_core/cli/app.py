@@ -16,7 +16,7 @@ from freak_core.cli.commands.follow import log, watch
 from freak_core.cli.commands.metrics import metrics
 from freak_core.cli.commands.reach import link, token, tunnel
 from freak_core.cli.commands.runs import info, ls
-from freak_core.cli.commands.state import get, reset, set_values
+from freak_core.cli.commands.state import get, patch, reset, set_values
 from freak_core.cli.commands.training import pause, resume, stop
 from freak_core.cli.exit_codes import Commands, ExitCode, exits
 from freak_core.cli.options import with_options
@@ -56,6 +56,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "get": get,
         "describe": describe,
         "set": set_values,
+        "patch": patch,
         "reset": reset,
         "call": call,
         "cancel": cancel,

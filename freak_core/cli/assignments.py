@@ -81,14 +81,6 @@ def parts_at(schema: Schema, keys: Sequence[str]) -> list[Schema]:
     return parts
 
 
-def in_list(schema: Schema, keys: Sequence[str]) -> bool:
-    """Whether a path leads through the index of an item in a list."""
-    return any(
-        key.isdecimal() and any(node.get("type") == "array" for node in nodes_at(schema, keys[:depth]))
-        for depth, key in enumerate(keys)
-    )
-
-
 def _plain(node: Schema, root: Schema, depth: int) -> Iterator[Schema]:
     if depth > 20:  # a schema may refer to itself
         return

@@ -16,6 +16,7 @@ from freak_core.errors import (
     Failed,
     Malformed,
     NotFound,
+    PatchTestFailed,
     Refused,
     Unauthorized,
     Unreachable,
@@ -43,7 +44,7 @@ class ExitCode(IntEnum):
     REFUSED = 4, "refused: nothing was changed"
     PENDING = 5, "accepted, and not applied within --wait; of stop: not stopped yet"
     ACCESS = 6, "access denied: no token, an invalid token, or a read-only token"
-    CONFLICT = 7, "conflict: the state has changed since --if-match"
+    CONFLICT = 7, "conflict: the state has changed since --if-match, or a test of a patch failed"
     INTERRUPTED = 130, "interrupted: Ctrl-C, or no confirmation"
 
 
@@ -74,7 +75,7 @@ _CODES: Sequence[tuple[tuple[type[Refused], ...], ExitCode]] = (
     ((Unanswered,), ExitCode.PENDING),
     ((NoSuchRun, Unreachable), ExitCode.NO_RUN),
     ((Unauthorized, AccessDenied), ExitCode.ACCESS),
-    ((Conflict,), ExitCode.CONFLICT),
+    ((Conflict, PatchTestFailed), ExitCode.CONFLICT),
     ((Failed,), ExitCode.FAILED),
 )
 

@@ -1,7 +1,7 @@
 """``AsyncClient``: reads and steers a run from code that awaits."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self, Unpack
 
 from freak_core.client import calls
@@ -146,7 +146,7 @@ class AsyncClient:
         """Change values of the state, all of them or none: ``await client.set({"lr.hold": 3e-4}, wait=30)``.
 
         Args:
-            values: new values by path, such as ``"lr.hold"``.
+            values: new values by path, such as ``"lr.hold"`` or ``"layers.0.size"``.
             options: ``wait``: seconds to wait, at most 60, until the request has ended. ``note``: the
                 reason, for the journal. ``if_match``: refuse the request if the state has changed since this
                 revision. ``dry_run``: only validate. ``key``: the Idempotency-Key. ``at_step``,
@@ -160,6 +160,26 @@ class AsyncClient:
             Refused: any other refusal; see ``freak_core.errors``.
         """
         return await self._conversation.ask(calls.patch(values, options))
+
+    async def patch(
+        self,
+        operations: Sequence[Mapping[str, Any]],
+        **options: Unpack[WriteOptions],
+    ) -> Receipt:
+        """Apply a JSON Patch (RFC 6902), all operations or none: add, remove and move items of lists.
+
+        Args:
+            operations: such as ``[{"op": "remove", "path": "/layers/0"}]``; ``op`` is ``add``, ``remove``,
+                ``replace``, ``move``, ``copy`` or ``test``. ``{"op": "merge", "path": "/layers/0", "value":
+                {"size": 3}}`` changes some fields of an item.
+            options: as in ``set``.
+
+        Raises:
+            PatchTestFailed: a ``test`` found another value; nothing was changed.
+            Rejected: there is no such path, or a value is not valid; nothing was changed.
+            Malformed: this is no JSON Patch.
+        """
+        return await self._conversation.ask(calls.json_patch(operations, options))
 
     async def put(self, path: str, value: Any, **options: Unpack[WriteOptions]) -> Receipt:
         """Replace the value at a path; options and errors as in ``set``.

@@ -1,15 +1,17 @@
 """The calls of a client: for each, the route, the parameters and the type of the answer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
+from freak_core import paths
 from freak_core.client.documents import ActionDescription, MetricPoint, RunFacts, Schema
-from freak_core.client.requests import Call, Parameters, merge_patch, state_route, write_parts
+from freak_core.client.requests import Call, Parameters, keys_of, merge_patch, state_route, write_parts
 from freak_core.html_tables import State
+from freak_core.json_patch import CONTENT_TYPE
 from freak_core.receipts import Receipt
 from freak_core.write_options import WriteOptions
 
@@ -68,8 +70,17 @@ def receipt(receipt_id: str, wait: float = 0.0) -> Call[Receipt]:
 
 
 def patch(values: Mapping[str, object], options: WriteOptions) -> Call[Receipt]:
-    """Change values by path."""
-    return _write("PATCH", "state", options, json.dumps(merge_patch(values)))
+    """Change values by path: with a merge patch, or with a JSON Patch where a path may lead into a list."""
+    merged = merge_patch(values)
+    if not any(part.isdecimal() for path in values for part in keys_of(path)):
+        return _write("PATCH", "state", options, json.dumps(merged))
+    pairs = [(paths.to_pointer(keys_of(path)), value) for path, value in values.items()]
+    return json_patch([{"op": "merge", "path": path, "value": value} for path, value in pairs], options)
+
+
+def json_patch(operations: Sequence[Mapping[str, object]], options: WriteOptions) -> Call[Receipt]:
+    """Apply a JSON Patch."""
+    return _write("PATCH", "state", options, json.dumps([dict(each) for each in operations]), CONTENT_TYPE)
 
 
 def put(path: str, value: object, options: WriteOptions) -> Call[Receipt]:
@@ -92,10 +103,12 @@ def cancel(receipt_id: str) -> Call[Receipt]:
     return _write("DELETE", f"receipts/{quote(receipt_id, safe='')}", {})
 
 
-def _write(method: str, route: str, options: WriteOptions, content: str | None = None) -> Call[Receipt]:
+def _write(
+    method: str, route: str, options: WriteOptions, content: str | None = None, kind: str = "application/json"
+) -> Call[Receipt]:
     params, headers = write_parts(options)
     if content is not None:
-        headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = kind
     wait = options.get("wait", 0.0)
     return Call(method, route, _receipt, params=params, headers=headers, content=content, wait=wait)
 

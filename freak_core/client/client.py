@@ -3,7 +3,7 @@
 # Written by "make client" from async_client.py: edit that file, not this one.
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, Unpack
 
 from freak_core.client import calls
@@ -148,7 +148,7 @@ class Client:
         """Change values of the state, all of them or none: ``client.set({"lr.hold": 3e-4}, wait=30)``.
 
         Args:
-            values: new values by path, such as ``"lr.hold"``.
+            values: new values by path, such as ``"lr.hold"`` or ``"layers.0.size"``.
             options: ``wait``: seconds to wait, at most 60, until the request has ended. ``note``: the
                 reason, for the journal. ``if_match``: refuse the request if the state has changed since this
                 revision. ``dry_run``: only validate. ``key``: the Idempotency-Key. ``at_step``,
@@ -162,6 +162,26 @@ class Client:
             Refused: any other refusal; see ``freak_core.errors``.
         """
         return completed(self._conversation.ask(calls.patch(values, options)))
+
+    def patch(
+        self,
+        operations: Sequence[Mapping[str, Any]],
+        **options: Unpack[WriteOptions],
+    ) -> Receipt:
+        """Apply a JSON Patch (RFC 6902), all operations or none: add, remove and move items of lists.
+
+        Args:
+            operations: such as ``[{"op": "remove", "path": "/layers/0"}]``; ``op`` is ``add``, ``remove``,
+                ``replace``, ``move``, ``copy`` or ``test``. ``{"op": "merge", "path": "/layers/0", "value":
+                {"size": 3}}`` changes some fields of an item.
+            options: as in ``set``.
+
+        Raises:
+            PatchTestFailed: a ``test`` found another value; nothing was changed.
+            Rejected: there is no such path, or a value is not valid; nothing was changed.
+            Malformed: this is no JSON Patch.
+        """
+        return completed(self._conversation.ask(calls.json_patch(operations, options)))
 
     def put(self, path: str, value: Any, **options: Unpack[WriteOptions]) -> Receipt:
         """Replace the value at a path; options and errors as in ``set``.

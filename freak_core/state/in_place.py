@@ -7,32 +7,51 @@ import logging
 import math
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from freak_core.paths import Path
-from freak_core.state.json_values import ABSENT
+from freak_core.state.json_values import ABSENT, inside, json_key
+from freak_core.state.list_items import made_of
+from freak_core.state.origins import Origin
+from freak_core.strict_json import JSON
 
 logger = logging.getLogger("freak")
 
 _Dict: TypeAlias = dict[Any, object]  # the keys of a program's dict may be of any type
 
 
-def planned(model: BaseModel, baseline: BaseModel | None, new: BaseModel, paths: tuple[Path, ...]) -> "Plan":
+def planned(
+    model: BaseModel, baseline: BaseModel | None, new: BaseModel, draft: JSON, origin: Origin
+) -> "Plan":
     """Return the writes that turn ``model`` into ``new``. Nothing is written yet.
 
     Args:
         model: the live state.
         baseline: ``model``, validated without the operations; None where it is not valid.
         new: the state to reach.
-        paths: the paths of the operations.
+        draft: the document that ``new`` was validated from.
+        origin: where each value of the draft was in the live state.
     """
-    plan = Plan(paths)
-    if not same(baseline, new):
-        plan.model(model, baseline, new, ())
+    plan = Plan(model, baseline, origin)
+    if origin.moved or not same(baseline, new):
+        plan.model(model, baseline, new, _Spot((), draft, origin))
     return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A place in the new state: its path, its value in the draft, and where that value was before."""
+
+    path: Path
+    draft: JSON
+    origin: Origin
+
+    def inside(self, key: str | int) -> "_Spot":
+        return _Spot((*self.path, str(key)), inside(self.draft, key), self.origin.child(key))
 
 
 class Plan:
@@ -41,79 +60,86 @@ class Plan:
     Every method compares three values: the live one, the baseline (the live one after validation) and the new
     one. It returns the object to store.
 
+    Args:
+        root, baseline: the live state, and the live state after validation.
+        origin: where each value of the new state was in the live one.
+
     Attributes:
         writes: functions to call in order. None of them runs user code.
         frozen: the paths of frozen fields that would change.
         touched: each live object that is written into, with the names or keys; None for a list.
     """
 
-    def __init__(self, paths: tuple[Path, ...]) -> None:
-        self.paths = paths
+    def __init__(self, root: BaseModel, baseline: BaseModel | None, origin: Origin) -> None:
+        self.root = root
+        self.baseline = baseline
+        self._origin = origin
         self.writes: list[Callable[[], None]] = []
         self.frozen: list[Path] = []
         self.touched: list[tuple[object, list[Any] | None]] = []
 
     def settle(  # noqa: PLR0911  one return per kind of value
-        self, live: object, base: object, new: object, path: Path
+        self, live: object, base: object, new: object, spot: _Spot
     ) -> object:
-        """Plan the writes for the value at ``path``."""
-        if same(base, new) or same(live, new):
+        """Plan the writes for the value at a spot."""
+        moved = not isinstance(new, set | frozenset) and spot.origin.moved
+        if not moved and (same(base, new) or same(live, new)):
             return live
         if isinstance(new, BaseModel):
             before = base if isinstance(base, BaseModel) else None
             if isinstance(live, BaseModel) and _adopts(live, before, new):
-                return self.model(live, before, new, path)
+                return self.model(live, before, new, spot)
             if isinstance(live, BaseModel) and type(live) is type(new):
-                self._frozen_model(live, before, new, path)
+                self._frozen_model(live, before, new, spot)
             return new
         if isinstance(live, dict) and isinstance(new, dict) and type(live) is type(new):
-            return self._dict(live, base if isinstance(base, dict) else {}, new, path)
+            return self._dict(live, base if isinstance(base, dict) else {}, new, spot)
         if isinstance(live, list) and isinstance(new, list) and type(live) is type(new):
-            return self._list(live, base if isinstance(base, list) else [], new, path)
+            return self._list(live, base if isinstance(base, list) else [], new, spot)
         if isinstance(live, tuple) and isinstance(new, tuple) and type(live) is type(new):
-            return self._tuple(live, base if isinstance(base, tuple) else (), new, path)
+            return self._tuple(live, base if isinstance(base, tuple) else (), new, spot)
         if isinstance(live, deque) and isinstance(new, deque):
-            items = self._tuple(tuple(live), tuple(base) if isinstance(base, deque) else (), tuple(new), path)
+            items = self._tuple(tuple(live), tuple(base) if isinstance(base, deque) else (), tuple(new), spot)
             return deque(items, new.maxlen)
         if has_own_fields(live) and type(live) is type(new):
-            return self._dataclass(live, base, new, path)
+            return self._dataclass(live, base, new, spot)
         return new
 
-    def _frozen_model(self, live: BaseModel, base: BaseModel | None, new: BaseModel, path: Path) -> None:
+    def _frozen_model(self, live: BaseModel, base: BaseModel | None, new: BaseModel, spot: _Spot) -> None:
         """Plan what a new value takes over from a frozen ``live``: what has not changed, and attributes."""
-        values = {
-            name: self.settle(live.__dict__.get(name, ABSENT), _attribute(base, name), value, (*path, name))
-            for name, value in new.__dict__.items()
-        }
+        values = {}
+        for name, value in new.__dict__.items():
+            both = live.__dict__.get(name, ABSENT), _attribute(base, name)
+            if isinstance(new, RootModel):
+                values[name] = self.settle(*both, value, spot)
+            else:
+                values[name] = self.settle(*self._moved(spot.origin, name, *both), value, spot.inside(name))
         self.writes.append(functools.partial(new.__dict__.update, values))
         self.writes.append(functools.partial(_attach, new, live))
 
     def _tuple(
-        self, live: tuple[object, ...], base: tuple[object, ...], new: tuple[object, ...], path: Path
+        self, live: tuple[object, ...], base: tuple[object, ...], new: tuple[object, ...], spot: _Spot
     ) -> tuple[object, ...]:
         """Plan the writes for what is inside a tuple; another tuple is needed only for another item."""
-        pad = [ABSENT] * len(new)
-        items = [
-            self.settle(old, before, value, (*path, str(i)))
-            for i, (old, before, value) in enumerate(zip([*live, *pad], [*base, *pad], new, strict=False))
-        ]
+        items = self._items(live, base, new, spot)
         if len(items) == len(live) and all(one is other for one, other in zip(items, live, strict=True)):
             return live
         return type(live)._make(items) if hasattr(live, "_make") else tuple(items)
 
-    def _dataclass(self, live: Any, base: object, new: Any, path: Path) -> object:
+    def _dataclass(self, live: Any, base: object, new: Any, spot: _Spot) -> object:
         """Plan the writes for a dataclass, which keeps its identity and what else is attached to it."""
         before = base if type(base) is type(new) else None
         values = {}
         for each in dataclasses.fields(new):
             old, value = live.__dict__.get(each.name, ABSENT), new.__dict__.get(each.name, ABSENT)
             first = ABSENT if before is None else before.__dict__.get(each.name, ABSENT)
-            if value is not ABSENT and not same(first, value):
-                values[each.name] = self.settle(old, first, value, (*path, each.name))
+            if value is not ABSENT and not (spot.origin.unmoved(each.name) and same(first, value)):
+                both = self._moved(spot.origin, each.name, old, first)
+                values[each.name] = self.settle(*both, value, spot.inside(each.name))
         self.writes.append(functools.partial(live.__dict__.update, values))
         return live
 
-    def model(self, live: BaseModel, base: BaseModel | None, new: BaseModel, path: Path) -> BaseModel:
+    def model(self, live: BaseModel, base: BaseModel | None, new: BaseModel, spot: _Spot) -> BaseModel:
         """Plan the writes for a model that keeps its identity."""
         values = {}
         by_default = set(type(new).model_fields) - new.model_fields_set
@@ -121,31 +147,56 @@ class Plan:
         for name, field in type(new).model_fields.items():
             old, before = live.__dict__.get(name, ABSENT), _attribute(base, name)
             value = new.__dict__.get(name, ABSENT)
+            unmoved = not spot.origin.moved if isinstance(new, RootModel) else spot.origin.unmoved(name)
             # A value without a JSON form (a lock, a callable) was not read. Its default must not replace it.
-            if name in by_default or same(before, value) or same(old, value):
+            if name in by_default or (unmoved and (same(before, value) or same(old, value))):
                 continue
             if field.frozen:
-                self.frozen.append((*path, name))
-            values[name] = self.settle(old, before, value, (*path, name))
-        self._extra(live, base, new, path)
+                self.frozen.append((*spot.path, name))
+            if isinstance(new, RootModel):
+                values[name] = self.settle(old, before, value, spot)
+            else:
+                both = self._moved(spot.origin, name, old, before)
+                values[name] = self.settle(*both, value, spot.inside(name))
+        self._extra(live, base, new, spot)
         self.touched.append((live, list(values)))
         self.writes.append(functools.partial(_write, live, values, _private(live, base, new)))
         return live
 
-    def _extra(self, live: BaseModel, base: BaseModel | None, new: BaseModel, path: Path) -> None:
+    def _moved(self, origin: Origin, key: str | int, live: object, base: object) -> tuple[object, object]:
+        """Return the live value and its baseline for a key: those of another place if the value has moved."""
+        if origin.stays(key):
+            return live, base
+        path = origin.child(key).path
+        if path is None or self._is_there_too(path):
+            return ABSENT, ABSENT
+        return reach(self.root, path), reach(self.baseline, path)
+
+    def _is_there_too(self, path: Path) -> bool:
+        """Whether a value that has moved was put back at its old place, too."""
+        origin = self._origin
+        for part in path:
+            key = int(part) if isinstance(origin.live, list) else part
+            if not origin.stays(key):
+                return False
+            origin = origin.child(key)
+        return True
+
+    def _extra(self, live: BaseModel, base: BaseModel | None, new: BaseModel, spot: _Spot) -> None:
         fresh: _Dict | None = getattr(new, "__pydantic_extra__", None)
         if fresh is not None:
             held = live.model_extra
             if held is None:
                 held = {}
                 self.writes.append(functools.partial(object.__setattr__, live, "__pydantic_extra__", held))
-            self._dict(held, (base.model_extra or {}) if base is not None else {}, fresh, path)
+            self._dict(held, (base.model_extra or {}) if base is not None else {}, fresh, spot)
 
-    def _dict(self, live: _Dict, base: _Dict, new: _Dict, path: Path) -> _Dict:
-        settled = {
-            key: self.settle(live.get(key, ABSENT), base.get(key, ABSENT), value, (*path, str(key)))
-            for key, value in new.items()
-        }
+    def _dict(self, live: _Dict, base: _Dict, new: _Dict, spot: _Spot) -> _Dict:
+        settled: _Dict = {}
+        for key, value in new.items():
+            name = json_key(key)
+            both = self._moved(spot.origin, name, live.get(key, ABSENT), base.get(key, ABSENT))
+            settled[key] = self.settle(*both, value, spot.inside(name))
         gone = [key for key in base or live if key not in settled]
         news = {key: value for key, value in settled.items() if live.get(key, ABSENT) is not value}
         if gone or news:
@@ -153,26 +204,57 @@ class Plan:
             self.writes.append(functools.partial(_refill, live, news, gone))
         return live
 
-    def _list(self, live: list[object], base: list[object], new: list[object], path: Path) -> list[object]:
-        settled = []
-        for i, value in enumerate(new):
-            inside = (*path, str(i))
-            trial = Plan(self.paths)
-            old, before = (each[i] if i < len(each) else ABSENT for each in (live, base))
-            kept = trial.settle(old, before, value, inside)
-            if trial.frozen and not any(each[: len(inside)] == inside for each in self.paths):
+    def _list(self, live: list[object], base: list[object], new: list[object], spot: _Spot) -> list[object]:
+        items = self._items(live, base, new, spot)
+        known = len(base) if base else len(live)
+        if len(items) != known or any(one is not other for one, other in zip(items, live, strict=False)):
+            # What the program appends meanwhile stays behind the items of the request.
+            self.touched.append((live, None))
+            self.writes.append(functools.partial(live.__setitem__, slice(known), items))
+        return live
+
+    def _items(
+        self, live: Sequence[object], base: Sequence[object], new: Sequence[object], spot: _Spot
+    ) -> list[object]:
+        """Plan the writes for the items of a list or tuple, and return the objects to store."""
+        settled: list[object] = []
+        baselines = {at: base[i] for i, at in enumerate(made_of(spot.origin.live, base)) if at is not None}
+        for value, at in zip(new, made_of(spot.draft, new), strict=True):
+            if at is None:
+                settled.append(value)
+                continue
+            here = live[at] if at < len(live) else ABSENT
+            old, before = self._moved(spot.origin, at, here, baselines.get(at, ABSENT))
+            if spot.origin.unmoved(at) and same(before, value):
+                settled.append(old)
+                continue
+            inner = spot.inside(at)
+            trial = Plan(self.root, self.baseline, self._origin)
+            kept = trial.settle(old, before, value, inner)
+            if trial.frozen and not inner.origin.named:
                 kept = value  # the list was replaced: this is another item, not a change of a frozen one
             else:
                 self.writes += trial.writes
                 self.frozen += trial.frozen
                 self.touched += trial.touched
             settled.append(kept)
-        known = len(base) if base else len(live)
-        if len(settled) != known or any(one is not other for one, other in zip(settled, live, strict=False)):
-            # What the program appends meanwhile stays behind the items of the request.
-            self.touched.append((live, None))
-            self.writes.append(functools.partial(live.__setitem__, slice(known), settled))
-        return live
+        return settled
+
+
+def reach(value: object, path: Path) -> object:
+    """Return the object at a path of the document that was made of ``value``; ABSENT if there is none."""
+    for part in path:
+        while isinstance(value, RootModel):
+            value = value.root
+        if isinstance(value, BaseModel):
+            value = {**value.__dict__, **(value.model_extra or {})}.get(part, ABSENT)
+        elif isinstance(value, dict):
+            value = next((each for key, each in value.items() if json_key(key) == part), ABSENT)
+        elif isinstance(value, list | tuple):
+            value = value[int(part)] if part.isdecimal() and int(part) < len(value) else ABSENT
+        else:
+            value = getattr(value, "__dict__", {}).get(part, ABSENT)
+    return value
 
 
 def _adopts(live: BaseModel, base: BaseModel | None, new: BaseModel) -> bool:

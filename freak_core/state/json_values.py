@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from pydantic_core import to_jsonable_python
+
 from freak_core.paths import Path
 from freak_core.strict_json import JSON
 
@@ -84,6 +86,16 @@ def inside(value: Any, key: str | int) -> Any:
     if isinstance(value, list) and isinstance(key, int) and key < len(value):
         return value[key]
     return ABSENT
+
+
+def json_key(key: object) -> str:
+    """Return the key of a dict as JSON writes it."""
+    if type(key) is str:
+        return key
+    try:
+        return str(next(iter(to_jsonable_python({key: None}))))
+    except Exception:  # noqa: BLE001  __hash__ and serializers are user code
+        return str(key)
 
 
 def differences(before: JSON, after: JSON, path: Path = ()) -> Iterator[tuple[Path, JSON, JSON]]:

@@ -13,13 +13,17 @@ from freak_core.interrupts import let_interrupts_through
 from freak_core.state import validation
 from freak_core.state.class_schema import live_validator, validated
 from freak_core.state.fields import record
+from freak_core.state.in_place import reach
 from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equal
 from freak_core.state.live_values import MARK, LiveValues, validating
+from freak_core.state.origins import Origin
 from freak_core.state.validation import reason
 from freak_core.strict_json import JSON
 
 
-def next_state(live: BaseModel, old: JSON, new: JSON) -> tuple[BaseModel | None, list[FieldError]]:
+def next_state(
+    live: BaseModel, old: JSON, new: JSON, origin: Origin
+) -> tuple[BaseModel | None, list[FieldError]]:
     """Validate ``new``, a document of the next state. Returns the model, or None and the errors.
 
     Validators see a copy: its private attributes and all that no operation has touched are those of ``live``.
@@ -29,6 +33,7 @@ def next_state(live: BaseModel, old: JSON, new: JSON) -> tuple[BaseModel | None,
         live: a copy of the live state that validators may change.
         old: its document.
         new: the document that the operations have made of it.
+        origin: where each value of ``new`` was in ``old``.
     """
     kind = type(live)
     if not isinstance(live, RootModel) and not (isinstance(old, dict) and isinstance(new, dict)):
@@ -38,7 +43,7 @@ def next_state(live: BaseModel, old: JSON, new: JSON) -> tuple[BaseModel | None,
     except (TypeError, KeyError, SchemaError):  # the class has made its schema itself
         return validation.outcome(kind, new)
     values = LiveValues()
-    marked = _Marks(values).model(live, old, new)
+    marked = _Marks(values, live).model(live, old, new, origin)
     try:
         with validating(values):
             try:
@@ -62,17 +67,18 @@ def next_state(live: BaseModel, old: JSON, new: JSON) -> tuple[BaseModel | None,
 class _Marks:
     """Puts tokens and marks into a document, where it agrees with that of the live state."""
 
-    def __init__(self, values: LiveValues) -> None:
+    def __init__(self, values: LiveValues, root: BaseModel) -> None:
         self._values = values
+        self._root = root
 
-    def model(self, live: BaseModel, old: Any, new: Any) -> dict[str, Any]:
+    def model(self, live: BaseModel, old: Any, new: Any, origin: Origin) -> dict[str, Any]:
         token = self._values.token(live, lambda: as_plain_json(old))
         if isinstance(live, RootModel):
-            return {MARK: token, "root": self.value(live.root, old, new)}
+            return {MARK: token, "root": self.value(live.root, old, new, origin)}
         held = {**live.__dict__, **(live.model_extra or {})}
         tags = getattr(record(type(live)), "tags", {})  # a union is told apart by their plain values
         marked = {
-            name: value if name in tags else self.value(held.get(name, ABSENT), old.get(name, ABSENT), value)
+            name: value if name in tags else self._child(held, old, new, name, origin)
             for name, value in new.items()
         }
         for name in held.keys() & type(live).model_fields.keys() - old.keys() - new.keys():  # no JSON form
@@ -80,15 +86,25 @@ class _Marks:
         self._values.left_out[token] = {name for name in old if name not in new}
         return {MARK: token, **marked}
 
-    def value(self, live: Any, old: Any, new: Any) -> Any:  # noqa: PLR0911  one return per kind of value
+    def _child(self, live: Any, old: Any, new: Any, key: Any, origin: Origin) -> Any:
+        """Return what is at ``key`` of ``new``; what was there before may have been elsewhere."""
+        if origin.stays(key):
+            return self.value(live.get(key, ABSENT), old.get(key, ABSENT), new[key], origin.child(key))
+        was = origin.child(key)
+        there: Any = ABSENT if was.path is None else reach(self._root, was.path)
+        return self.value(there, ABSENT if there is ABSENT else was.live, new[key], was)
+
+    def value(  # noqa: PLR0911  one return per kind of value
+        self, live: Any, old: Any, new: Any, origin: Origin
+    ) -> Any:
         if isinstance(new, Kept):
             return self._values.token(new.live, lambda: as_plain_json(new.form))
         if live is ABSENT or old is ABSENT:
             return self._inside(new)
-        if equal(old, new):
+        if not origin.moved and equal(old, new):
             return self._values.token(live, lambda: as_plain_json(old))
         if isinstance(live, BaseModel) and self._is_next(live, old, new):
-            return self.model(live, old, new)
+            return self.model(live, old, new, origin)
         if (
             isinstance(live, dict)
             and isinstance(old, dict)
@@ -96,26 +112,27 @@ class _Marks:
             and len(live) == len(old)
         ):
             held = dict(zip(old, live.values(), strict=True))
-            return {key: self._item(held.get(key, ABSENT), old.get(key, ABSENT), new[key]) for key in new}
+            return {key: self._item(held, old, new, key, origin) for key in new}
         if isinstance(live, list | tuple | deque) and isinstance(old, list) and isinstance(new, list):
             if len(live) != len(old):
                 return self._inside(new)
-            if PLAIN.issuperset(set(map(type, live))):
+            if not origin.moved and PLAIN.issuperset(set(map(type, live))):
                 return new
-            pairs = [*zip(live, old, strict=True), *[(ABSENT, ABSENT)] * (len(new) - len(old))]
-            return [self._item(*pair, each) for pair, each in zip(pairs, new, strict=False)]
+            held, before = dict(enumerate(live)), dict(enumerate(old))
+            return [self._item(held, before, new, i, origin) for i in range(len(new))]
         return self._inside(new)
 
     def _inside(self, new: Any) -> Any:
         """Return a new value with tokens in the place of objects that it took over from elsewhere."""
         if isinstance(new, Kept):
-            return self.value(ABSENT, ABSENT, new)
+            return self.value(ABSENT, ABSENT, new, Origin(None))
         if isinstance(new, dict):
             return {key: self._inside(each) for key, each in new.items()}
         return list(map(self._inside, new)) if isinstance(new, list) else new
 
-    def _item(self, live: Any, old: Any, new: Any) -> Any:
-        return new if type(live) in PLAIN else self.value(live, old, new)
+    def _item(self, live: Any, old: Any, new: Any, key: Any, origin: Origin) -> Any:
+        plain = type(live.get(key)) in PLAIN and origin.stays(key)
+        return new[key] if plain else self._child(live, old, new, key, origin)
 
     def _is_next(self, live: BaseModel, old: Any, new: Any) -> bool:
         """Whether ``new`` is the next state of ``live``, not another member of a union."""

@@ -1,4 +1,4 @@
-"""Operations on the state as JSON: merge patch, put and reset.
+"""Operations on the state as JSON: merge patch, put, reset and JSON Patch.
 
 A client can send back what GET returned, unchanged:
 
@@ -8,12 +8,12 @@ A client can send back what GET returned, unchanged:
 - A put keeps the fields that readers do not see, and those whose objects have no JSON form.
 - The text that readers see in the place of such an object keeps the object.
 
-List items are matched by their index.
+When a list is replaced, ``list_items.matched`` says which items of it were there before.
 """
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -24,6 +24,9 @@ from freak_core.paths import Path, did_you_mean, get, index, missing
 from freak_core.state.fields import Record, pick, records
 from freak_core.state.in_place import same
 from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equal, holds_kept, inside, opened
+from freak_core.state.list_items import matched
+from freak_core.state.origins import Origin
+from freak_core.state.place import Place, Target
 from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item, mapping_value
 from freak_core.state.validation import as_json, intruders, outcome, reason, rejected
 from freak_core.strict_json import JSON
@@ -33,62 +36,14 @@ Validate: TypeAlias = Callable[[JSON], BaseModel | None]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One change: merge ``body`` at ``path``, replace the value there, or reset it to its initial value."""
+    """One change of the value at ``path``.
 
-    kind: Literal["patch", "put", "reset"]
-    path: Path
-    body: JSON = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A path into the state, with the values there. A value is ``ABSENT`` where there is none.
-
-    Attributes:
-        path: the path by field names.
-        draft: the value after the earlier operations.
-        live: the value in the document of the live state.
-        seen: the live value as readers see it.
+    Merge ``body`` into it, replace it by ``body``, reset it, or apply the JSON Patch ``body`` to it.
     """
 
+    kind: Literal["patch", "put", "reset", "json_patch"]
     path: Path
-    draft: JSON
-    live: JSON
-    seen: JSON
-
-    def inside(self, key: str | int) -> "_Place":
-        values = (inside(value, key) for value in (self.draft, self.live, self.seen))
-        return _Place((*self.path, str(key)), *values)
-
-    def along(self, path: Path) -> "_Place":
-        place = self
-        for part in path:
-            indexed = isinstance(place.seen, list) and part.isdecimal()
-            place = place.inside(int(part) if indexed else part)
-        return place
-
-    def read_as(self, hint: TypeHint, record: Record | None) -> "_Place":
-        """Drop values of another union member: its secret may be plain text in this one."""
-        gone = {}
-        for name in ("draft", "live"):
-            value = opened(getattr(self, name))
-            if not isinstance(value, dict) or pick(hint, value) is not record:
-                gone[name] = ABSENT
-        return dataclasses.replace(self, **gone, **({"seen": ABSENT} if "live" in gone else {}))
-
-    def shows(self, body: JSON) -> bool:
-        return self.seen is not ABSENT and equal(self.seen, body)
-
-    def unseen(self, record: Record | None) -> dict[str, JSON]:
-        """Return the values of the fields that readers do not see, such as excluded ones."""
-        draft, live, seen = opened(self.draft), opened(self.live), self.seen
-        if record is None or not isinstance(draft, dict):
-            return {}
-        if not isinstance(live, dict) or not isinstance(seen, dict):
-            return {}
-        hidden = [name for name in record.fields if name in live and name not in seen]
-        hidden += [name for name in record.fields if holds_kept(draft.get(name, ABSENT))]
-        return {name: draft[name] for name in hidden if name in draft}
+    body: JSON = None
 
 
 class Draft:
@@ -102,7 +57,7 @@ class Draft:
         fresh: where a union allows several models, replace the object instead of merging into it.
 
     Attributes:
-        paths: the paths of the operations, by field names.
+        origin: where each value of the document was in the live state.
         errors: one for each unknown or read-only field in a body.
         doubtful: the unknown fields that a validator of the whole model may know, with their records.
         ambiguous: True if an object was merged where a union allows several models.
@@ -117,7 +72,7 @@ class Draft:
         self.seen = seen
         self.initial = initial
         self.fresh = fresh
-        self.paths: list[Path] = []
+        self.origin: Origin = Origin((), current, seen)
         self.errors: list[FieldError] = []
         self.doubtful: list[tuple[Path, Record]] = []
         self._stand_ins = frozenset(_stand_ins(current))
@@ -147,78 +102,90 @@ class Draft:
                 holder[path[-1]] = _another(holder[path[-1]])
         return all(same(validate(trial), model) for trial in trials)
 
-    def applied(self, operations: Sequence[Operation]) -> "Draft":
-        """Apply ``operations`` in their order, and return self."""
-        for operation in operations:
-            body = as_json(operation.body, operation.path)
-            if operation.path:
-                self._apply_inside(operation, body)
-            else:
-                self.paths.append(())
-                self.document = self._whole(operation, body)
-        return self
+    def apply(self, operation: Operation) -> None:
+        """Apply one operation that is no JSON Patch."""
+        body = as_json(operation.body, operation.path)
+        if operation.path:
+            self._apply_inside(operation, body)
+        else:
+            self.origin.named = True
+            self.document = self._whole(operation, body)
 
     def _whole(self, operation: Operation, body: JSON) -> JSON:
         if operation.kind == "reset":
-            return restored(self.initial, self.document)
+            return restored(self.initial, self.root())
         onto = self.document if operation.kind == "patch" else ABSENT
-        return self._read(self.kind, body, self._root(), onto)
+        return self._read(self.kind, body, self.root(), onto)
 
-    def _root(self) -> _Place:
-        return _Place((), self.document, self.current, self.seen)
+    def root(self) -> Place:
+        """Return the place of the whole state."""
+        return Place((), self.document, self.current, self.seen, self.origin)
 
     def _apply_inside(self, operation: Operation, body: JSON) -> None:
-        place, holder, record, hint = self._locate(operation.path)
-        if holder is None:
-            if operation.kind == "reset" or not place.shows(body):
-                raise rejected([_read_only(place.path)])
-            return
-        self.paths.append(place.path)
-        key: Any = place.path[-1] if isinstance(holder, dict) else int(place.path[-1])
-        if operation.kind == "reset":
-            self._reset(holder, key, record, place.path)
+        target = self.locate(operation.path)
+        if target.holder is None:
+            if operation.kind == "reset" or not target.place.shows(body):
+                raise rejected([read_only(target.place.path)])
+        elif operation.kind == "reset":
+            target.mark()
+            self._reset(target)
         else:
-            self._set(holder, key, body, record, hint, place, patch=operation.kind == "patch")
+            self.set(target, body, patch=operation.kind == "patch")
 
-    def _locate(self, path: Path) -> tuple[_Place, JSON, Record | None, TypeHint]:
-        """Return the place at ``path``, the container of its last key, its record, and the key's type.
+    def set(self, target: Target, body: JSON, *, patch: bool = False) -> None:
+        """Store ``body`` at a target. With ``patch``, merge it into the value there."""
+        target.mark()
+        key: Any = target.key
+        self._set(target.holder, key, body, target.record, target.hint, target.place, patch=patch)
 
-        The container is None for a computed value, which cannot be set.
+    def locate(self, path: Path, *, insert: bool = False) -> Target:
+        """Return what is at a path that is not the root; with ``insert``, the last key may be new.
+
+        Raises:
+            NotFound: there is no such path.
         """
-        place, holder, record, hint = self._root(), None, None, self.kind
+        place, holder, record, hint = self.root(), None, None, self.kind
+        above = []
         key: Any = None
         for depth, part in enumerate(path):
             if isinstance(place.draft, Kept) and place.draft.form is not ABSENT:
                 holder[key] = copy.deepcopy(opened(place.draft))
                 place = dataclasses.replace(place, draft=holder[key])
+            above.append(place)
             holder, key = place.draft, part
             if isinstance(holder, list):
-                key = index(holder, place.path, part)
+                last = insert and depth + 1 == len(path)
+                key = len(holder) if last and part == "-" else index(holder, place.path, part, end=last)
                 record, hint = None, item(hint, key)
+                if last:
+                    return Target(above, place.added(key), holder, None, hint)
             elif isinstance(holder, dict):
                 record = pick(hint, holder)
                 place = place.read_as(hint, record)
                 if record and record.name(part) is None and part in record.computed:
-                    return place.along(path[depth:]), None, record, Any
+                    return Target(above, place.along(path[depth:]), None, record, Any)
                 key, hint = _declared(record, hint, holder, place.path, part)
                 if key not in holder and depth + 1 < len(path):
                     raise missing(place.path, part, holder)
             else:
                 raise missing(place.path, part)
             place = place.inside(key)
-        return place, holder, record, hint
+        return Target(above, place, holder, record, hint)
 
-    def _reset(self, holder: Any, key: Any, record: Record | None, path: Path) -> None:
+    def _reset(self, target: Target) -> None:
+        holder, key, record = target.holder, target.key, target.record
         there = inside(holder, key)
         try:
-            holder[key] = restored(get(self.initial, path), there)
+            value = restored(get(self.initial, target.place.path), target.place)
         except NotFound:
             if holds_kept(there):
                 return
             if isinstance(holder, list) or (record is not None and key in record.fields):
                 message = "this path had no value at the start. Reset the object that contains it."
-                raise rejected([reason(path, "no_initial_value", message)]) from None
+                raise rejected([reason(target.place.path, "no_initial_value", message)]) from None
             holder.pop(key, None)
+        else:
+            holder[key] = value
 
     def _set(
         self,
@@ -227,7 +194,7 @@ class Draft:
         body: JSON,
         record: Record | None,
         hint: TypeHint,
-        place: _Place,
+        place: Place,
         *,
         patch: bool,
     ) -> None:
@@ -247,7 +214,7 @@ class Draft:
         elif isinstance(holder, dict):
             holder.pop(key, None)
 
-    def _read(self, hint: TypeHint, body: JSON, place: _Place, onto: JSON = ABSENT) -> JSON:
+    def _read(self, hint: TypeHint, body: JSON, place: Place, onto: JSON = ABSENT) -> JSON:
         """Return ``body`` by field names, merged into ``onto`` (RFC 7396) if that is given.
 
         Returns ``ABSENT`` where the body changes nothing and the value there has no JSON form.
@@ -256,6 +223,7 @@ class Draft:
         if body == MASK and is_secret(hint):
             return self._kept(place)
         if place.shows(body) and (isinstance(place.live, Kept) or not (patch and isinstance(body, dict))):
+            place.origin.restore()
             return copy.deepcopy(place.live)
         if isinstance(body, str) and body in self._stand_ins:
             message = "this text stands for an object of the program at another place; it cannot be moved"
@@ -264,20 +232,39 @@ class Draft:
             return self._read_list(hint, body, place)
         return self._read_object(hint, body, place, onto) if isinstance(body, dict) else body
 
-    def _kept(self, place: _Place) -> JSON:
+    def read_new(self, target: Target, body: JSON) -> JSON:
+        """Return ``body`` by field names, as the value of a new item of a list."""
+        return self._read(target.hint, body, target.place)
+
+    def _kept(self, place: Place) -> JSON:
         if place.draft is ABSENT or place.draft is None:
             message = "this is the mask of a secret, but no secret is set here. Send the secret itself."
             self.errors.append(reason(place.path, "masked", message))
         return copy.deepcopy(place.draft)
 
-    def _read_list(self, hint: TypeHint, body: list[JSON], place: _Place) -> list[JSON]:
-        values = []
-        for i, each in enumerate(body):
-            value = self._read(item(hint, i), each, place.inside(i))
+    def _read_list(self, hint: TypeHint, body: list[JSON], place: Place) -> list[JSON]:
+        draft: list[JSON] = place.draft if isinstance(place.draft, list) else []
+        values: list[JSON] = []
+        for i, (each, was) in enumerate(zip(body, self._matched(hint, body, place), strict=True)):
+            there = place.added(i) if was is None else place.made_of(i, place.origin.child(i), draft[was])
+            value = self._read(item(hint, i), each, there)
             values.append(each if value is ABSENT else value)
         return values
 
-    def _read_object(self, hint: TypeHint, body: dict[str, JSON], place: _Place, onto: JSON) -> JSON:
+    def _matched(self, hint: TypeHint, body: list[JSON], place: Place) -> list[int | None]:
+        """Return which items of the draft those of ``body`` are, and let their origins follow."""
+        if not isinstance(place.draft, list):
+            return [None] * len(body)
+        length, shown = len(place.draft), place.shown()
+        if isinstance(shown, list) and len(shown) == length:
+            named = [_by_names(item(hint, i), each) for i, each in enumerate(body)]
+            places = matched(named, shown, self._stand_ins)
+        else:  # a serializer shows another form
+            places = [i if i < length else None for i in range(len(body))]
+        place.origin.reorder(places, length)
+        return places
+
+    def _read_object(self, hint: TypeHint, body: dict[str, JSON], place: Place, onto: JSON) -> JSON:
         patch = onto is not ABSENT
         base = onto if patch and isinstance(onto, dict) else {}
         current = pick(hint, base) if base else None
@@ -295,10 +282,10 @@ class Draft:
                 self._set(result, key, value, record, inner, where, patch=patch)
         return result
 
-    def _left_out(self, record: Record, key: str, value: JSON, place: _Place) -> bool:
+    def _left_out(self, record: Record, key: str, value: JSON, place: Place) -> bool:
         if key in record.computed:
             if not place.shows(value):
-                self.errors.append(_read_only(place.path))
+                self.errors.append(read_only(place.path))
             return True
         if record.open:
             return False
@@ -311,19 +298,34 @@ class Draft:
         return True
 
 
-def restored(start: JSON, now: JSON) -> JSON:
-    """Return a copy of ``start`` with the objects of ``now`` without a JSON form, or with the same one."""
+def restored(start: JSON, place: Place) -> JSON:
+    """Return a copy of ``start`` with the objects at ``place`` without a JSON form, or with the same one."""
+    now = place.draft
     if isinstance(now, Kept):
         return now if now.form is ABSENT or equal(as_plain_json(now), start) else copy.deepcopy(start)
     if isinstance(now, dict) and isinstance(start, dict):
-        found = {key: restored(value, now.get(key, ABSENT)) for key, value in start.items()}
+        found = {key: restored(value, place.inside(key)) for key, value in start.items()}
         return found | {key: value for key, value in now.items() if key not in start and holds_kept(value)}
-    if isinstance(now, list) and isinstance(start, list) and len(now) == len(start):
-        return [restored(value, other) for value, other in zip(start, now, strict=True)]
+    if isinstance(now, list) and isinstance(start, list):
+        return _restored_items(start, now, place)
     if holds_kept(now):
-        message = "a reset would lose an object of the program here that has no JSON form"
-        raise rejected([reason((), "read_only", message)])
+        raise rejected([_would_lose(place.path)])
     return copy.deepcopy(start)
+
+
+def _restored_items(start: list[JSON], now: list[JSON], place: Place) -> list[JSON]:
+    places = matched(start, [as_plain_json(each) for each in now])
+    if any(holds_kept(each) for j, each in enumerate(now) if j not in places):
+        raise rejected([_would_lose(place.path)])
+    place.origin.reorder(places, len(now))
+    return [
+        restored(value, place.added(i) if was is None else place.made_of(i, place.origin.child(i), now[was]))
+        for i, (value, was) in enumerate(zip(start, places, strict=True))
+    ]
+
+
+def _would_lose(path: Path) -> FieldError:
+    return reason(path, "read_only", "a reset would lose an object of the program here that has no JSON form")
 
 
 def _stand_ins(value: JSON) -> Iterator[str]:
@@ -334,6 +336,11 @@ def _stand_ins(value: JSON) -> Iterator[str]:
         for each in value.values() if isinstance(value, dict) else value:
             if type(each) not in PLAIN:
                 yield from _stand_ins(each)
+
+
+def _by_names(hint: TypeHint, body: JSON) -> JSON:
+    record = pick(hint, body) if isinstance(body, dict) else None
+    return record.by_names(body) if record is not None and isinstance(body, dict) else body
 
 
 def _declared(
@@ -383,7 +390,8 @@ def _another(value: JSON) -> JSON:
 
 def misnamed(kind: type[BaseModel], body: JSON) -> list[FieldError]:
     """Return an error for each name in a new value that its type does not have, and for each import path."""
-    draft = Draft(kind, {}, {}, {}).applied([Operation("put", (), body)])
+    draft = Draft(kind, {}, {}, {})
+    draft.apply(Operation("put", (), body))
     named = [each for each in draft.errors if each["type"] == "unknown_field"]
     named += [each for each in intruders(kind, draft.document) if each["type"] == "read_only"]
 
@@ -393,5 +401,6 @@ def misnamed(kind: type[BaseModel], body: JSON) -> list[FieldError]:
     return named or (draft.without_effect(validate(draft.document), validate) if draft.doubtful else [])
 
 
-def _read_only(path: Path) -> FieldError:
+def read_only(path: Path) -> FieldError:
+    """Return the error for a computed value."""
     return reason(path, "read_only", "this is computed and cannot be set")

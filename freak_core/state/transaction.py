@@ -9,15 +9,16 @@ A change has three stages. Only the last one touches the program's object:
    No assignment hook runs, so none can fail half way. Every other object keeps its identity.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
 from pydantic import BaseModel
 
-from freak_core.errors import FieldError
+from freak_core.errors import FieldError, PatchTestFailed
 from freak_core.state.diff import Change, changes, hides, listed, shown_changes, view
 from freak_core.state.in_place import Plan, planned
+from freak_core.state.json_patch import apply_json_patch
 from freak_core.state.json_values import as_plain_json
 from freak_core.state.next_state import next_state
 from freak_core.state.patch import Draft, Operation
@@ -123,7 +124,7 @@ def propose(
         draft, new, errors = (again, read, []) if read is not None else (draft, new, errors)
     if new is None:
         raise rejected(errors)
-    plan = planned(model, reading.copy, new, tuple(draft.paths))
+    plan = planned(model, reading.copy, new, draft.document, draft.origin)
     if plan.frozen:
         raise rejected([reason(path, "frozen", "this field is frozen") for path in plan.frozen])
     after = view(new)
@@ -154,13 +155,34 @@ def _drafted(
     fresh: bool = False,
 ) -> tuple[Draft, BaseModel | None, list[FieldError]]:
     kind = type(reading.copy)
-    draft = Draft(kind, current, reading.public, initial, fresh=fresh).applied(operations)
-    errors = draft.errors or intruders(kind, draft.document, current, initial)
+    draft = _applied(lambda: Draft(kind, current, reading.public, initial, fresh=fresh), operations)
+    before = draft.origin.arranged(current) if draft.origin.moved else current
+    errors = draft.errors or intruders(kind, draft.document, before, initial)
     if errors:
         return draft, None, errors
-    new, errors = next_state(reading.copy, current, draft.document)
-    ignored = draft.without_effect(new, lambda trial: next_state(reading.copy, current, trial)[0])
+    new, errors = next_state(reading.copy, current, draft.document, draft.origin)
+
+    def validate(trial: JSON) -> BaseModel | None:
+        return next_state(reading.copy, current, trial, draft.origin)[0]
+
+    ignored = draft.without_effect(new, validate)
     return (draft, None, ignored) if ignored else (draft, new, errors)
+
+
+def _applied(new_draft: Callable[[], Draft], operations: Sequence[Operation]) -> Draft:
+    draft = new_draft()
+    for number, operation in enumerate(operations, start=1):
+        if operation.kind != "json_patch":
+            draft.apply(operation)
+            continue
+        try:
+            apply_json_patch(draft, operation)
+        except PatchTestFailed:
+            if number == len(operations):
+                raise
+            # A request that waits will fail by its test. It must not stand in the way of later requests.
+            return _applied(new_draft, [*operations[: number - 1], *operations[number:]])
+    return draft
 
 
 def commit(model: BaseModel, candidate: Candidate) -> Committed:

@@ -223,13 +223,28 @@ def test_an_object_cannot_be_replaced_by_json(name: str) -> None:
 def test_the_text_that_stands_for_an_object_does_not_get_into_the_state() -> None:
     model = state()
     for path, body in [
-        ("listed", ["<Weights>", 1]),
+        ("listed", [1, "<Weights>", "<Weights>"]),
         ("by_name", {"e": "<Weights>"}),
         ("untyped.1", "<Weights>"),
     ]:
         with pytest.raises(Rejected, match="not valid") as refused:
             ask(Store(model), "put", path, body)
         assert refused.value.errors[0]["type"] == "read_only"
+
+
+def test_an_object_in_a_list_moves_where_its_text_moves() -> None:
+    model = state()
+    one, weights, inner = model.listed
+    ask(Store(model), "put", "listed", ["<Weights>", {"a": "<Weights>"}, 1])
+    assert model.listed == [weights, inner, one]
+    assert model.listed[0] is weights
+    assert model.listed[1] is inner
+    ask(Store(model), "json_patch", "listed", [{"op": "remove", "path": "/1"}])
+    ask(Store(model), "json_patch", "listed", [{"op": "move", "from": "/0", "path": "/1"}])
+    assert model.listed == [1, weights]
+    move = {"op": "move", "from": "/listed/1", "path": "/lr"}
+    with pytest.raises(Rejected, match="same type"):
+        ask(Store(model), "json_patch", "", [move])
 
 
 def test_an_object_that_came_since_the_start_survives_a_reset() -> None:

@@ -34,6 +34,7 @@ PUBLIC = [
     "FreakError",
     "Malformed",
     "NotFound",
+    "PatchTestFailed",
     "PortTaken",
     "Receipt",
     "Refused",

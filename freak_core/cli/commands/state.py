@@ -1,18 +1,20 @@
-"""``freak get``, ``set`` and ``reset``: read and change the state."""
+"""``freak get``, ``set``, ``patch`` and ``reset``: read and change the state."""
 
 import functools
-from typing import Annotated, Unpack
+import sys
+from typing import Annotated, Any, Literal, Unpack, cast
 
 import typer
 
-from freak_core.cli.assignments import assigned, in_list
+from freak_core.cli.assignments import assigned
 from freak_core.cli.completion import complete_assignment
 from freak_core.cli.connect import connect
 from freak_core.cli.options import ChangeOptions, JsonOption, PathArgument, RunOption, YesOption
 from freak_core.cli.send_and_wait import Send, carry_out
 from freak_core.cli.terminal import compact, confirm, show, show_json, show_text
-from freak_core.client.client import Client
-from freak_core.client.requests import keys_of
+from freak_core.errors import Refused
+from freak_core.paths import to_pointer
+from freak_core.strict_json import parse
 
 Assignments = Annotated[
     list[str],
@@ -20,6 +22,14 @@ Assignments = Annotated[
         metavar="PATH=VALUE",
         autocompletion=complete_assignment,
         help="Such as lr.hold=3e-4. VALUE is JSON if it is valid JSON and fits the schema, else a string.",
+    ),
+]
+PatchArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATCH",
+        help='A JSON Patch (RFC 6902), such as [{"op": "remove", "path": "/layers/0"}], or a merge patch, '
+        'such as {"lr": {"hold": 0.1}}; "-" reads it from stdin.',
     ),
 ]
 
@@ -42,19 +52,37 @@ def set_values(
 ) -> None:
     """Change values, all of them or none: freak set lr.hold=3e-4 --note 'the loss diverges'."""
     with connect(run) as client:
-        carry_out(client, _change(client, values), as_json=as_json, **options)
+        send = functools.partial(client.set, assigned(values, client.schema()))
+        carry_out(client, send, as_json=as_json, **options)
 
 
-def _change(client: Client, words: list[str]) -> Send:
-    """Return what sends a change: a merge patch, or a PUT for the item of a list, which no patch can name."""
-    schema = client.schema()
-    values = assigned(words, schema)
-    items = [path for path in values if in_list(schema, keys_of(path))]
-    if not items:
-        return functools.partial(client.set, values)
-    if len(values) > 1:
-        raise typer.BadParameter(f"{items[0]!r} is an item of a list: set it alone, or set the whole list")
-    return functools.partial(client.put, items[0], values[items[0]])
+def patch(
+    patch: PatchArgument,
+    kind: Annotated[
+        Literal["json", "merge"] | None,
+        typer.Option(
+            "--type", help="JSON Patch or merge patch. Default: json for a list, merge for an object."
+        ),
+    ] = None,
+    run: RunOption = None,
+    as_json: JsonOption = False,
+    **options: Unpack[ChangeOptions],
+) -> None:
+    """Apply a JSON Patch or a merge patch: freak patch '[{"op": "remove", "path": "/layers/0"}]'."""
+    try:
+        body = parse(sys.stdin.read() if patch == "-" else patch)
+    except Refused as wrong:
+        raise typer.BadParameter(f"the patch is not valid JSON: {wrong}") from None
+    found = "json" if isinstance(body, list) else "merge" if isinstance(body, dict) else None
+    if found is None or found != (kind or found):
+        raise typer.BadParameter("a JSON Patch is a list of operations; a merge patch is an object of values")
+    with connect(run) as client:
+        if isinstance(body, dict):
+            values = {to_pointer((key,)): value for key, value in body.items()}
+            send: Send = functools.partial(client.set, values)
+        else:
+            send = functools.partial(client.patch, cast(Any, body))
+        carry_out(client, send, as_json=as_json, **options)
 
 
 def reset(

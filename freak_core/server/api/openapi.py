@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from freak_core import errors, paths
+from freak_core import errors, json_patch, paths
 from freak_core.receipts import Receipt
 from freak_core.server.api.write_options import WRITE_PARAMETERS
 
@@ -65,7 +65,7 @@ def describe(
         found["paths"][f"/actions/{quote(name, safe='')}"] = _action(name, action, prefix)
     found["components"] = {
         "schemas": schemas,
-        "responses": {kind.__name__: _refusal(kind) for kind in _WRITE_REFUSALS},
+        "responses": {kind.__name__: _refusal(kind.status) for kind in _WRITE_REFUSALS},
         "securitySchemes": {
             "token": {"type": "http", "scheme": "bearer", "description": "the token that the program printed"}
         },
@@ -80,16 +80,17 @@ def _answer(description: str, schema: JSONObject, *headers: str, problem: bool =
     return {"description": description, "content": {kind: {"schema": schema}}, "headers": told}
 
 
-def _refusal(kind: type[errors.Refused]) -> JSONObject:
-    """Return the answer to a request that is refused, as the class of the error describes it."""
-    about = (kind.__doc__ or "").partition("\n")[0].removeprefix(f"{kind.status}: ")
-    headers = {429: ["Retry-After"], 503: ["Retry-After"], 401: ["WWW-Authenticate"]}.get(kind.status, [])
+def _refusal(status: int) -> JSONObject:
+    """Return the answer to a request that is refused, as the classes of the errors describe it."""
+    lines = [(each.__doc__ or "").partition("\n")[0] for each in _WRITE_REFUSALS if each.status == status]
+    about = " Or: ".join(line.removeprefix(f"{status}: ") for line in lines)
+    headers = {429: ["Retry-After"], 503: ["Retry-After"], 401: ["WWW-Authenticate"]}.get(status, [])
     schema = {"$ref": "#/components/schemas/Problem"}
     return _answer(about, schema, *headers, problem=True)
 
 
 def _refusals(kinds: Sequence[type[errors.Refused]]) -> JSONObject:
-    return {str(kind.status): {"$ref": f"#/components/responses/{kind.__name__}"} for kind in kinds}
+    return {str(kind.status): {"$ref": f"#/components/responses/{kind.__name__}"} for kind in reversed(kinds)}
 
 
 def _written() -> JSONObject:
@@ -130,6 +131,25 @@ _PROBLEM_SCHEMA: JSONObject = {
         "retry_after": _described("number", "seconds after which the request may be sent again"),
     },
     "required": ["type", "title", "status"],
+}
+
+
+JSON_PATCH_SCHEMA: JSONObject = {
+    "description": "A JSON Patch (RFC 6902): operations that are applied in their order, all or none.",
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "op": {
+                **_described("string", "what to do; `merge` is not in the RFC: a merge patch of one value"),
+                "enum": list(json_patch.MEMBERS),
+            },
+            "path": _described("string", "JSON Pointer; `-` is the place after the last item of a list"),
+            "from": _described("string", "JSON Pointer to what is moved or copied"),
+            "value": {"description": "the value of add, replace, test and merge"},
+        },
+        "required": ["op", "path"],
+    },
 }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from freak_core import paths
+from freak_core import json_patch, paths
 from freak_core.errors import Malformed
 from freak_core.phases import arrived
 from freak_core.protocol import Order
@@ -15,10 +15,10 @@ from freak_core.receipts import Receipt
 from freak_core.server.api.event_stream import EventStream, Names, stream, wanted_types
 from freak_core.server.api.heavy_reads import HeavyReads, points_as_json
 from freak_core.server.api.json_response import JSONResponse
-from freak_core.server.api.openapi import JSONObject, describe
+from freak_core.server.api.openapi import JSON_PATCH_SCHEMA, JSONObject, describe
 from freak_core.server.api.problems import Route
 from freak_core.server.api.prometheus import CONTENT_TYPE, exposition
-from freak_core.server.api.request_body import json_body
+from freak_core.server.api.request_body import JSON_TYPES, PATCH_TYPES, content_type, json_body
 from freak_core.server.api.write_options import WRITE_PARAMETERS, etag, flag, write_options
 from freak_core.server.api.write_queue import WriteQueue
 from freak_core.server.mirror.metric_history import Axis
@@ -30,7 +30,7 @@ StatePath = Annotated[str, Path(description="JSON Pointer into the state, withou
 IfNoneMatch = Annotated[str | None, Header(description="answer with 304 if the state still has this ETag")]
 ReceiptId = Annotated[str, Path(description="id of the receipt")]
 Endpoint = Callable[..., Awaitable[Response]]
-Kind = Literal["patch", "put", "reset", "action", "cancel"]
+Kind = Literal["patch", "put", "reset", "action", "json_patch", "cancel"]
 
 
 AT_ONCE_WITHIN = 5.0
@@ -45,6 +45,14 @@ def _with_body(about: str) -> JSONObject:
     return {**_OPTIONS, "requestBody": body}
 
 
+def _patched() -> JSONObject:
+    """Return the options of a PATCH and its two kinds of body, for OpenAPI."""
+    about = "a JSON merge patch (RFC 7396), or a JSON Patch (RFC 6902) with paths below that of the URL"
+    kinds: JSONObject = {kind: {"schema": {}} for kind in JSON_TYPES}
+    kinds[json_patch.CONTENT_TYPE] = {"schema": JSON_PATCH_SCHEMA}
+    return {**_OPTIONS, "requestBody": {"description": about, "content": kinds}}
+
+
 class Routes:
     """The routes of a run. Reads are answered from the mirror, writes by the program."""
 
@@ -54,7 +62,7 @@ class Routes:
         self.places: WaitingPlaces = WaitingPlaces()
         self.heavy: HeavyReads = HeavyReads()
         self.router: APIRouter = APIRouter(route_class=Route)
-        patch, whole = _with_body("a JSON merge patch (RFC 7396)"), _with_body("the new value")
+        patch, whole = _patched(), _with_body("the new value")
         value = "/state/{path:path}"
         self._read("/state", self.get_state, "read the state")
         self._write("/state", self.patch_state, "PATCH", "change some values", patch)
@@ -252,12 +260,22 @@ class Routes:
     # -- writing ---------------------------------------------------------------------------------
 
     async def patch_state(self, request: Request) -> JSONResponse:
-        """Merge a JSON merge patch (RFC 7396) into the state."""
+        """Merge a JSON merge patch (RFC 7396) into the state, or apply a JSON Patch (RFC 6902) to it.
+
+        The header ``Content-Type`` tells the two apart.
+        """
         return await self.patch_value(request, "")
 
     async def patch_value(self, request: Request, path: StatePath) -> JSONResponse:
-        """Merge a JSON merge patch (RFC 7396) into the value at a path."""
-        return await self.write(request, "patch", path, await json_body(request))
+        """Merge a JSON merge patch (RFC 7396) into the value at a path, or apply a JSON Patch (RFC 6902).
+
+        The header ``Content-Type`` tells the two apart. The paths of a JSON Patch begin at this path.
+        """
+        body = await json_body(request, PATCH_TYPES)
+        if content_type(request) != json_patch.CONTENT_TYPE:
+            return await self.write(request, "patch", path, body)
+        json_patch.steps(body)
+        return await self.write(request, "json_patch", path, body)
 
     async def put_value(self, request: Request, path: StatePath) -> JSONResponse:
         """Replace the value at a path."""

@@ -43,10 +43,35 @@ def test_an_item_of_a_list_is_set_by_its_number(state: Steered) -> None:
     assert receipt["changes"] == [{"path": "/head/hidden", "old": [32, 16], "new": [7, 16]}]
     assert "nothing" in freak("set", "head.hidden.1=8", "--dry-run").out
     assert "0 to 1" in freak("set", "head.hidden.9=7", code=4).err
-    assert "head.hidden.0" in freak("set", "head.hidden.0=7", "epochs=20", code=2).err
+    freak("set", "head.hidden.0=7", "head.hidden.9=7", "epochs=20", code=4)
     assert (state.head.hidden, state.epochs) == ([7, 16], 10)
+    freak("set", "head.hidden.0=1", "head.hidden.1=2", "epochs=20", "head.lr=0.5")
+    assert (state.head.hidden, state.epochs, state.head.lr) == ([1, 2], 20, 0.5)
     freak("set", "weights.0=7")  # no list
     assert state.weights["0"] == 7
+
+
+def test_a_json_patch_adds_moves_and_removes_items(state: Steered) -> None:
+    added = freak("patch", '[{"op": "add", "path": "/head/hidden/0", "value": 8}]', "--note", "wider")
+    assert "head.hidden: [32, 16] → [8, 32, 16]" in added.out
+    moved = '[{"op": "test", "path": "/epochs", "value": 10}, {"op": "remove", "path": "/head/hidden/1"}]'
+    receipt = freak("patch", "--type", "json", "-", "--json", stdin=moved).json
+    assert (receipt["kind"], receipt["status"]) == ("json_patch", "applied")
+    assert state.head.hidden == [8, 16]
+    freak("patch", '{"epochs": 20, "head": {"lr": 0.5}}')
+    assert (state.epochs, state.head.lr, state.head.hidden) == (20, 0.5, [8, 16])
+
+
+def test_a_patch_that_cannot_be_applied_exits_with_its_code(state: Steered) -> None:
+    failing = (
+        '[{"op": "replace", "path": "/epochs", "value": 5}, {"op": "test", "path": "/name", "value": 1}]'
+    )
+    assert "/name" in freak("patch", failing, code=7).err
+    assert "0 to 1" in freak("patch", '[{"op": "remove", "path": "/head/hidden/2"}]', code=4).err
+    assert "'op'" in freak("patch", '[{"op": "delete", "path": "/epochs"}]', code=4).err
+    for words in (["{"], ["3"], ["--type", "json", "{}"], ["--type", "merge", "[]"]):
+        freak("patch", *words, code=2)
+    assert (state.epochs, state.head.hidden) == (10, [32, 16])
 
 
 def test_a_dry_run_shows_what_would_change(state: Steered) -> None:
