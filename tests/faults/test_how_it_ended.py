@@ -7,6 +7,7 @@ import pytest
 from tests.faults.endings import WAYS, end, said_of
 
 
+@pytest.mark.timeout(400)  # a training starts slowly on a busy machine
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["plain", "training"])
 def test_how_a_program_ended_is_said(
