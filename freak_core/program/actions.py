@@ -134,8 +134,8 @@ def _code(function: Callable[..., object]) -> types.CodeType | None:
 def _checked_name(name: str | None, function: object) -> str:
     if not name or name == "<lambda>":
         raise ConfigurationError(f"the action {function!r} has no name: pass name=...")
-    if not isinstance(name, str) or "/" in name or not name.strip():
-        raise ConfigurationError(f"{name!r} cannot be the name of an action: it is a part of a URL")
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigurationError(f"{name!r} cannot be the name of an action: it is no text, or empty")
     return name
 
 

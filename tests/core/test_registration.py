@@ -52,7 +52,6 @@ def private(_value: int) -> None:
         (max, None, "cannot be read|has the parameter"),
         (dict, None, "cannot be read|has the parameter"),
         ([].append, None, "has the parameter"),
-        (pathlib.Path.unlink, "a/b", "cannot be the name of an action"),
         (numbers, None, "cannot be a generator"),
         (later_numbers, None, "cannot be a generator"),
         (functools.partial(numbers), None, "cannot be a generator"),
