@@ -1,7 +1,6 @@
 """What cannot be an action or an on_change function is refused where it is registered, with the reason."""
 
 import functools
-import pathlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
