@@ -145,8 +145,12 @@ class Cell(NamedTuple):
     equal: bool
 
 
+class NoTraining(Exception):  # noqa: N818
+    """Lightning cannot train so, with Freak or without: the callback makes tensors of another dtype."""
+
+
 def cell(callback: str, precision: str, place: str, folder: Path) -> Cell:
-    """Save, go on, resume, compare."""
+    """Save, go on, resume, compare. Raises ``NoTraining`` where there is nothing to save."""
     batch, cadence = PLACES[place]
     model = MODELS.get(callback, Backbone)
 
@@ -161,7 +165,14 @@ def cell(callback: str, precision: str, place: str, folder: Path) -> Cell:
 
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         ask, ours = asking(folder, (1, batch, checkpoint(name="here")))
-        went_on = run(ours)
+        try:
+            went_on = run(ours)
+        except RuntimeError as failed:
+            try:
+                run(())
+            except RuntimeError:
+                raise NoTraining from failed
+            raise
         told = ask.receipt()
         assert told.status == "applied", told
         resumed = run(asking(folder)[1], Path(told.result["path"]))

@@ -9,6 +9,7 @@ from tests.lightning.exact_grid import (
     CALLBACKS,
     PLACES,
     PRECISIONS,
+    NoTraining,
     cell,
     documented_cells,
     documented_rows,
@@ -29,7 +30,11 @@ pytestmark = [
 def test_what_is_called_exact_is_exact_and_as_the_docs_say(
     callback: str, precision: str, place: str, tmp_path: Path
 ) -> None:
-    told = cell(callback, precision, place, tmp_path)
+    try:
+        told = cell(callback, precision, place, tmp_path)
+    except NoTraining:
+        assert precision in ("64-true", "bf16-true", "16-true")
+        return
     assert told.equal or told.reasons
     documented = documented_cells()
     if (callback, precision, place) in documented:
