@@ -19,7 +19,7 @@ def order(kind: str = "patch", path: str = "", body: Any = None, target: str | N
     return Order(kind=kind, path=keys, body=body, target=target, by="owner", options={})  # type: ignore[typeddict-item]
 
 
-def turns(*writes: tuple[str, Order], rate: float = 200.0) -> list[int]:
+def turns(*writes: tuple[str, Order], rate: float = 20.0) -> list[int]:
     """Return in which order writes of clients pass that arrive one after the other, before the first may."""
 
     async def all_of_them() -> list[int]:

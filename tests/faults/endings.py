@@ -165,7 +165,7 @@ def end(kind: str, way: Way, folder: Path) -> Row:
             _let_end(way, program, run.link, training=kind == "training")
             program.wait(60)
             code = watch.wait(30)
-    (listed,) = Ran(("ls", "-a", "--json")).json
+    (listed,) = Ran(("ls", "-a", "--json"), None).json
     last = [entry for entry in read_journal(Path(str(run.journal))) if "phase" in entry][-1:]
     ended = last[0] if last and last[0]["phase"] not in ("training", "starting") else {}
     because = ended.get("error") or ": ".join(filter(None, [ended.get("stopped_by"), ended.get("reason")]))
