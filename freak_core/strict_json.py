@@ -28,6 +28,7 @@ MAX_DEPTH = 64
 MOST_DIGITS = sys.int_info.default_max_str_digits
 """The most digits of an integer. The server reads no more, whatever the program has set for itself."""
 
+_PLAIN = frozenset([type(None), bool, int, float, str])
 _DIGITS_PER_BIT = math.log10(2)
 _FEWEST_BITS = 2000  # Python always reads and writes 640 digits
 
@@ -87,6 +88,23 @@ def writable(value: Any) -> Any:
     if isinstance(value, int) and too_long(value):
         return f"<integer of about {int(value.bit_length() * _DIGITS_PER_BIT) + 1} digits>"
     return value
+
+
+def are_writable(values: list[Any]) -> bool:
+    """Whether ``values`` are numbers, texts, booleans and None that ``writable`` would not change."""
+    kinds = set(map(type, values))
+    if not kinds <= _PLAIN:
+        return False
+    texts = "".join([each for each in values if type(each) is str]) if str in kinds else ""
+    numbers = (
+        values if kinds <= {int, float, bool} else [each for each in values if type(each) in (int, float)]
+    )
+    try:
+        finite = math.isfinite(math.fsum(numbers))
+    except (OverflowError, ValueError):  # infinities, or a sum too large for a float
+        return False
+    short = int not in kinds or not any(map(too_long, (min(numbers), max(numbers))))
+    return finite and short and texts.isascii() and "\0" not in texts
 
 
 def too_long(number: int) -> bool:

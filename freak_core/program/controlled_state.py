@@ -45,7 +45,7 @@ class ControlledState(Generic[Model_co]):
         self.revision: int = 0
         self.lock: threading.RLock = threading.RLock()
         self._on_news = on_news
-        reading = transaction.Reading(model)
+        self._reading = reading = transaction.Reading(model)
         self.public: dict[str, JSON] = reading.public
         """The state as readers see it, secrets masked. It is replaced as a whole: reading needs no lock."""
         document = reading.document_and_outcome()[0]
@@ -56,6 +56,11 @@ class ControlledState(Generic[Model_co]):
         self._unshown: transaction.Committed | None = None
         self._proposal: tuple[str, transaction.Candidate] | None = None
         self._before: Memento | None = None
+
+    @property
+    def held(self) -> transaction.Snapshot:
+        """What the live objects held when they were last read."""
+        return self._reading.held
 
     @contextmanager
     def locked(self) -> Iterator[Model_co]:
@@ -88,7 +93,7 @@ class ControlledState(Generic[Model_co]):
         try:
             if self._unshown is not None:
                 return None  # what differs is a request on which other ranks have yet to agree
-            reading = transaction.Reading(self.model)
+            self._reading = reading = transaction.Reading(self.model, self._reading, exact=wait)
             if reading.public != self.public:
                 self.revision += 1
                 self._tell(reading.public)
@@ -115,6 +120,7 @@ class ControlledState(Generic[Model_co]):
             if known == asked and candidate.held.seems_unchanged():
                 return candidate
         # Without the lock: validators of the program may be slow. ``commit`` looks whether the state changed.
+        reading = reading or transaction.Reading(self.model, self._reading)
         candidate = transaction.propose(self.model, operations, self.initial, reading)
         self._proposal = asked, candidate
         return candidate
@@ -168,12 +174,13 @@ class ControlledState(Generic[Model_co]):
         self._before = None
         committed, self._unshown = self._unshown, None
         if committed is not None:
-            self._tell(committed.seen if committed.held.unchanged() else transaction.public(self.model))
+            as_told = committed.held.unchanged()
+            self._tell(committed.seen if as_told else transaction.Reading(self.model, self._reading).public)
 
     def memento(self) -> Memento:
         """Return what ``revert`` needs to come back to here; nothing is serialized for it."""
         with self.lock:
-            return Memento(transaction.Snapshot(self.model), self.revision)
+            return Memento(transaction.Snapshot(self.model, self.held), self.revision)
 
     def revert(self, memento: Memento | None = None) -> None:
         """Put the state back to the ``memento``, or without one to where it was before the last ``apply``."""

@@ -492,7 +492,7 @@ class Store(Generic[Model_co]):
             action = self.actions.get(str(write.name))
             return action.shown(write.body) if action is not None else None
         try:
-            return MASK if transaction.hides(self.model, changes) else write.body
+            return MASK if transaction.hides(self.model, self._state.held, changes) else write.body
         except RecursionError:  # the state contains itself
             return MASK
 

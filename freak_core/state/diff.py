@@ -12,7 +12,8 @@ from freak_core.paths import Path, get, to_pointer
 from freak_core.receipts import ChangedValue
 from freak_core.state.fields import has_hidden
 from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, differences, equal
-from freak_core.state.serialization import public, reveal
+from freak_core.state.serialization import reveal
+from freak_core.state.snapshot import Snapshot
 from freak_core.state.type_hints import MASK, SECRETS
 from freak_core.strict_json import JSON, dumps
 
@@ -29,31 +30,31 @@ class Change:
     new: JSON
 
 
-def view(model: BaseModel, seen: dict[str, JSON] | None = None) -> View:
-    """Return a copy of the state for ``changes`` to compare; ``seen`` is its public form, if known."""
-    return public(model) if seen is None else seen, _hidden(model)
+def view(model: BaseModel, seen: dict[str, JSON], held: Snapshot) -> View:
+    """Return the state for ``changes`` to compare: ``seen`` is its public form, ``held`` what it holds."""
+    return seen, _hidden(model, held)
 
 
-def hides(model: BaseModel, made: Sequence[Change] = ()) -> bool:
+def hides(model: BaseModel, held: Snapshot, made: Sequence[Change] = ()) -> bool:
     """Whether a value that readers must not see is in the state, may be put there, or was before ``made``."""
     secret = any(MASK in dumps([change.old, change.new]) for change in made)
-    return secret or has_hidden(type(model)) or bool(_hidden(model))
+    return secret or has_hidden(type(model)) or bool(_hidden(model, held))
 
 
-def _hidden(value: object, depth: int = 0) -> dict[Path, JSON]:
+def _hidden(value: object, held: Snapshot, depth: int = 0) -> dict[Path, JSON]:
     """Return secrets and excluded fields by path. Those inside a list are under the list's path."""
-    if depth > DEEPEST:
-        return {}  # readers see nothing of it
+    if depth > DEEPEST or held.is_plain(value):
+        return {}  # readers see nothing of it, or all
     if isinstance(value, SECRETS):
         return {(): repr(value.get_secret_value())}
     if isinstance(value, list | tuple):
-        inside = ["{}" if type(each) in PLAIN else repr(_hidden(each, depth + 1)) for each in value]
+        inside = ["{}" if type(each) in PLAIN else repr(_hidden(each, held, depth + 1)) for each in value]
         return {(): list(inside)} if any(each != "{}" for each in inside) else {}
     found: dict[Path, JSON] = {}
     excluded: list[str] = []
     children: dict[Any, Any] = {}
     if isinstance(value, RootModel):
-        return _hidden(value.root, depth)
+        return _hidden(value.root, held, depth)
     if isinstance(value, BaseModel):
         excluded = [name for name, field in type(value).model_fields.items() if field.exclude]
         children = value.__dict__ | (getattr(value, "__pydantic_extra__", None) or {})
@@ -65,7 +66,7 @@ def _hidden(value: object, depth: int = 0) -> dict[Path, JSON]:
         if key in excluded:
             found[(key,)] = repr(reveal(child, ABSENT, exact=True))
         elif type(child) not in PLAIN:
-            found |= {(str(key), *path): hidden for path, hidden in _hidden(child, depth + 1).items()}
+            found |= {(str(key), *path): hidden for path, hidden in _hidden(child, held, depth + 1).items()}
     return found
 
 

@@ -2,7 +2,7 @@
 
 import enum
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from pydantic_core import to_jsonable_python
@@ -69,9 +69,30 @@ def as_plain_json(value: JSON) -> Any:
         plain = {key: as_plain_json(each) for key, each in value.items()}
         return ABSENT if ABSENT in plain.values() else plain
     if isinstance(value, list):
+        if is_plain(value):
+            return list(value)
         items = [each if type(each) in PLAIN else as_plain_json(each) for each in value]
         return ABSENT if any(each is ABSENT for each in items) else items
     return value
+
+
+def is_plain(values: Collection[object]) -> bool:
+    """Whether all values have nothing inside."""
+    return PLAIN.issuperset(set(map(type, values)))
+
+
+def copied(value: JSON) -> Any:
+    """Return a copy of a document. Live objects in it are not copied."""
+    if isinstance(value, dict):
+        return type(value)((key, copied(each)) for key, each in value.items())
+    if isinstance(value, list):
+        return list(value) if is_plain(value) else list(map(copied, value))
+    return value
+
+
+def container_copied(value: JSON) -> Any:
+    """Return a copy of an object or a list that shares what is inside; any other value as it is."""
+    return type(value)(value) if isinstance(value, dict | list) else value
 
 
 class Fields(dict[str, JSON]):
@@ -109,8 +130,12 @@ def differences(before: JSON, after: JSON, path: Path = ()) -> Iterator[tuple[Pa
 
 def equal(one: JSON, other: JSON) -> bool:
     """Whether two values are the same JSON; unlike in Python, true is not 1 and -0.0 is not 0.0."""
+    if one is other:  # documents share what no operation has touched
+        return True
     if type(one) in (str, int, bool):
         return type(one) is type(other) and one == other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
     try:
         return json.dumps(one, sort_keys=True, default=repr) == json.dumps(
             other, sort_keys=True, default=repr

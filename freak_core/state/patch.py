@@ -11,8 +11,8 @@ A client can send back what GET returned, unchanged:
 When a list is replaced, ``list_items.matched`` says which items of it were there before.
 """
 
-import copy
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -23,7 +23,18 @@ from freak_core.errors import MOST_ERRORS, FieldError, NotFound
 from freak_core.paths import Path, did_you_mean, get, index, missing
 from freak_core.state.fields import Record, pick, records
 from freak_core.state.in_place import same
-from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equal, holds_kept, inside, opened
+from freak_core.state.json_values import (
+    ABSENT,
+    PLAIN,
+    Kept,
+    as_plain_json,
+    container_copied,
+    copied,
+    equal,
+    holds_kept,
+    inside,
+    opened,
+)
 from freak_core.state.list_items import matched
 from freak_core.state.origins import Origin
 from freak_core.state.place import Place, Target
@@ -67,7 +78,7 @@ class Draft:
         self, kind: type[BaseModel], current: JSON, seen: JSON, initial: JSON, *, fresh: bool = False
     ) -> None:
         self.kind = kind
-        self.document = copy.deepcopy(current)
+        self.document = current  # what is changed is copied first, the rest is shared: see ``locate``
         self.current = current
         self.seen = seen
         self.initial = initial
@@ -75,8 +86,11 @@ class Draft:
         self.origin: Origin = Origin((), current, seen)
         self.errors: list[FieldError] = []
         self.doubtful: list[tuple[Path, Record]] = []
-        self._stand_ins = frozenset(_stand_ins(current))
         self.ambiguous: bool = False
+
+    @functools.cached_property
+    def _stand_ins(self) -> frozenset[str]:
+        return frozenset(_stand_ins(self.current))
 
     def without_effect(self, model: BaseModel | None, validate: Validate) -> list[FieldError]:
         """Return an error for each unknown field that made no difference to ``model``, the new state.
@@ -89,11 +103,16 @@ class Draft:
 
     def _is_ignored(self, path: Path, model: BaseModel, validate: Validate) -> bool:
         """Whether the value at ``path`` has no effect: the validator that sees it first does not know it."""
-        trials = [copy.deepcopy(self.document), copy.deepcopy(self.document)]
-        for trial, change in zip(trials, ("left out", "another value"), strict=True):
-            holder = trial
+        trials = []
+        for change in ("left out", "another value"):
+            holder = container_copied(self.document)
+            trials.append(holder)
             for part in path[:-1]:
-                holder = inside(holder, int(part) if isinstance(holder, list) else part)
+                key: Any = int(part) if isinstance(holder, list) else part
+                child = container_copied(inside(holder, key))
+                if not isinstance(holder, dict | list) or not isinstance(child, dict | list):
+                    return False
+                holder[key] = holder = child
             if not isinstance(holder, dict) or path[-1] not in holder:
                 return False  # a later operation took it away
             if change == "left out":
@@ -149,8 +168,12 @@ class Draft:
         key: Any = None
         for depth, part in enumerate(path):
             if isinstance(place.draft, Kept) and place.draft.form is not ABSENT:
-                holder[key] = copy.deepcopy(opened(place.draft))
-                place = dataclasses.replace(place, draft=holder[key])
+                place = dataclasses.replace(place, draft=opened(place.draft))
+            place = dataclasses.replace(place, draft=container_copied(place.draft))
+            if holder is None:
+                self.document = place.draft
+            else:
+                holder[key] = place.draft
             above.append(place)
             holder, key = place.draft, part
             if isinstance(holder, list):
@@ -224,7 +247,7 @@ class Draft:
             return self._kept(place)
         if place.shows(body) and (isinstance(place.live, Kept) or not (patch and isinstance(body, dict))):
             place.origin.restore()
-            return copy.deepcopy(place.live)
+            return place.live
         if isinstance(body, str) and body in self._stand_ins:
             message = "this text stands for an object of the program at another place; it cannot be moved"
             self.errors.append(reason(place.path, "read_only", message))
@@ -240,7 +263,7 @@ class Draft:
         if place.draft is ABSENT or place.draft is None:
             message = "this is the mask of a secret, but no secret is set here. Send the secret itself."
             self.errors.append(reason(place.path, "masked", message))
-        return copy.deepcopy(place.draft)
+        return place.draft
 
     def _read_list(self, hint: TypeHint, body: list[JSON], place: Place) -> list[JSON]:
         draft: list[JSON] = place.draft if isinstance(place.draft, list) else []
@@ -302,7 +325,7 @@ def restored(start: JSON, place: Place) -> JSON:
     """Return a copy of ``start`` with the objects at ``place`` without a JSON form, or with the same one."""
     now = place.draft
     if isinstance(now, Kept):
-        return now if now.form is ABSENT or equal(as_plain_json(now), start) else copy.deepcopy(start)
+        return now if now.form is ABSENT or equal(as_plain_json(now), start) else copied(start)
     if isinstance(now, dict) and isinstance(start, dict):
         found = {key: restored(value, place.inside(key)) for key, value in start.items()}
         return found | {key: value for key, value in now.items() if key not in start and holds_kept(value)}
@@ -310,7 +333,7 @@ def restored(start: JSON, place: Place) -> JSON:
         return _restored_items(start, now, place)
     if holds_kept(now):
         raise rejected([_would_lose(place.path)])
-    return copy.deepcopy(start)
+    return copied(start)
 
 
 def _restored_items(start: list[JSON], now: list[JSON], place: Place) -> list[JSON]:

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import operator
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal, cast
@@ -15,11 +16,12 @@ from freak_core.errors import FieldError
 from freak_core.interrupts import let_interrupts_through
 from freak_core.paths import Path, from_pointer
 from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, Fields, Kept, as_plain_json, inside
+from freak_core.state.plain_fields import FieldForms, Forms, PlainFields
 from freak_core.state.snapshot import NEVER_CHANGE, Snapshot
 from freak_core.state.twin import twin
 from freak_core.state.type_hints import SECRETS
 from freak_core.state.validation import outcome
-from freak_core.strict_json import JSON, too_long, writable
+from freak_core.strict_json import JSON, are_writable, too_long, writable
 
 _UNKNOWN: Final = f"\0{secrets.token_hex(8)} "
 """Begins the text that stands for an object without a JSON form; the name of its type follows."""
@@ -39,6 +41,8 @@ class Reading:
 
     Args:
         model: the live state.
+        earlier: the state as it was read before. Plain data that has not changed is not serialized again.
+        exact: tell 1 from true and 0.0 from -0.0 where plain data may have changed.
 
     Attributes:
         public: the state for readers: by field names, with computed fields, secrets masked.
@@ -46,13 +50,17 @@ class Reading:
         copy: the live state as it was then; see ``twin``.
     """
 
-    def __init__(self, model: BaseModel) -> None:
-        self.held: Snapshot = Snapshot(model)
+    def __init__(self, model: BaseModel, earlier: "Reading | None" = None, *, exact: bool = True) -> None:
+        self.held: Snapshot = Snapshot(model, None if earlier is None else earlier.held, exact=exact)
         # The program may change the live objects meanwhile: a copy of them agrees with itself.
         self.copy: BaseModel = twin(model, self.held)
         self._model = self.copy
-        self._dumped = _dump(self.copy)
-        self.public: dict[str, JSON] = cast(dict[str, JSON], _shown(self._dumped))
+        self._plain = PlainFields(model, self.held, None if earlier is None else earlier._plain)
+        if _round_trip_differs(type(model)):
+            self._plain.forget()
+        dumped = _dump(self.copy, exclude=self._plain.unchanged)
+        self._dumped = self._plain.complete(dumped, None if earlier is None else earlier._dumped)
+        self.public: dict[str, JSON] = cast(dict[str, JSON], _shown_fields(self._dumped, self._plain.fields))
 
     def document_and_outcome(self) -> tuple[dict[str, JSON], BaseModel | None, list[FieldError]]:
         """Return the state by field names, its validated copy, and why it is not valid.
@@ -89,7 +97,9 @@ class Reading:
         dumped = self._dumped
         if _round_trip_differs(type(self._model)):
             dumped = _dump(self._model, round_trip=True)
-        return cast(dict[str, JSON], reveal(self._model, dumped, exact=exact))
+        if isinstance(self._model, RootModel):
+            return cast(dict[str, JSON], reveal(self._model, dumped, exact=exact))
+        return cast(dict[str, JSON], _reveal_model(self._model, dumped, exact, 0, self._plain.fields))
 
 
 def _keep(model: BaseModel, document: Any, serialized: Any, path: Path) -> bool:
@@ -155,18 +165,32 @@ def _round_trip_differs(kind: type[BaseModel]) -> bool:
     return "'type': 'json'" in schema or "'info_arg': True" in schema
 
 
+def _shown_fields(dumped: Any, plain: FieldForms) -> Any:
+    """Return a model that was dumped as readers see it."""
+    if not isinstance(dumped, dict):
+        return _shown(dumped)
+    shown = {}
+    for name, value in dumped.items():
+        known = plain.get(name)
+        if isinstance(known, Forms):
+            shown[name] = known.form("public", functools.partial(_shown, value))
+        else:
+            shown[_shown(name)] = _shown(value) if known is None else _shown_fields(value, known)
+    return shown
+
+
 def _shown(value: Any) -> Any:
     """Return what was dumped as readers see it; ``ABSENT`` stands for a field whose serializer raised."""
     if isinstance(value, dict):
         return {_shown(key): _shown(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_shown(inner) for inner in value]
+        return value if are_writable(value) else [_shown(inner) for inner in value]
     if isinstance(value, str) and value.startswith(_UNKNOWN):
         return f"<{value.removeprefix(_UNKNOWN)}>"
     return None if value is ABSENT else writable(value)
 
 
-def _dump(model: BaseModel, *, round_trip: bool = False) -> Any:
+def _dump(model: BaseModel, *, round_trip: bool = False, exclude: dict[str, Any] | None = None) -> Any:
     """Serialize by field names. A field whose serializer raises becomes ``ABSENT``."""
 
     def dump(include: set[str] | None) -> Any:
@@ -174,6 +198,7 @@ def _dump(model: BaseModel, *, round_trip: bool = False) -> Any:
             model,
             mode="json",
             include=include,
+            exclude=exclude,
             by_alias=False,
             round_trip=round_trip,
             warnings=False,
@@ -285,6 +310,8 @@ def _reveal_container(  # noqa: PLR0911  one return per kind of container
         if dumped is ABSENT:
             return [again(value, ABSENT) for value in live]
         if isinstance(dumped, list) and len(live) == len(dumped):
+            if type(live) is list and are_writable(dumped) and all(map(operator.is_, live, dumped)):
+                return dumped
             return [again(value, shown) for value, shown in zip(live, dumped, strict=True)]
     return None
 
@@ -297,7 +324,9 @@ def _without_unknown(dumped: Any) -> Any:
     return ABSENT if any(_without_unknown(each) is ABSENT for each in inner) else dumped
 
 
-def _reveal_model(live: BaseModel, dumped: Any, exact: bool, depth: int) -> Any:
+def _reveal_model(
+    live: BaseModel, dumped: Any, exact: bool, depth: int, plain: "FieldForms | None" = None
+) -> Any:
     kind = type(live)
     own_form = not isinstance(dumped, dict) or bool(kind.__pydantic_decorators__.model_serializers)
     bytes_mode = kind.model_config.get("val_json_bytes", "utf8")
@@ -308,10 +337,16 @@ def _reveal_model(live: BaseModel, dumped: Any, exact: bool, depth: int) -> Any:
         # A subclass may have fields that the declared type has not. They are neither shown nor read back.
         declared = own_form or name in shown or field.exclude or getattr(field, "exclude_if", None)
         if declared and name in live.__dict__:
-            value = live.__dict__[name]
-            result[name] = reveal(
-                value, shown.get(name, ABSENT), exact=exact, bytes_mode=mode, depth=depth + 1
+            value, known = live.__dict__[name], plain.get(name) if plain else None
+            make = functools.partial(
+                reveal, value, shown.get(name, ABSENT), exact=exact, bytes_mode=mode, depth=depth + 1
             )
+            if isinstance(known, Forms):
+                result[name] = known.form("exact" if exact else "serialized", make)
+            elif known and not isinstance(value, RootModel):
+                result[name] = _reveal_model(value, shown.get(name, ABSENT), exact, depth + 1, known)
+            else:
+                result[name] = make()
     for name, value in (getattr(live, "__pydantic_extra__", None) or {}).items():
         result[name] = reveal(value, shown.get(name, ABSENT), exact=exact, depth=depth + 1)
     return result

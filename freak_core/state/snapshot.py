@@ -1,5 +1,6 @@
 """What the live objects of a state hold, noted without serializing anything: to compare, or to put back."""
 
+import copy
 import dataclasses
 import datetime as dt
 import decimal
@@ -13,7 +14,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from freak_core.state.json_values import PLAIN
+from freak_core.state.json_values import DEEPEST, PLAIN
 from freak_core.state.type_hints import SECRETS
 
 NEVER_CHANGE: Final = (
@@ -40,16 +41,20 @@ class Snapshot:
 
     Args:
         model: the live state.
+        earlier: a snapshot of before. The contents of containers that have not changed are taken from it.
+        exact: tell 1 from true and 0.0 from -0.0 where a container of plain data may have changed.
     """
 
-    def __init__(self, model: BaseModel) -> None:
+    def __init__(self, model: BaseModel, earlier: "Snapshot | None" = None, *, exact: bool = True) -> None:
         self._held: list[tuple[object, object]] = []
         self._seen: set[int] = set()
+        self._notes: dict[int, _Note] = {}
         self._comparable = True
         self._complete = True
+        known = earlier._notes if earlier is not None else {}
         waiting: list[object] = [model]
         while waiting:
-            waiting += self._note(waiting.pop())
+            waiting += self._note(waiting.pop(), known, exact)
 
     @property
     def contents(self) -> Sequence[tuple[object, object]]:
@@ -58,14 +63,47 @@ class Snapshot:
 
     def unchanged(self) -> bool:
         """Whether the live objects are sure to hold what they held; False if one of them cannot tell."""
-        return self._comparable and all(_same(_contents(live), held) for live, held in self._held)
+        return self._comparable and all(self._still(live, held) for live, held in self._held)
 
     def seems_unchanged(self) -> bool:
         """Whether the live objects hold what they held, as far as a request can change it.
 
         What is inside private attributes, and objects that are no containers, is not compared.
         """
-        return self._complete and all(_same(_contents(live), held) for live, held in self._held)
+        return self._complete and all(self._still(live, held, exact=True) for live, held in self._held)
+
+    def is_plain(self, value: object) -> bool:
+        """Whether a value is a list, tuple or dict that held only numbers, texts, booleans and None."""
+        note = self._notes.get(id(value))
+        return note is not None and note.plain
+
+    def is_data(self, value: object, depth: int = 0) -> bool:
+        """Whether a value is made of lists, tuples and dicts of plain values, at any depth."""
+        if type(value) in PLAIN:
+            return True
+        note = self._notes.get(id(value))
+        if note is None or depth > DEEPEST:
+            return False
+        return note.plain or all(self.is_data(each, depth + 1) for each in note.values())
+
+    def as_in(self, earlier: "Snapshot", value: object) -> bool:
+        """Whether data, as ``is_data`` says, held the same when ``earlier`` was taken."""
+        if type(value) in PLAIN:
+            return True
+        note = self._notes[id(value)]
+        if note is not earlier._notes.get(id(value)):
+            return False
+        return note.plain or all(self.as_in(earlier, each) for each in note.values())
+
+    def contents_of(self, value: object) -> object:
+        """Return what a list, tuple or dict held."""
+        return self._notes[id(value)].contents
+
+    def note_copy(self, live: object, made: object) -> None:
+        """Note that ``made`` is a copy that holds what ``live`` held."""
+        note = self._notes.get(id(live))
+        if note is not None:
+            self._notes[id(made)] = note.of_copy(made)
 
     def holds(self, live: object, keys: Sequence[object] | None) -> bool:
         """Whether a live object still has what it had under ``keys``; None for a list: its items then."""
@@ -87,12 +125,24 @@ class Snapshot:
         for live, held in self._held:
             _put_back(live, held)
 
-    def _note(self, value: object) -> Iterator[object]:
+    def _still(self, live: object, held: object, *, exact: bool = False) -> bool:
+        note = self._notes.get(id(live))
+        return _same(_contents(live), held) if note is None else note.still(exact=exact)
+
+    def _note(self, value: object, known: "Mapping[int, _Note]", exact: bool) -> Iterator[object]:
         """Note what ``value`` holds, and yield what is inside it."""
         if type(value) in PLAIN or id(value) in self._seen:
             return
-        contents = _contents(value)
-        if contents is not None:
+        note = None
+        if isinstance(value, list | tuple | dict) and type(value) in (list, tuple, dict):
+            note = known.get(id(value))
+            if note is None or not note.still(exact=exact):
+                note = _Note(value)
+            self._notes[id(value)] = note
+        contents = _contents(value) if note is None else note.contents
+        if type(value) is tuple:
+            self._seen.add(id(value))
+        elif contents is not None:
             self._seen.add(id(value))
             self._held.append((value, contents))
         elif not isinstance(value, (*NEVER_CHANGE, tuple)):
@@ -108,8 +158,58 @@ class Snapshot:
             and any(each.name not in getattr(value, "__dict__", {}) for each in dataclasses.fields(value))
         ):
             self._comparable = self._complete = False  # a field in an inherited slot
-        if not isinstance(contents, list) or not PLAIN.issuperset(set(map(type, contents))):
+        if note is None:
             yield from _inside(value)
+        elif not note.plain:
+            yield from note.values()
+
+
+class _Note:
+    """What a list, tuple or dict held."""
+
+    __slots__ = ("_told_apart", "contents", "live", "plain")
+
+    def __init__(self, live: "list[object] | tuple[object, ...] | dict[object, object]") -> None:
+        self.live = live  # also keeps another object from getting its id
+        self.contents = copy.copy(live)
+        self.plain: bool = PLAIN.issuperset(set(map(type, self.values())))
+        self._told_apart: bool | None = None
+
+    def values(self) -> Sequence[object]:
+        """Return what was inside."""
+        return list(self.contents.values()) if isinstance(self.contents, dict) else self.contents
+
+    def of_copy(self, made: object) -> "_Note":
+        """Return the same note of a copy."""
+        note = copy.copy(self)
+        note.live = made  # type: ignore[assignment]
+        return note
+
+    def still(self, *, exact: bool) -> bool:
+        """Whether the container holds what it held. Items that are not plain are compared by identity."""
+        live, held = self.live, self.contents
+        if live is held:  # a tuple
+            return True
+        if not self.plain:
+            return _same(copy.copy(live), held)
+        if isinstance(live, dict) and isinstance(held, dict):
+            if list(live) != list(held):
+                return False
+            live, held = list(live.values()), list(held.values())
+        try:  # many times as fast as a comparison by identity
+            alike = live == held
+        except Exception:  # noqa: BLE001  the program has put an object there, and __eq__ is user code
+            return False
+        return alike and (not exact or self._equal_is_same() or _same(list(live), list(held)))
+
+    def _equal_is_same(self) -> bool:
+        """Whether no value in here is equal to one that JSON writes in another way, as 1 is to 1.0."""
+        if self._told_apart is None:
+            numbers = [each for each in self.values() if isinstance(each, bool | int | float)]
+            self._told_apart = all(type(each) is float for each in numbers) and not any(
+                map(float.is_integer, numbers)  # type: ignore[arg-type]
+            )
+        return self._told_apart
 
 
 def _stays(value: object) -> bool:

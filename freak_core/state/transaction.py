@@ -11,7 +11,7 @@ A change has three stages. Only the last one touches the program's object:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -60,14 +60,19 @@ class Candidate:
         plan: the writes that turn the live state into the new one.
         changes: what the operations change, as readers see it.
         seen: the new state as readers see it.
-        held: what the live objects held just before they were read.
+        reading: the live state as it was read.
     """
 
     model: BaseModel
     plan: Plan
     changes: list[Change]
     seen: dict[str, JSON]
-    held: Snapshot
+    reading: Reading
+
+    @property
+    def held(self) -> Snapshot:
+        """What the live objects held just before they were read."""
+        return self.reading.held
 
     def fits(self, *, read: bool) -> bool:
         """Whether the program has left the values that would be written as they were read.
@@ -127,9 +132,9 @@ def propose(
     plan = planned(model, reading.copy, new, draft.document, draft.origin)
     if plan.frozen:
         raise rejected([reason(path, "frozen", "this field is frozen") for path in plan.frozen])
-    after = view(new)
-    made = changes(view(reading.copy, reading.public), after)
-    return Candidate(new, plan, made, cast(dict[str, JSON], after[0]), reading.held)
+    seen = Reading(new, reading, exact=False)
+    made = changes(view(reading.copy, reading.public, reading.held), view(new, seen.public, seen.held))
+    return Candidate(new, plan, made, seen.public, reading)
 
 
 def _attempt(
@@ -190,8 +195,9 @@ def commit(model: BaseModel, candidate: Candidate) -> Committed:
     as_read = candidate.held.unchanged()
     for write in candidate.plan.writes:
         write()
-    held = Snapshot(model)
-    return Committed(candidate.changes, candidate.seen if as_read else public(model), held)
+    held = Snapshot(model, candidate.held, exact=False)
+    seen = candidate.seen if as_read else Reading(model, candidate.reading).public
+    return Committed(candidate.changes, seen, held)
 
 
 def preview(_: BaseModel, candidate: Candidate) -> list[Change]:

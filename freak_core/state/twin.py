@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from freak_core.state.json_values import PLAIN
 from freak_core.state.snapshot import Snapshot
 
 
@@ -21,26 +20,28 @@ def twin(model: BaseModel, held: Snapshot) -> BaseModel:
         if isinstance(live, BaseModel) or type(live) in (list, dict, set):
             kind: Any = type(live)
             copies[id(live)] = kind.__new__(kind)
-    of = _Copies(copies)
+    of = _Copies(copies, held)
     for live, contents in held.contents:
         if id(live) in copies:
-            _fill(live, copies[id(live)], contents, of.copy)
+            _fill(live, copies[id(live)], contents, of.copy, plain=held.is_plain(live))
+            held.note_copy(live, copies[id(live)])
     return cast(BaseModel, copies[id(model)])
 
 
 class _Copies:
-    def __init__(self, copies: dict[int, Any]) -> None:
+    def __init__(self, copies: dict[int, Any], held: Snapshot) -> None:
         self._copies = copies
+        self._held = held
 
     def copy(self, value: Any) -> Any:
         """Return the copy of a value, or the value itself where there is none."""
-        if type(value) is tuple and not all(type(each) in PLAIN for each in value):
+        if type(value) is tuple and not self._held.is_plain(value):
             inner = tuple(map(self.copy, value))
             return inner if any(one is not other for one, other in zip(inner, value, strict=True)) else value
         return self._copies.get(id(value), value)
 
 
-def _fill(live: Any, empty: Any, contents: Any, copy: Callable[[Any], Any]) -> None:
+def _fill(live: Any, empty: Any, contents: Any, copy: Callable[[Any], Any], *, plain: bool) -> None:
     if isinstance(live, BaseModel):
         fields, names, private, extra = contents
         cached = {name for name in fields if isinstance(getattr(type(live), name, None), cached_property)}
@@ -51,9 +52,8 @@ def _fill(live: Any, empty: Any, contents: Any, copy: Callable[[Any], Any]) -> N
         inner = None if extra is None else {name: copy(value) for name, value in extra.items()}
         object.__setattr__(empty, "__pydantic_extra__", inner)
     elif isinstance(live, dict):
-        empty.update({key: copy(value) for key, value in contents.items()})
+        empty.update(contents if plain else {key: copy(value) for key, value in contents.items()})
     elif isinstance(live, list):
-        plain = PLAIN.issuperset(set(map(type, contents)))
         empty.extend(contents if plain else map(copy, contents))
     else:
         empty.update(contents)

@@ -196,7 +196,7 @@ def intruders(kind: type[BaseModel], wanted: JSON, *known: JSON) -> list[FieldEr
         message = "this is read-only: a request cannot name something to import"
         held = [dict(_imports(kind, each)) for each in known]
         found += [reason(path, "read_only", message) for path in _news(dict(_imports(kind, wanted)), held)]
-    boundless = dict(_boundless(wanted))
+    boundless = dict(_boundless(wanted, known[0] if known else ABSENT))
     if boundless:
         message = "numbers must be finite and fit into a float"
         held = [dict(_boundless(each)) for each in known]
@@ -237,14 +237,20 @@ def _imports(
                     yield from _imports(for_value, each, (*path, key), sure=sure)
 
 
-def _boundless(value: JSON, path: Path = ()) -> Iterator[tuple[Path, JSON]]:
-    """Yield path and value of NaN, the infinities, and integers that are infinite as a float."""
+def _boundless(value: JSON, known: JSON = ABSENT, path: Path = ()) -> Iterator[tuple[Path, JSON]]:
+    """Yield path and value of NaN, the infinities, and integers that are infinite as a float.
+
+    What the ``known`` document shares at the same path is left out.
+    """
+    if value is known:
+        return
     if isinstance(value, dict):
+        before = known if isinstance(known, dict) else {}
         for key, each in value.items():
-            yield from _boundless(each, (*path, key))
+            yield from _boundless(each, before.get(key, ABSENT), (*path, key))
     elif isinstance(value, list):
         for i, each in enumerate(value):
-            yield from _boundless(each, (*path, str(i)))
+            yield from _boundless(each, ABSENT, (*path, str(i)))
     elif isinstance(value, int | float) and not abs(value) <= sys.float_info.max:  # also true of NaN
         yield path, value
 
