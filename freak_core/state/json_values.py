@@ -84,13 +84,15 @@ def is_plain(values: Collection[object]) -> bool:
 def copied(value: JSON) -> Any:
     """Return a copy of a document. Live objects in it are not copied."""
     if isinstance(value, dict):
-        return type(value)((key, copied(each)) for key, each in value.items())
+        found: Any = type(value)()
+        found.update((key, copied(each)) for key, each in value.items())
+        return found
     if isinstance(value, list):
         return list(value) if is_plain(value) else list(map(copied, value))
     return value
 
 
-def container_copied(value: JSON) -> Any:
+def container_copied(value: Any) -> Any:
     """Return a copy of an object or a list that shares what is inside; any other value as it is."""
     return type(value)(value) if isinstance(value, dict | list) else value
 

@@ -163,8 +163,9 @@ class Draft:
         Raises:
             NotFound: there is no such path.
         """
-        place, holder, record, hint = self.root(), None, None, self.kind
+        place, record, hint = self.root(), None, self.kind
         above = []
+        holder: Any = None
         key: Any = None
         for depth, part in enumerate(path):
             if isinstance(place.draft, Kept) and place.draft.form is not ABSENT:
@@ -333,7 +334,8 @@ def restored(start: JSON, place: Place) -> JSON:
         return _restored_items(start, now, place)
     if holds_kept(now):
         raise rejected([_would_lose(place.path)])
-    return copied(start)
+    fresh: JSON = copied(start)
+    return fresh
 
 
 def _restored_items(start: list[JSON], now: list[JSON], place: Place) -> list[JSON]:

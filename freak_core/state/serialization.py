@@ -55,11 +55,11 @@ class Reading:
         # The program may change the live objects meanwhile: a copy of them agrees with itself.
         self.copy: BaseModel = twin(model, self.held)
         self._model = self.copy
-        self._plain = PlainFields(model, self.held, None if earlier is None else earlier._plain)
+        self._plain: PlainFields = PlainFields(model, self.held, None if earlier is None else earlier._plain)
         if _round_trip_differs(type(model)):
             self._plain.forget()
         dumped = _dump(self.copy, exclude=self._plain.unchanged)
-        self._dumped = self._plain.complete(dumped, None if earlier is None else earlier._dumped)
+        self._dumped: Any = self._plain.complete(dumped, None if earlier is None else earlier._dumped)
         self.public: dict[str, JSON] = cast(dict[str, JSON], _shown_fields(self._dumped, self._plain.fields))
 
     def document_and_outcome(self) -> tuple[dict[str, JSON], BaseModel | None, list[FieldError]]:

@@ -10,7 +10,7 @@ import pathlib
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, MutableSet, Sequence
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -179,10 +179,10 @@ class _Note:
         """Return what was inside."""
         return list(self.contents.values()) if isinstance(self.contents, dict) else self.contents
 
-    def of_copy(self, made: object) -> "_Note":
+    def of_copy(self, made: Any) -> "_Note":
         """Return the same note of a copy."""
         note = copy.copy(self)
-        note.live = made  # type: ignore[assignment]
+        note.live = made
         return note
 
     def still(self, *, exact: bool) -> bool:
@@ -207,7 +207,7 @@ class _Note:
         if self._told_apart is None:
             numbers = [each for each in self.values() if isinstance(each, bool | int | float)]
             self._told_apart = all(type(each) is float for each in numbers) and not any(
-                map(float.is_integer, numbers)  # type: ignore[arg-type]
+                map(float.is_integer, numbers)
             )
         return self._told_apart
 
