@@ -18,7 +18,7 @@ def test_the_environment_wins(served: Serve, connect: Connect, monkeypatch: pyte
     monkeypatch.setenv("FREAK_PORT", "0")
     monkeypatch.setenv("FREAK_TOKEN", "a-token-from-outside")
     freak = served(host="192.0.2.1", port=1, token="another-token-at-all")
-    assert freak.link == f"http://localhost:{freak.port}/#token=a-token-from-outside"
+    assert freak.link == f"http://127.0.0.1:{freak.port}/#token=a-token-from-outside"
     assert connect(freak).get("state").status_code == 200
     for name in ("HOST", "PORT", "TOKEN", "DISABLED"):
         monkeypatch.setenv(f"FREAK_{name}", "")
