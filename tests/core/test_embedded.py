@@ -168,7 +168,7 @@ def test_the_link_of_an_app_says_no_more_than_is_known(home: object, closing: Ex
     somewhere = closing.enter_context(control(Steered(), FastAPI(), prefix="/freak"))
     assert (somewhere.url, somewhere.link) == ("/freak", f"/freak/#token={somewhere.token}")
     told = closing.enter_context(control(Steered(), FastAPI(), prefix="/freak", host="localhost", port=8000))
-    assert told.link == f"http://localhost:8000/freak/#token={told.token}"
+    assert told.link == f"http://127.0.0.1:8000/freak/#token={told.token}"
     told.serve()
     with Client(told.link) as client:
         assert client.get("epochs") == 10

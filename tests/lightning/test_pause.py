@@ -184,7 +184,7 @@ def test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a
     start: Start, home: Path
 ) -> None:
     """Two ranks stand still for twice as long as their collectives wait."""
-    timeout = 30 if SOAK else 12
+    timeout = 30 if SOAK else 24  # also for the other rank to start
     training = start("--ranks", "2", "--timeout", str(timeout))
     client = training.connect()
     applied = client.set({"pause.paused": True, "pause.reason": "lunch"}, wait=30)
