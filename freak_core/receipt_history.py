@@ -5,6 +5,9 @@ from collections.abc import Iterable
 
 from freak_core.receipts import Receipt
 
+STOP = "/stop/should_stop"
+"""The field of the state by which ``freak stop`` asks a program to stop."""
+
 
 class ReceiptHistory:
     """The newest receipts by id; the journal has them all.
@@ -46,6 +49,14 @@ class ReceiptHistory:
         """Return the receipts numbered above ``seq``, oldest first, at most ``limit``."""
         newer = sorted((r for r in list(self._by_id.values()) if r.seq > seq), key=lambda r: r.seq)
         return newer[:limit]
+
+    def stop_asked(self) -> Receipt | None:
+        """Return the receipt of the request to stop that is in force, if there is one."""
+        for receipt in reversed(self.since(0)):
+            for change in receipt.changes:
+                if change.path == STOP and receipt.status == "applied":
+                    return receipt if change.new is True else None
+        return None
 
     @property
     def pending(self) -> int:

@@ -1,13 +1,19 @@
 """Threads on which the program's functions are called, where the program applies requests as they arrive."""
 
+import functools
 import logging
 import queue
 import threading
 from collections.abc import Callable
 
 from freak_core.program.request_context import RequestContext
+from freak_core.program.store import Store
 
 logger = logging.getLogger("freak")
+
+
+ON_CHANGE_PATIENCE = 0.5
+"""Seconds that a request waits for the ``on_change`` functions; one that sends requests needs its thread."""
 
 
 class CallThread:
@@ -58,3 +64,15 @@ class CallThread:
                         returned.set()
             except BaseException:  # whatever it raises, the next one is called
                 logger.exception("Freak could not call a function of the program")
+
+
+def call_threads(store: Store) -> list[CallThread]:
+    """Return the threads for the actions and the ``on_change`` functions of a store.
+
+    With ``apply="sync"`` the program calls them itself.
+    """
+    threads = [CallThread(name, store.context) for name in ("freak-actions", "freak-on-change")]
+    if store.apply_when == "now":
+        store.on_pending = lambda entry: threads[0].call(functools.partial(store.carry_out, entry))
+        store.on_told = functools.partial(threads[1].call, patience=ON_CHANGE_PATIENCE)
+    return threads

@@ -11,12 +11,12 @@ from typing import Generic
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from freak_core.errors import ChangedMeanwhile, Conflict
+from freak_core.errors import ChangedMeanwhile, Conflict, Failed, Refused, described
 from freak_core.interrupts import let_interrupts_through
 from freak_core.paths import to_pointer
 from freak_core.program.write_request import Write
 from freak_core.state import transaction
-from freak_core.strict_json import JSON
+from freak_core.strict_json import JSON, writable
 
 logger = logging.getLogger("freak")
 
@@ -169,6 +169,32 @@ class ControlledState(Generic[Model_co]):
                 self._unshown = committed
             return committed.changes
 
+    def commit_or_restore(
+        self, candidate: transaction.Candidate
+    ) -> tuple[list[transaction.Change], Refused | None]:
+        """Write a candidate into the state, all of it or nothing; return what changed, or why it failed."""
+        try:
+            return self.commit(candidate), None
+        except ChangedMeanwhile as refused:
+            return [], refused
+        except BaseException as error:
+            candidate.held.restore()
+            let_interrupts_through(error)
+            logger.exception("the program's own code failed while a request was written into the state")
+            return [], Failed(writable(f"writing the change raised {described(error)}; it was taken back"))
+
+    def preview(
+        self,
+        before_it: Sequence[transaction.Operation],
+        write: Write,
+        candidate: transaction.Candidate | None,
+    ) -> list[transaction.Change]:
+        """Return what a write would change, seen from the state that the operations ``before_it`` leave."""
+        if candidate is None or not before_it:
+            return [] if candidate is None else transaction.preview(self.model, candidate)
+        before = transaction.propose(self.model, before_it, self.initial).model
+        return transaction.preview(before, transaction.propose(before, [write.operation()], self.initial))
+
     def show(self) -> None:
         """Tell readers the state after a commit."""
         self._before = None
@@ -195,10 +221,3 @@ class ControlledState(Generic[Model_co]):
     def _tell(self, seen: dict[str, JSON]) -> None:
         self.public = seen
         self._on_news(self.revision, seen)
-
-
-def warn_of_read_only(paths: Sequence[str]) -> None:
-    """Log which paths of a state no request can change."""
-    more = f" and {len(paths) - 10} more" if len(paths) > 10 else ""
-    reason = "their values have no JSON form, or their types do not accept them"
-    logger.warning("Freak leaves these paths as they are: %s%s; %s", ", ".join(paths[:10]), more, reason)

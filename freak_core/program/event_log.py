@@ -115,11 +115,11 @@ class Feed:
         self._put(message)
 
     def receipt(self, receipt: Receipt) -> None:
-        """Send a receipt (``store.Listener``)."""
+        """Send a receipt (``Listener``)."""
         self.event("receipt", receipt.model_dump(mode="json"))
 
     def state(self, revision: int, value: dict[str, JSON]) -> None:
-        """Send the new state (``store.Listener``)."""
+        """Send the new state (``Listener``)."""
         self.event("state", {"revision": revision, "value": value})
 
     def _put(self, message: "FromProgram | _Signal") -> None:

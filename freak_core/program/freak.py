@@ -3,13 +3,11 @@
 import atexit
 import contextlib
 import functools
-import logging
 import os
 import secrets
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -37,8 +35,8 @@ from freak_core.program.arguments import (
     new_token,
     token_of,
 )
-from freak_core.program.call_thread import CallThread
-from freak_core.program.controlled_state import Model_co, warn_of_read_only
+from freak_core.program.call_thread import call_threads
+from freak_core.program.controlled_state import Model_co
 from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.program.event_log import Feed, Gauge
 from freak_core.program.listener import bind, bind_socket
@@ -46,6 +44,7 @@ from freak_core.program.request_handler import Responder
 from freak_core.program.running import running
 from freak_core.program.script import Script, ending_here, ending_said, finished_or_stopped
 from freak_core.program.serving import Serving
+from freak_core.program.start_warnings import warn_of_plain_text, warn_of_ranks, warn_of_read_only
 from freak_core.program.store import Store
 from freak_core.receipts import Applied, Receipt
 from freak_core.runs.journal import Journal
@@ -59,13 +58,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 Function = TypeVar("Function", bound=Callable[..., object])
-logger = logging.getLogger("freak")
-
 State = TypeVar("State", bound=BaseModel)
-
-
-ON_CHANGE_PATIENCE = 0.5
-"""Seconds that a request waits for the ``on_change`` functions; one that sends requests needs its thread."""
 
 
 class Freak(Generic[Model_co]):
@@ -181,17 +174,13 @@ class Freak(Generic[Model_co]):
         self.ended = None
         self._loop.notice()
         store.loop = self._loop
-        if store.read_only:
-            warn_of_read_only(store.read_only)
+        warn_of_read_only(store.read_only)
         if self.disabled:
             return freak
         journal = Journal(self.journal_path)
         self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
-        callers = [CallThread(name, store.context) for name in ("freak-actions", "freak-on-change")]
-        if how == "now":
-            store.on_pending = lambda entry: callers[0].call(functools.partial(store.carry_out, entry))
-            store.on_told = functools.partial(callers[1].call, patience=ON_CHANGE_PATIENCE)
+        callers = call_threads(store)
         self._responder = Responder(store, self._feed, self)
         self._serving = Serving(self._feed, self._responder, callers, self.app)
         try:
@@ -212,8 +201,8 @@ class Freak(Generic[Model_co]):
         self._ender = None
         self._over = threading.Event()
         self._script.call_at_end(self._stop_at_exit)
-        if ranks() > 1 and not self.ranks_agree:
-            _warn_of_ranks(ranks())
+        if not self.ranks_agree:
+            warn_of_ranks(ranks())
         return freak
 
     def use_any_port(self) -> None:
@@ -231,11 +220,7 @@ class Freak(Generic[Model_co]):
         if self._serving is None or self._serving.started:
             return
         if not (self.uds or self.certificate or is_loopback(self.host)):
-            logger.warning(
-                "Freak serves %s without encryption: who listens on the network can read the token. "
-                "Give ssl_certfile and ssl_keyfile, or use an SSH tunnel",
-                self.host,
-            )
+            warn_of_plain_text(self.host)
         listener = bind_socket(self.uds) if self.uds else bind(self.host, self._port_asked_for)
         self.port = None if self.uds else listener.getsockname()[1]
         run = new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
@@ -461,18 +446,3 @@ class Freak(Generic[Model_co]):
             self._serving.forget()
         self._feed = self._serving = None
         atexit.unregister(self._stop_at_exit)
-
-
-_warned_of_ranks: list[int] = []
-
-
-def _warn_of_ranks(number: int) -> None:
-    """Warn, once in this process, that a change reaches one rank only."""
-    if not _warned_of_ranks:
-        _warned_of_ranks.append(number)
-        warnings.warn(
-            f"this program has {number} ranks (WORLD_SIZE), and each Freak has a state of its own: a change "
-            "reaches one rank, and the others go on without it. Control the state on rank 0 and broadcast it "
-            "at each step; see 'Several ranks' in docs/plain-programs.md",
-            stacklevel=3,
-        )

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from freak_core.errors import Failed, Refused, described
+from freak_core.program.deadline import check_deadline
 from freak_core.program.event_log import Feed
-from freak_core.program.store import Store, check_deadline
+from freak_core.program.store import Store
 from freak_core.program.write_request import Write
 from freak_core.protocol import ActionInfo, Data, Hello, Reply, Request
 from freak_core.receipts import Receipt

@@ -87,7 +87,7 @@ def ending_here(store: Store, caller: FrameType) -> Ending:
 
 def finished_or_stopped(store: Store) -> Ending:
     """Return how a run ended whose program has come to its end: by itself, or since it was asked to stop."""
-    asked = store.stop_asked()
+    asked = store.receipts.stop_asked()
     return Ending("finished") if asked is None else _stopped(asked)
 
 

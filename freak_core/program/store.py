@@ -3,15 +3,13 @@
 import functools
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Generic, Protocol
+from typing import Generic
 
 from pydantic import BaseModel
 
 from freak_core.errors import (
-    ChangedMeanwhile,
     Conflict,
     Failed,
     NotFound,
@@ -19,7 +17,6 @@ from freak_core.errors import (
     Rejected,
     RunOver,
     TooManyRequests,
-    Unreachable,
     described,
 )
 from freak_core.interrupts import is_interrupt, let_interrupts_through
@@ -27,8 +24,11 @@ from freak_core.program.actions import Action
 from freak_core.program.arguments import Apply
 from freak_core.program.controlled_state import ControlledState, Memento, Model_co
 from freak_core.program.coroutines import Loop
+from freak_core.program.deadline import check_deadline
 from freak_core.program.idempotency import KeysSeen
 from freak_core.program.request_context import RequestContext
+from freak_core.program.store_listener import Listener
+from freak_core.program.waiting_writes import WaitingWrites
 from freak_core.program.write_request import MOST_PENDING, Entry, Write
 from freak_core.receipt_history import ReceiptHistory
 from freak_core.receipts import Applied, ChangedValue, Receipt
@@ -37,29 +37,6 @@ from freak_core.state.type_hints import MASK
 from freak_core.strict_json import JSON, dumps, plain, writable
 
 logger = logging.getLogger("freak")
-
-STOP = "/stop/should_stop"
-"""The field of the state by which ``freak stop`` asks a program to stop."""
-
-
-def check_deadline(deadline: float | None) -> None:
-    """Refuse a request whose caller has been told that nothing was done.
-
-    Raises:
-        Unreachable: ``deadline``, a time of ``time.monotonic``, has passed.
-    """
-    if deadline is not None and time.monotonic() > deadline:
-        raise Unreachable("the program was too busy to begin with this request in time")
-
-
-class Listener(Protocol):
-    """Is told of everything that happens to a store; called under the store's lock, so it must be quick."""
-
-    def receipt(self, receipt: Receipt) -> None:
-        """Take a receipt that was written or has changed."""
-
-    def state(self, revision: int, value: dict[str, JSON]) -> None:
-        """Take the new state, as readers see it."""
 
 
 class Store(Generic[Model_co]):
@@ -102,7 +79,7 @@ class Store(Generic[Model_co]):
         """Calls what calls the ``on_change`` functions."""
         self._state = ControlledState(model, self._tell_state)
         self._order = threading.RLock()
-        self._pending: list[Entry] = []
+        self._pending = WaitingWrites()
         self._underway: dict[str, Write] = {}
         self._begun: set[str] = set()
         self._seq = 0
@@ -198,7 +175,7 @@ class Store(Generic[Model_co]):
                 repeated = self.keys.receipt_id(write)
                 if repeated is not None:
                     return self._known(repeated)
-                if len(self._pending) >= MOST_PENDING:  # no receipt: a repetition with its key may pass
+                if self._pending.full:  # no receipt: a repetition with its key may pass
                     then = "cancel some or let the program come to a safe point"
                     raise TooManyRequests(f"{MOST_PENDING} requests wait already; {then}", retry_after=1.0)
                 reading = self._state.refresh()
@@ -219,7 +196,8 @@ class Store(Generic[Model_co]):
                     self.keys.remember(write, receipt.id)
                 raise
             if write.dry_run:
-                foreseen = transaction.listed(self._preview(write, candidate))
+                made = self._state.preview(self._pending.operations_before(write), write, candidate)
+                foreseen = transaction.listed(made)
                 if candidate is not None and self.on_dry_run is not None:
                     self.on_dry_run(candidate.model, foreseen)
                 return receipt.model_copy(update={"status": "valid", "changes": foreseen})
@@ -230,23 +208,21 @@ class Store(Generic[Model_co]):
                 receipt = self._write(receipt, asked=self._asked(write))
                 self.keys.remember(write, receipt.id)
                 if self.apply_when == "sync" or (candidate is None and self.on_pending is not None):
-                    self._pending.append(entry)
+                    self._pending.add(entry)
                     if self.on_pending is not None:
                         self.on_pending(entry)
                     return receipt
                 self._underway[entry.receipt_id] = write
                 if candidate is not None:
                     self._begun.add(entry.receipt_id)
-                    changes, error = self._committed(candidate)
+                    changes, error = self._state.commit_or_restore(candidate)
         if candidate is None:
             return self.carry_out(entry)
         return self.complete(receipt.id, Applied(), changes, error=error) or receipt
 
     def steps_until_due(self, step: int, next_epoch: int | None = None) -> int | None:
         """Return in how many steps the next scheduled write is due; 1 if it waits for ``next_epoch``."""
-        waiting = [e.write.at_step - step for e in self._pending if e.write.at_step is not None]
-        waiting += [1 for e in self._pending if next_epoch is not None and e.write.at_epoch == next_epoch]
-        return max(0, min(waiting)) if waiting else None
+        return self._pending.steps_until_due(step, next_epoch)
 
     def take(self, step: int | None = None, epoch: int | None = None) -> list[Entry]:
         """Return the accepted writes that are due, in their order; they can no longer be cancelled.
@@ -258,8 +234,7 @@ class Store(Generic[Model_co]):
         if not self._pending:
             return []
         with self.lock:
-            taken = [entry for entry in self._pending if entry.write.due(step, epoch)]
-            self._pending = [entry for entry in self._pending if entry not in taken]
+            taken = self._pending.take(step, epoch)
             self._underway |= {entry.receipt_id: entry.write for entry in taken}
             return taken
 
@@ -276,9 +251,9 @@ class Store(Generic[Model_co]):
                 raise NotFound(f"there is no receipt {receipt_id!r}; GET /receipts lists the newest")
             if receipt.status == "cancelled":
                 return receipt
-            if all(entry.receipt_id != receipt_id for entry in self._pending):
+            if receipt_id not in self._pending:
                 raise RunOver(f"request {receipt_id} is {receipt.status} already and cannot be cancelled")
-            self._pending = [entry for entry in self._pending if entry.receipt_id != receipt_id]
+            self._pending.remove(receipt_id)
             return self._write(receipt, status="cancelled")
 
     def complete(
@@ -332,7 +307,7 @@ class Store(Generic[Model_co]):
             known = self.receipts.get(entry.receipt_id)
             if known is not None and (known.settled or entry.receipt_id in self._begun):
                 return known  # cancelled, stopped or taken by another thread meanwhile
-            self._pending = [each for each in self._pending if each is not entry]
+            self._pending.remove(entry.receipt_id)
             self._underway[entry.receipt_id] = write
             self._begun.add(entry.receipt_id)
         changes: list[transaction.Change] = []
@@ -371,22 +346,14 @@ class Store(Generic[Model_co]):
                 return self._write(receipt, status="failed", error=error.problem(), result=plain(result))
             return self._write(receipt, status="applied", applied=applied, result=plain(result))
 
-    def stop_asked(self) -> Receipt | None:
-        """Return the receipt of the request to stop that is in force, if there is one."""
-        for receipt in reversed(self.receipts.since(0)):
-            for change in receipt.changes:
-                if change.path == STOP and receipt.status == "applied":
-                    return receipt if change.new is True else None
-        return None
-
     def close(self, reason: str) -> None:
         """Take no more writes. Those that have not begun fail with ``reason``; the others end normally."""
         self.closed = reason
         if not self.lock.acquire(timeout=0.3):
             return  # a hanging thread holds it: the program must be able to end all the same
         try:
-            idle = [e for e in self._underway if e not in self._begun] + [e.receipt_id for e in self._pending]
-            self._pending = []
+            idle = [receipt_id for receipt_id in self._underway if receipt_id not in self._begun]
+            idle += [entry.receipt_id for entry in self._pending.clear()]
             for receipt_id in idle:
                 self._underway.pop(receipt_id, None)
                 receipt = self.receipts.get(receipt_id)
@@ -400,7 +367,7 @@ class Store(Generic[Model_co]):
         self._state.lock, self._order = threading.RLock(), threading.RLock()
         self.listener = None
         self.closed = "this is a forked child of the program"
-        self._pending = []
+        self._pending = WaitingWrites()
 
     def _check(self, write: Write, reading: transaction.Reading | None) -> transaction.Candidate | None:
         """Refuse a write that cannot be applied; return the state after it, unless it is an action."""
@@ -413,18 +380,6 @@ class Store(Generic[Model_co]):
             logger.exception("the program's own code failed while it validated a request")
             raise Failed(writable(f"validating the request raised {described(error)}")) from error
 
-    def _committed(self, candidate: transaction.Candidate) -> tuple[list[transaction.Change], Refused | None]:
-        """Write a candidate into the state, all of it or nothing; return what changed, or why it failed."""
-        try:
-            return self._state.commit(candidate), None
-        except ChangedMeanwhile as refused:
-            return [], refused
-        except BaseException as error:
-            candidate.held.restore()
-            let_interrupts_through(error)
-            logger.exception("the program's own code failed while a request was written into the state")
-            return [], Failed(writable(f"writing the change raised {described(error)}; it was taken back"))
-
     def _checked(self, write: Write, reading: transaction.Reading | None) -> transaction.Candidate | None:
         if self.closed is not None:
             raise RunOver(self.closed)
@@ -432,7 +387,7 @@ class Store(Generic[Model_co]):
             raise Conflict(f"the state is at revision {self.revision}, not {write.if_match}: read it again")
         if write.scheduled and self.apply_when == "now":
             raise Rejected("this program applies requests at once and tells no steps: leave at_step out")
-        waits = self.apply_when == "sync" and (self._before(write) or self._underway)
+        waits = self.apply_when == "sync" and (self._pending.before(write) or self._underway)
         if write.if_match is not None and waits:
             raise Conflict("other requests are about to change the state: read it again after them")
         if write.kind == "action":
@@ -442,7 +397,7 @@ class Store(Generic[Model_co]):
                 raise NotFound(f"there is no action {write.name!r}; there are: {known}")
             action.validate(write.body)
             return None
-        operations = [*self._operations_before(write), write.operation()]
+        operations = [*self._pending.operations_before(write), write.operation()]
         return self._state.propose(operations, reading)
 
     def _made_by_action(self, write: Write | None) -> list[transaction.Change]:
@@ -452,21 +407,6 @@ class Store(Generic[Model_co]):
         before = self._state.public
         self._state.refresh()
         return transaction.shown_changes(before, self._state.public)
-
-    def _preview(self, write: Write, candidate: transaction.Candidate | None) -> list[transaction.Change]:
-        """Return what a write would change, seen from the state that those before it will leave."""
-        before_it = self._operations_before(write)
-        if candidate is None or not before_it:
-            return [] if candidate is None else transaction.preview(self.model, candidate)
-        before = transaction.propose(self.model, before_it, self.initial).model
-        return transaction.preview(before, transaction.propose(before, [write.operation()], self.initial))
-
-    def _before(self, write: Write) -> list[Write]:
-        """Return the writes that will be applied before this one; scheduled ones may come in between."""
-        return [e.write for e in self._pending if write.scheduled or not e.write.scheduled]
-
-    def _operations_before(self, write: Write) -> list[transaction.Operation]:
-        return [each.operation() for each in self._before(write) if each.kind != "action"]
 
     def _known(self, receipt_id: str) -> Receipt:
         receipt = self.receipts.get(receipt_id)

@@ -19,7 +19,7 @@ def fit_ending(trainer: Trainer, store: Store, stop: Mapping[str, object] | None
     if not trainer.should_stop:
         return Ending("finished")
     if stop is not None:
-        asked = store.stop_asked()
+        asked = store.receipts.stop_asked()
         told = stop.get("reason") or (asked.note if asked is not None else None)
         reason = None if told is None else str(told)
         return Ending("stopped", stopped_by=asked.by if asked is not None else "program", reason=reason)
