@@ -101,7 +101,11 @@ class Action:
             ) from None
 
     def run(self, arguments: dict[str, object]) -> object:
-        """Call the function with Python values and return its result; a coroutine is awaited."""
+        """Call the function with Python values and return its result; a coroutine is awaited.
+
+        Args:
+            arguments: the values by name, as ``validate`` returns them.
+        """
         return self._loop.awaited(self.function(**arguments))
 
     def call(self, body: JSON) -> JSON:

@@ -1,5 +1,6 @@
 """The pages in docs/reference say what the source says, and the source explains everything."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from freak_core import Freak
+from freak_core.server.places import most_connections, places_of
 from tests.core.steered import Steered
 from tests.docs.reference.http_api import HEADERS
 from tests.docs.reference.pages import FOLDER, UNDOCUMENTED, unexplained, written
@@ -62,15 +64,29 @@ def test_every_header_of_an_answer_is_documented(tmp_path: Path, monkeypatch: py
             http.request("TRACE", "/state"),
             http.patch("/state", json={"epochs": 3}),
         ]
-        answers += [http.patch("/state", json={"epochs": 3}, params={"dry_run": "true"}) for _ in range(40)]
+        answers.append(http.patch("/state", json={"epochs": 3}, params={"dry_run": "true"}))
+        answers.append(asyncio.run(one_long_poll_too_many(freak)))
         with http.stream("GET", "/events") as events:
             answers.append(events)
         statuses = {answer.status_code for answer in answers}
-        assert statuses == {200, 202, 304, 401, 405}
+        assert statuses == {200, 202, 304, 401, 405, 429}
         sent = {name for answer in answers for name in answer.headers}
     documented = {name.lower() for name in HEADERS}
     assert sent - OF_HTTP <= documented
     assert documented <= sent, "a header is documented that no answer has"
+
+
+async def one_long_poll_too_many(freak: Freak) -> httpx.Response:
+    """Open one long poll more than a token may have; return the answer, which does not wait."""
+    most = places_of("owner", most_connections()) // 4
+    headers, limits = {"Authorization": f"Bearer {freak.token}"}, httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=freak.url, headers=headers, limits=limits, timeout=60) as http:
+        polls = [asyncio.create_task(http.get("/run?wait=60&step=99999")) for _ in range(most + 1)]
+        (refused, *_), _ = await asyncio.wait(polls, timeout=50, return_when=asyncio.FIRST_COMPLETED)
+        for poll in polls:
+            poll.cancel()
+        await asyncio.gather(*polls, return_exceptions=True)
+    return refused.result()
 
 
 def test_a_missing_explanation_is_noticed() -> None:

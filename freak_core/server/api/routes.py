@@ -48,7 +48,8 @@ def _with_body(about: str) -> JSONObject:
 def _patched() -> JSONObject:
     """Return the options of a PATCH and its two kinds of body, for OpenAPI."""
     about = "a JSON merge patch (RFC 7396), or a JSON Patch (RFC 6902) with paths below that of the URL"
-    kinds: JSONObject = {kind: {"schema": {}} for kind in JSON_TYPES}
+    merge = {"description": "A JSON merge patch (RFC 7396): an object of the values to change."}
+    kinds: JSONObject = {kind: {"schema": merge} for kind in JSON_TYPES}
     kinds[json_patch.CONTENT_TYPE] = {"schema": JSON_PATCH_SCHEMA}
     return {**_OPTIONS, "requestBody": {"description": about, "content": kinds}}
 

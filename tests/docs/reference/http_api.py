@@ -51,7 +51,6 @@ HEADERS = {
 
 _PREFIX = "/freak"
 _HEAD = ("parameter", "in", "type", "default", "about")
-_BODIES = {"PATCH": "a JSON merge patch (RFC 7396)", "PUT": "the new value", "POST": "an object of arguments"}
 _OPTIONS = {each["name"] for each in WRITE_PARAMETERS}
 
 
@@ -109,7 +108,7 @@ class HttpPage:
             if not (is_write and each["name"] in _OPTIONS)
         ]
         if "requestBody" in operation:
-            rows.append(("body", "", "JSON", "", _BODIES.get(method, "")))
+            rows += _bodies(operation["requestBody"])
         if rows:
             yield table(_HEAD, rows)
         if is_write:
@@ -147,6 +146,16 @@ def _inside(route: Any) -> list[Any]:
     """Return the routes of a router that an app includes; newer FastAPIs keep it as one route."""
     router = getattr(route, "original_router", None)
     return list(router.routes) if router is not None else [route]
+
+
+def _bodies(body: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each kind of body, with the content types that it may have."""
+    by_about: dict[str, list[str]] = {}
+    for kind, described in body["content"].items():
+        about = described["schema"].get("description") or body["description"]
+        by_about.setdefault(about, []).append(f"`{kind}`")
+    for about, kinds_of_body in by_about.items():
+        yield ("body", ", ".join(kinds_of_body), "JSON", "", cell(about))
 
 
 def _line(route: Any) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import { computed, signal } from "../vendor.js";
  * @property {string} id
  * @property {number} seq 0 for a dry run
  * @property {string} status "accepted", "applied", "failed", "rejected" or "cancelled"
- * @property {string} kind "patch", "put", "reset" or "action"
+ * @property {string} kind "patch", "json_patch", "put", "reset" or "action"
  * @property {string} [name] the action's
  * @property {string} path the pointer that the request is about
  * @property {Json} [asked] the body of the request

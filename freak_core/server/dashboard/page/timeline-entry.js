@@ -71,7 +71,7 @@ function Changes({ receipt }) {
     return html`<ul class="changes">${changes.map((change) => html`
       <li key=${change.path}><code>${dotted(change.path)}</code> <span class="old">${valueText(change.old)}</span> <span aria-label="becomes">→</span> <span class="new">${valueText(change.new)}</span></li>`)}</ul>`;
   }
-  if (status === "applied") return ["patch", "put", "reset"].includes(kind) && html`<p class="meta">nothing changed</p>`;
+  if (status === "applied") return ["patch", "json_patch", "put", "reset"].includes(kind) && html`<p class="meta">nothing changed</p>`;
   const asked = askedValues(receipt);
   return asked.length > 0 && html`<ul class="changes">${asked.map(([path, value]) => html`
     <li key=${path}><code>${dotted(path)}</code> <span aria-label="asked for">→</span> <span class="new">${valueText(value)}</span></li>`)}</ul>`;
