@@ -1,5 +1,6 @@
 """The exit codes of ``freak``, and which error has which."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from enum import IntEnum
@@ -103,7 +104,8 @@ def exits(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             except (KeyboardInterrupt, typer.Abort):  # typer aborts when a confirmation is refused
                 raise Interrupted("interrupted") from None
         except Refused as refused:
-            complain(refused, as_json=bool(options.get("as_json")))
+            with contextlib.suppress(typer.Exit):  # a closed pipe does not change the exit code of an error
+                complain(refused, as_json=bool(options.get("as_json")))
             raise typer.Exit(code_of(refused)) from None
 
     return run

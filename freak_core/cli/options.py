@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated, ParamSpec, TypedDict, Unpack, get_args, get_origin, get_type_hints
 
@@ -19,6 +20,13 @@ def _one_run(context: typer.Context, name: str | None) -> str | None:
         given = context.params["run"]
         raise typer.BadParameter(f"you gave two runs, {name!r} and --run {given!r}; give one of them")
     return name
+
+
+def _revision(given: str | None) -> str | None:
+    """Refuse what is neither a revision number nor an ETag."""
+    if given is None or re.fullmatch(r'\*|(W/)?"?([^"]+-)?[0-9]{1,15}"?', given.strip()):
+        return given
+    raise typer.BadParameter(f"{given!r} is not a revision. Give a number, such as 42; 'freak info' shows it")
 
 
 RunOption = Annotated[
@@ -106,6 +114,7 @@ class ChangeOptions(ScheduleOptions, total=False):
         typer.Option(
             "--if-match",
             metavar="REVISION",
+            callback=_revision,
             help="Refuse the request if the state has changed since this revision; 'freak info' shows the "
             "current one.",
         ),

@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 import typer
 from rich.console import Console
@@ -40,14 +41,27 @@ def _print(console: Console, text: str, style: str) -> None:
     if console.is_terminal:
         console.print(Text(text, style), soft_wrap=True)
     else:  # not with rich, which drops some characters
-        console.file.write(f"{text}\n")
-        console.file.flush()
+        _write(console.file, text)
+
+
+def _write(file: IO[str], text: str) -> None:
+    """Write a line; if nobody reads it any more, as after ``| head``, end the command.
+
+    Raises:
+        typer.Exit: with 0, the reader has closed the pipe.
+    """
+    try:
+        file.write(f"{text}\n")
+        file.flush()
+    except BrokenPipeError:
+        with open(os.devnull, "wb") as nowhere:  # what is buffered is written when Python ends
+            os.dup2(nowhere.fileno(), file.fileno())
+        raise typer.Exit(0) from None
 
 
 def show_json(value: object, *, line: bool = False) -> None:
     """Print data as JSON, indented or as one line."""
-    sys.stdout.write(_json(value, indent=None if line else 2) + "\n")
-    sys.stdout.flush()
+    _write(sys.stdout, _json(value, indent=None if line else 2))
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -87,7 +87,10 @@ def pause(
     as_json: JsonOption = False,
     **options: Unpack[RequestOptions],
 ) -> None:
-    """Pause the training after the next step; requests are still answered and applied."""
+    """Pause the training after the next step; requests are still answered and applied.
+
+    'freak resume' lets it go on. To end the training and go on later from a checkpoint, use 'freak stop'.
+    """
     asked: dict[str, object] = {"paused": True} | ({"reason": reason} if reason is not None else {})
     with connect(name or run) as client:
         _check(client, "pause")
@@ -102,7 +105,11 @@ def resume(
     as_json: JsonOption = False,
     **options: Unpack[RequestOptions],
 ) -> None:
-    """Resume a paused training."""
+    """Let a training go on that 'freak pause' has paused.
+
+    This does not resume from a checkpoint: for that, start the script again and pass the path of the
+    checkpoint to Trainer.fit as ckpt_path. 'freak stop' and 'freak checkpoint' print the path.
+    """
     with connect(name or run) as client:
         _check(client, "pause")
         receipt = carry_out(client, _setting(client, "pause", {"paused": False}), as_json=as_json, **options)

@@ -180,6 +180,8 @@ def test_exit_7_the_state_has_moved_on(state: Steered) -> None:
     freak("set", "epochs=20", "--if-match", str(revision))
     assert "read it again" in freak("set", "epochs=30", "--if-match", str(revision), code=7).err
     freak("reset", "epochs", "--if-match", str(revision), code=7)
+    for wrong in ("abc", "-1", "1.5", ""):
+        assert "is not a revision" in freak("set", "epochs=30", "--if-match", wrong, code=2).err
     assert state.epochs == 20
 
 

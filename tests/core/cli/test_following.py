@@ -109,6 +109,35 @@ def watching(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 @pytest.mark.parametrize(
+    "arguments", [("watch", "--since", "0"), ("watch", "--since", "0", "--json"), ("log",)]
+)
+def test_a_closed_pipe_ends_a_command_quietly(served: Serve, arguments: tuple[str, ...]) -> None:
+    program = served()
+    freak("set", "epochs=20")
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "freak_core.cli", *arguments]
+    try:
+        with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, text=True) as ended:
+            program.publish(step=1, loss=0.5)
+            assert (ended.communicate(timeout=30)[1], ended.returncode) == ("", 0)
+    finally:
+        os.close(write)
+
+
+def test_a_closed_pipe_hides_no_error(served: Serve) -> None:
+    served()
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "freak_core.cli", "set", "epochs=x", "--json"]
+    try:
+        ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=30, check=False)
+    finally:
+        os.close(write)
+    assert (ended.returncode, b"not valid" in ended.stderr) == (4, True)
+
+
+@pytest.mark.parametrize(
     ("error", "code"), [(None, 0), (RuntimeError("it broke"), 1), (KeyboardInterrupt(), 1)]
 )
 @pytest.mark.parametrize("types", [(), ("--types", "metrics"), ("--json",)])
