@@ -54,7 +54,7 @@ def _write(file: IO[str], text: str) -> None:
         file.write(f"{text}\n")
         file.flush()
     except BrokenPipeError:
-        with open(os.devnull, "wb") as nowhere:  # what is buffered is written when Python ends
+        with Path(os.devnull).open("wb") as nowhere:  # what is buffered is written when Python ends
             os.dup2(nowhere.fileno(), file.fileno())
         raise typer.Exit(0) from None
 
