@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from freak_core import paths
 from freak_core.cli.assignments import nodes_at, parts_at
 from freak_core.cli.connect import connect
+from freak_core.cli.docstring import text_and_arguments
 from freak_core.cli.options import DescribedArgument, JsonOption, RunOption
 from freak_core.cli.terminal import compact, show, show_json, show_table, show_text
 from freak_core.client.documents import ActionDescription, Schema
@@ -54,23 +55,25 @@ def _describe_action(name: str, action: ActionDescription, *, as_json: bool) -> 
     if as_json:
         show_json({"name": name, **action})
         return
-    show_text(f"{one_line(name)}: {action['description'] or 'an action'}")
-    rows = list(_argument_rows(action["arguments"]))
+    text, arguments = text_and_arguments(action["description"])
+    show_text(f"{one_line(name)}: {text or 'an action'}")
+    rows = list(_argument_rows(action["arguments"], arguments))
     if rows:
         show("")
         show_table(OF_ARGUMENTS, rows)
 
 
-def _argument_rows(schema: Schema) -> Iterator[list[str]]:
+def _argument_rows(schema: Schema, told: Mapping[str, str]) -> Iterator[list[str]]:
     for name, part in schema.get("properties", {}).items():
         optional = name not in schema.get("required", ())
         default = compact(part["default"]) if "default" in part else "-" if optional else "required"
-        yield [name, default, _allowed(part, nodes_at(schema, (name,))), _about(part)]
+        yield [name, default, _allowed(part, nodes_at(schema, (name,))), _about(part) or told.get(name, "")]
 
 
 def _action_row(name: str, action: ActionDescription) -> list[str]:
     arguments = " ".join(action["arguments"].get("properties", {}))
-    return [name, arguments or "-", action["description"].partition("\n")[0]]
+    text, _ = text_and_arguments(action["description"])
+    return [name, arguments or "-", text.partition("\n")[0]]
 
 
 def _about(part: Schema) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, computed_field
 from freak_core import Freak
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
+from tests.waiting import eventually
 
 
 class Schedule(BaseModel):
@@ -115,6 +116,31 @@ def test_an_action_is_described_with_its_arguments(acting: Freak) -> None:
         'kind null "all" or "weights" or null',
     ]
     assert freak("describe", "save", "--json").json["arguments"]["required"] == ["name"]
+
+
+def test_what_the_docstring_says_of_an_argument_is_in_its_row(acting: Freak) -> None:
+    @acting.action
+    def warm(rate: float, steps: int = 3, unsaid: bool = False) -> None:
+        """Warm ``rate`` up: slowly.
+
+        Args:
+            rate: the rate that ``steps`` lead to;
+                above zero.
+
+            steps (int): how many.
+
+        Raises:
+            ValueError: the rate is not above zero.
+        """
+
+    eventually(lambda: "warm" in freak("describe").out)
+    text, _, rows = freak("describe", "warm").out.partition("\n\nARGUMENT ")
+    assert text == ("warm: Warm rate up: slowly.\n\nRaises:\n    ValueError: the rate is not above zero.")
+    assert [" ".join(line.split()) for line in rows.splitlines()[1:]] == [
+        "rate required number the rate that steps lead to; above zero.",
+        "steps 3 integer how many.",
+        "unsaid false boolean",
+    ]
 
 
 def test_all_that_can_be_called_is_listed_after_what_can_be_set(acting: Freak) -> None:
