@@ -1,16 +1,18 @@
 """The newest events, from which a reader that lost its connection can catch up."""
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 
 from freak_core.protocol import Event
-from freak_core.strict_json import dumps
 
 KEEP = 2000
 """How many events are kept."""
 
 KEEP_BYTES = 8_000_000
-"""How many bytes of JSON they may have together: each change of a large state is a large event."""
+"""About how many bytes of JSON they may have together: each change of a large state is a large event."""
+
+_SAMPLE = 1000
 
 
 class Recent:
@@ -58,8 +60,20 @@ class Recent:
 
 
 def _size(event: Event) -> int:
-    """Return the size of an event in bytes; metrics are estimated, since there are many."""
+    """Return about how many bytes an event has; metrics are not looked at, since there are many."""
     data = event["data"]
-    if event["event"] == "metrics":
-        return 100 + 30 * len(data["values"])
-    return len(dumps(data))
+    return 100 + 30 * len(data["values"]) if event["event"] == "metrics" else _bytes(data)
+
+
+def _bytes(value: object) -> int:
+    """Return about how many bytes a value has as JSON. Of many items, only the first ones are looked at."""
+    if isinstance(value, str):
+        return len(value) + 2
+    if isinstance(value, dict):
+        inside = [part for item in itertools.islice(value.items(), _SAMPLE) for part in item]
+    elif isinstance(value, list):
+        inside = value[:_SAMPLE]
+    else:
+        return len(str(value)) if isinstance(value, float) else 20
+    size = sum(map(_bytes, inside)) + len(inside)
+    return 2 + (size if len(value) <= _SAMPLE else size * len(value) // _SAMPLE)

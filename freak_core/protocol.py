@@ -1,7 +1,8 @@
 """The messages between the program and its server process: one JSON object a line, told apart by ``type``.
 
     program → server    hello      the run, the tokens, the schema, and everything so far
-                        event      state, receipt, run, progress or metrics, numbered
+                        event      state, receipt, run, progress or metrics, numbered; a state event has
+                                   ``changed``, what differs from the state that was sent before
                         actions    the actions, where the program has registered another
                         reply      to one request: a receipt or a problem
     server → program    request    a write: patch, put, reset, action, json_patch or cancel

@@ -100,11 +100,12 @@ def are_writable(values: list[Any]) -> bool:
         values if kinds <= {int, float, bool} else [each for each in values if type(each) in (int, float)]
     )
     try:
-        finite = math.isfinite(math.fsum(numbers))
+        if not math.isfinite(math.fsum(numbers)):
+            return False
     except (OverflowError, ValueError):  # infinities, or a sum too large for a float
         return False
-    short = int not in kinds or not any(map(too_long, (min(numbers), max(numbers))))
-    return finite and short and texts.isascii() and "\0" not in texts
+    short = int not in kinds or not any(too_long(int(each)) for each in (min(numbers), max(numbers)))
+    return short and texts.isascii() and "\0" not in texts
 
 
 def too_long(number: int) -> bool:

@@ -16,6 +16,7 @@ from freak_core.program.metric_sample import History
 from freak_core.protocol import Actions, Data, Event, EventType, FromProgram, Hello, Reply
 from freak_core.receipts import Receipt
 from freak_core.runs.journal import Journal
+from freak_core.state_changes import Changed, changed
 from freak_core.strict_json import JSON, plain, writable
 from freak_core.timestamps import now
 
@@ -62,6 +63,7 @@ class Feed:
         self._rung = False
         self._passing = threading.Lock()
         self._recent = Recent()
+        self._state_sent: object = None
         self._history = History()  # of what _recent no longer holds
         self._seq = 0
         self._closed = False
@@ -134,7 +136,8 @@ class Feed:
             self._sink = None
             if sink is not None:
                 message = hello()
-                message["floor"], message["events"] = self._recent.floor, list(self._recent)
+                self._state_sent = message.get("value")
+                message["floor"], message["events"] = self._recent.floor, self._since_hello()
                 message["history"] = self._history.told()
                 told = self._published({**self.facts, **self._observed})
                 message["run"] = {**message["run"], **told, "journal": self.journal_health}
@@ -142,6 +145,18 @@ class Feed:
                     self._mark(receipt)
                 sink(message)
             self._sink = sink
+
+    def _since_hello(self) -> list[Event]:
+        """Return the remembered events as a server takes them after the state in ``hello``."""
+        events = []
+        before = self._state_sent
+        for event in self._recent:
+            if event["event"] == "state":
+                events.append(_sparing(event, changed(before, event["data"]["value"])))
+                before = event["data"]["value"]
+            else:
+                events.append(event)
+        return events
 
     def flush(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds until everything is sent; return whether it was."""
@@ -250,7 +265,7 @@ class Feed:
         try:
             with self._passing:
                 if message["type"] == "event":
-                    self._number(message)
+                    message = self._number(message)
                 elif message["type"] == "reply":
                     self._mark(message.get("receipt") or message.get("problem", {}).get("receipt"))
                 if self._sink is not None:
@@ -260,7 +275,8 @@ class Feed:
         except BaseException:  # the program's values may do anything; what follows must go on
             logger.exception("Freak drops an event that it cannot pass on")
 
-    def _number(self, message: Event) -> None:
+    def _number(self, message: Event) -> Event:
+        """Give an event its number and remember it. Returns it as it is sent."""
         if message["event"] == "receipt" and self._journal is not None:
             safe = self._journal.append(message["data"])
             message["data"]["journal"] = _health(safe)
@@ -270,9 +286,14 @@ class Feed:
                 self._journal.append({"at": now(), **message["data"]})
         self._seq += 1
         message["seq"] = self._seq
+        sent = message
+        if message["event"] == "state":
+            sent = _sparing(message, changed(self._state_sent, message["data"]["value"]))
+            self._state_sent = message["data"]["value"]
         for forgotten in self._recent.add(message):
             if forgotten["event"] == "metrics":
                 self._history.note(forgotten)
+        return sent
 
     def _published(self, data: Data) -> Data:
         """Return facts as JSON. A step or an epoch that is no number is left out: servers compare it."""
@@ -295,6 +316,12 @@ class Feed:
         """Note on a receipt whether the journal has it. A dry run has no number and is not in the journal."""
         if self._journal is not None and receipt and receipt.get("seq"):
             receipt["journal"] = _health(self._journal.holds(receipt["id"]))
+
+
+def _sparing(event: Event, made: Changed) -> Event:
+    """Return a state event with what has changed in the place of the state."""
+    rest = {name: value for name, value in event["data"].items() if name != "value"}
+    return {**event, "data": {**rest, "changed": made}}
 
 
 def _health(healthy: bool) -> str:

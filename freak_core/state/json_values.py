@@ -123,6 +123,8 @@ def json_key(key: object) -> str:
 
 def differences(before: JSON, after: JSON, path: Path = ()) -> Iterator[tuple[Path, JSON, JSON]]:
     """Yield path, old and new value of every leaf that differs; lists are compared as a whole."""
+    if before is after:
+        return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in [*before, *(key for key in after if key not in before)]:
             yield from differences(before.get(key), after.get(key), (*path, key))

@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 from freak_core.errors import FieldError
 from freak_core.interrupts import let_interrupts_through
 from freak_core.paths import Path, from_pointer
-from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, Fields, Kept, as_plain_json, inside
+from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, Fields, Kept, as_plain_json, copied, inside
 from freak_core.state.plain_fields import FieldForms, Forms, PlainFields
 from freak_core.state.snapshot import NEVER_CHANGE, Snapshot
 from freak_core.state.twin import twin
@@ -43,6 +43,7 @@ class Reading:
         model: the live state.
         earlier: the state as it was read before. Plain data that has not changed is not serialized again.
         exact: tell 1 from true and 0.0 from -0.0 where plain data may have changed.
+        shared: the program has this object. With False, it is read as it is, not a copy of it.
 
     Attributes:
         public: the state for readers: by field names, with computed fields, secrets masked.
@@ -50,10 +51,17 @@ class Reading:
         copy: the live state as it was then; see ``twin``.
     """
 
-    def __init__(self, model: BaseModel, earlier: "Reading | None" = None, *, exact: bool = True) -> None:
+    def __init__(
+        self,
+        model: BaseModel,
+        earlier: "Reading | None" = None,
+        *,
+        exact: bool = True,
+        shared: bool = True,
+    ) -> None:
         self.held: Snapshot = Snapshot(model, None if earlier is None else earlier.held, exact=exact)
         # The program may change the live objects meanwhile: a copy of them agrees with itself.
-        self.copy: BaseModel = twin(model, self.held)
+        self.copy: BaseModel = twin(model, self.held) if shared else model
         self._model = self.copy
         self._plain: PlainFields = PlainFields(model, self.held, None if earlier is None else earlier._plain)
         if _round_trip_differs(type(model)):
@@ -72,7 +80,7 @@ class Reading:
         kind, dumped = type(self._model), self._dumped
         if _round_trip_differs(kind):
             dumped = _dump(self._model, round_trip=True)
-        document = reveal(self._model, dumped, exact=True)
+        document = copied(self.document())  # the values that do not validate are replaced in it
         valid, errors = outcome(kind, document)
         serialized = None
         for _ in range(_MOST_ROUNDS):

@@ -167,12 +167,13 @@ class Snapshot:
 class _Note:
     """What a list, tuple or dict held."""
 
-    __slots__ = ("_told_apart", "contents", "live", "plain")
+    __slots__ = ("_kinds", "_told_apart", "contents", "live", "plain")
 
     def __init__(self, live: "list[object] | tuple[object, ...] | dict[object, object]") -> None:
         self.live = live  # also keeps another object from getting its id
         self.contents = copy.copy(live)
-        self.plain: bool = PLAIN.issuperset(set(map(type, self.values())))
+        self._kinds: set[type] = set(map(type, self.values()))
+        self.plain: bool = self._kinds <= PLAIN
         self._told_apart: bool | None = None
 
     def values(self) -> Sequence[object]:
@@ -205,10 +206,11 @@ class _Note:
     def _equal_is_same(self) -> bool:
         """Whether no value in here is equal to one that JSON writes in another way, as 1 is to 1.0."""
         if self._told_apart is None:
-            numbers = [each for each in self.values() if isinstance(each, bool | int | float)]
-            self._told_apart = all(type(each) is float for each in numbers) and not any(
-                map(float.is_integer, numbers)
-            )
+            floats = self.values()
+            if self._kinds - {float}:
+                floats = [each for each in floats if type(each) is float]
+            whole = any(map(float.is_integer, floats))  # type: ignore[arg-type]
+            self._told_apart = not (whole or self._kinds & {bool, int})
         return self._told_apart
 
 

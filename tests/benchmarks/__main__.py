@@ -4,6 +4,7 @@ import argparse
 import time
 
 from tests.benchmarks import machine, report
+from tests.benchmarks.big_state import BigState
 from tests.benchmarks.idle_cost import IdleCost
 from tests.benchmarks.imports import Imports
 from tests.benchmarks.latency import Latency
@@ -18,6 +19,7 @@ BENCHMARKS = {
     "latency": Latency,
     "imports": Imports,
     "listing": Listing,
+    "big_state": BigState,
 }
 
 

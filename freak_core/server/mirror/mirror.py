@@ -16,6 +16,7 @@ from freak_core.receipt_history import ReceiptHistory
 from freak_core.receipts import Receipt
 from freak_core.server.mirror.metric_history import History, Series
 from freak_core.server.mirror.progress_rate import Pace
+from freak_core.state_changes import with_changes
 
 ANSWER_WITHIN = 10.0
 """Seconds that the program has to answer a write; then the client gets 503."""
@@ -86,7 +87,12 @@ class Mirror:
         self.schema, self.actions, self.run = message["schema"], message["actions"], message["run"]
         self.receipts = ReceiptHistory(map(Receipt.model_validate, message["receipts"]))
         self.revision, self.value = message["revision"], message["value"]
-        self.recent = Recent(message["events"], message["floor"])
+        self.recent = Recent((), message["floor"])
+        before = self.value
+        for event in message["events"]:
+            whole = _with_state(event, before)
+            self.recent.add(whole)
+            before = whole["data"]["value"] if event["event"] == "state" else before
         self.ended = False
         self._pace = Pace()
         self.series = Series()
@@ -99,6 +105,7 @@ class Mirror:
             self._pace.note(self.run["step"])
 
     def _event(self, event: Event) -> None:
+        event = _with_state(event, self.value)
         data = event["data"]
         match event["event"]:
             case "state":
@@ -251,3 +258,12 @@ class Mirror:
                 while not condition() and not self.ended and self.boot == boot:
                     await news.wait()
                     news.clear()
+
+
+def _with_state(event: Event, before: Any) -> Event:
+    """Return an event with the whole state, where it has what changed since ``before``."""
+    if event["event"] != "state" or "changed" not in event["data"]:
+        return event
+    revision, made = event["data"]["revision"], event["data"]["changed"]
+    data = {"revision": revision, "value": with_changes(before, made)}
+    return {**event, "data": data}
