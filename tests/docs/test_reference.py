@@ -86,7 +86,7 @@ async def one_long_poll_too_many(freak: Freak) -> httpx.Response:
         for poll in polls:
             poll.cancel()
         await asyncio.gather(*polls, return_exceptions=True)
-    return refused.result()
+    return await refused
 
 
 def test_a_missing_explanation_is_noticed() -> None:
