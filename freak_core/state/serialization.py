@@ -43,7 +43,6 @@ class Reading:
         model: the live state.
         earlier: the state as it was read before. Plain data that has not changed is not serialized again.
         exact: tell 1 from true and 0.0 from -0.0 where plain data may have changed.
-        shared: the program has this object. With False, it is read as it is, not a copy of it.
 
     Attributes:
         public: the state for readers: by field names, with computed fields, secrets masked.
@@ -51,17 +50,10 @@ class Reading:
         copy: the live state as it was then; see ``twin``.
     """
 
-    def __init__(
-        self,
-        model: BaseModel,
-        earlier: "Reading | None" = None,
-        *,
-        exact: bool = True,
-        shared: bool = True,
-    ) -> None:
+    def __init__(self, model: BaseModel, earlier: "Reading | None" = None, *, exact: bool = True) -> None:
         self.held: Snapshot = Snapshot(model, None if earlier is None else earlier.held, exact=exact)
         # The program may change the live objects meanwhile: a copy of them agrees with itself.
-        self.copy: BaseModel = twin(model, self.held) if shared else model
+        self.copy: BaseModel = twin(model, self.held)
         self._model = self.copy
         self._plain: PlainFields = PlainFields(model, self.held, None if earlier is None else earlier._plain)
         if _round_trip_differs(type(model)):

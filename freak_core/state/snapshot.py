@@ -96,8 +96,8 @@ class Snapshot:
         return note.plain or all(self.as_in(earlier, each) for each in note.values())
 
     def contents_of(self, value: object) -> object:
-        """Return what a list, tuple or dict held."""
-        return self._notes[id(value)].contents
+        """Return what a list, tuple or dict held: the same object until that changes, and for a copy."""
+        return self._notes[id(value)].first
 
     def note_copy(self, live: object, made: object) -> None:
         """Note that ``made`` is a copy that holds what ``live`` held."""
@@ -167,11 +167,11 @@ class Snapshot:
 class _Note:
     """What a list, tuple or dict held."""
 
-    __slots__ = ("_kinds", "_told_apart", "contents", "live", "plain")
+    __slots__ = ("_kinds", "_told_apart", "contents", "first", "live", "plain")
 
     def __init__(self, live: "list[object] | tuple[object, ...] | dict[object, object]") -> None:
         self.live = live  # also keeps another object from getting its id
-        self.contents = copy.copy(live)
+        self.contents = self.first = copy.copy(live)
         self._kinds: set[type] = set(map(type, self.values()))
         self.plain: bool = self._kinds <= PLAIN
         self._told_apart: bool | None = None
@@ -184,6 +184,7 @@ class _Note:
         """Return the same note of a copy."""
         note = copy.copy(self)
         note.live = made
+        note.contents = self.contents if self.plain else copy.copy(made)
         return note
 
     def still(self, *, exact: bool) -> bool:

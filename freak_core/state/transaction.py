@@ -132,7 +132,7 @@ def propose(
     plan = planned(model, reading.copy, new, draft.document, draft.origin)
     if plan.frozen:
         raise rejected([reason(path, "frozen", "this field is frozen") for path in plan.frozen])
-    seen = Reading(new, reading, exact=False, shared=False)
+    seen = Reading(new, reading, exact=False)
     made = changes(view(reading.copy, reading.public, reading.held), view(new, seen.public, seen.held))
     return Candidate(new, plan, made, seen.public, reading)
 

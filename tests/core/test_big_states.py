@@ -79,6 +79,17 @@ def test_a_write_beside_a_big_value_calls_no_function_for_each_item(hint: str) -
     assert took[1] < took[0] + 50, took
 
 
+@pytest.mark.parametrize("hint", BIG)
+def test_a_big_value_that_has_not_changed_is_not_serialized_again(hint: str) -> None:
+    store = Store(state(hint, 100))
+    store.submit(Write("patch", ("lr",), 0.2))
+    before = store.public()["big"]
+    store.submit(Write("patch", ("lr",), 0.3))
+    store.refresh()
+    assert store.public()["lr"] == 0.3
+    assert store.public()["big"] is before
+
+
 def test_a_write_beside_a_big_value_in_the_same_section_calls_no_function_for_each_item() -> None:
     took = []
     for size in (10, 5_000):
