@@ -42,7 +42,7 @@ class Action:
         confirm: bool = False,
         loop: Loop | None = None,
     ) -> None:
-        self.function = checked_callable(function, "an action")
+        self.function: Callable[..., object] = checked_callable(function, "an action")
         inner = _inner(function)
         name = name or getattr(inner, "__name__", None)
         self._arguments = _arguments_model(str(name), function)

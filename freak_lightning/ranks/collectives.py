@@ -17,6 +17,12 @@ Decision = TypeVar("Decision")
 _USUAL_TIMEOUT = timedelta(minutes=30)
 """Lightning's timeout of collectives, where the strategy does not say its own."""
 
+NO_GROUP = (
+    "Freak could not connect the ranks with each other over gloo ({}). They agree over the training's own "
+    "collectives instead, which takes longer. If your machines have several networks, set GLOO_SOCKET_IFNAME "
+    "to the interface on which they reach each other."
+)
+
 
 class Strategy(Protocol):
     """The two collectives on primitives that every Lightning strategy has."""

@@ -55,8 +55,8 @@ class FirstFailure:
 
     def _ask(self, error: BaseException, found: list[Any]) -> None:
         try:
-            private: Any = distributed_c10d
-            store = private._get_default_store()
+            torch_private: Any = distributed_c10d
+            store = torch_private._get_default_store()
             if type(error).__name__ in _INTERRUPTIONS:
                 told = store.get(self._key) if store.check([self._key]) else b""
             else:

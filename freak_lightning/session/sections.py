@@ -124,3 +124,26 @@ def restored_sections(sections: Mapping[str, Control], collectives: Collectives)
         if on_any(collectives, changed):
             found[name] = failure
     return found
+
+
+def check_dry_run(
+    sections: Mapping[str, Control],
+    trainer: Trainer,
+    pl_module: LightningModule,
+    wanted: BaseModel,
+    changes: Sequence[object],
+) -> None:
+    """Refuse what the controls would refuse; called on another thread than the training's.
+
+    Raises:
+        Refused: a control would refuse the change.
+    """
+    touched = {str(getattr(change, "path", "")).split("/")[1] for change in changes}
+    for name, control in sections.items():
+        if name in touched:
+            try:
+                control.check(trainer, pl_module, getattr(wanted, name))
+            except Refused:
+                raise
+            except Exception:
+                logger.exception("%s cannot check a dry run", type(control).__name__)

@@ -6,6 +6,7 @@ import secrets
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -31,7 +32,7 @@ from freak_lightning.lightning_api.strategies import collective_timeout
 from freak_lightning.optimizers.in_force import InForce
 from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
 from freak_lightning.ranks.cadence import Sync
-from freak_lightning.ranks.collectives import agreed_failure, collectives_for, on_any
+from freak_lightning.ranks.collectives import NO_GROUP, agreed_failure, collectives_for, on_any
 from freak_lightning.ranks.deferred_signal import deferred
 from freak_lightning.ranks.first_failure import FirstFailure
 from freak_lightning.ranks.heartbeat import SIGTERM, heartbeat
@@ -45,6 +46,7 @@ from freak_lightning.session.program_changes import ProgramChanges
 from freak_lightning.session.replayed_requests import ReplayedRequests
 from freak_lightning.session.sections import (
     actions_of,
+    check_dry_run,
     only_one,
     prepare,
     recorded_requests_of,
@@ -55,12 +57,6 @@ from freak_lightning.session.sections import (
 from freak_lightning.session.setup_facts import facts_of, told_setup
 
 logger = logging.getLogger("freak")
-
-NO_GROUP = (
-    "Freak could not connect the ranks with each other over gloo ({}). They agree over the training's own "
-    "collectives instead, which takes longer. If your machines have several networks, set GLOO_SOCKET_IFNAME "
-    "to the interface on which they reach each other."
-)
 
 
 class ControlSession:
@@ -102,7 +98,7 @@ class ControlSession:
             rank_zero_warn(NO_GROUP.format(no_group))
         self.checkpoints: CheckpointSaver = CheckpointSaver(trainer, ours, self._collectives)
         sync, journal = self._begin()
-        self.store.on_dry_run = self._check_dry_run
+        self.store.on_dry_run = partial(check_dry_run, self._sections, trainer, pl_module)
         # Before any request, whatever a checkpoint has brought along.
         self.store.reset_to({name: control.initial_document() for name, control in self._sections.items()})
         self.requests: LiveRequests | ReplayedRequests
@@ -215,22 +211,6 @@ class ControlSession:
         else:
             self.overlay.attach()
         self.in_force = InForce(self.trainer, self.overlay)
-
-    def _check_dry_run(self, wanted: BaseModel, changes: Sequence[object]) -> None:
-        """Refuse what the controls would refuse; called on another thread than the training's.
-
-        Raises:
-            Refused: a control would refuse the change.
-        """
-        touched = {str(getattr(change, "path", "")).split("/")[1] for change in changes}
-        for name, control in self._sections.items():
-            if name in touched:
-                try:
-                    control.check(self.trainer, self.pl_module, getattr(wanted, name))
-                except Refused:
-                    raise
-                except Exception:
-                    logger.exception("%s cannot check a dry run", type(control).__name__)
 
     def _restore(self, name: str, control: Control, failure: Refused | None, point: Point) -> None:
         """Apply a section that a checkpoint brought along, on all ranks or on none."""

@@ -274,5 +274,5 @@ def test_a_program_may_be_asked_for_its_progress(
     done["batches"] = 1
     eventually(lambda: http.get("run").json()["seconds_since_progress"] < first + 0.8)
     done["step"] = 0
-    eventually(lambda: "cannot tell the progress" in caplog.text)
+    eventually(lambda: "the progress function of the program failed" in caplog.text)
     assert http.patch("state", json={"epochs": 5}).status_code == 200

@@ -67,6 +67,10 @@ def optional_names(tree: ast.Module) -> Iterator[str]:
             )
 
 
+OF_TORCH = ("first_failure.py", "gloo_group.py")
+"""Files with private names of torch, which they document; they import nothing of Lightning."""
+
+
 def attributes_of_others(tree: ast.Module) -> Iterator[ast.Attribute]:
     """Yield the private attributes of objects that the file does not define, and the trainer's loops."""
     own = own_names(tree)
@@ -93,8 +97,10 @@ def test_only_lightning_api_uses_private_names_loops_and_imports_of_lightning() 
     found = []
     for path, tree in sources(of_lightning_api=False):
         own = own_names(tree)
-        uses = [f"{node.lineno}: {ast.unparse(node)}" for node in attributes_of_others(tree)]
-        uses += [f"getattr {name}" for name in optional_names(tree) if name not in own]
+        private = [] if path.name in OF_TORCH else attributes_of_others(tree)
+        uses = [f"{node.lineno}: {ast.unparse(node)}" for node in private]
+        if path.name not in OF_TORCH:
+            uses += [f"getattr {name}" for name in optional_names(tree) if name not in own]
         uses += [f"import {name}" for name in imports_of_lightning(tree)]
         found += [f"{path.relative_to(PACKAGE)}: {use}" for use in uses]
     assert found == []
