@@ -116,7 +116,7 @@ class BlockingConnection:
 
     def __init__(self, address: Address, timeout: float, ssl_ca_certs: CertificateFile = None) -> None:
         self.address = address
-        self.check = ListenerCheck(address.url)
+        self.check: ListenerCheck = ListenerCheck(address.url)
         transport = httpx.HTTPTransport(uds=address.socket) if address.socket else None
         self._http = httpx.Client(
             transport=transport,
@@ -177,7 +177,7 @@ class AsyncConnection:
 
     def __init__(self, address: Address, timeout: float, ssl_ca_certs: CertificateFile = None) -> None:
         self.address = address
-        self.check = ListenerCheck(address.url)
+        self.check: ListenerCheck = ListenerCheck(address.url)
         transport = httpx.AsyncHTTPTransport(uds=address.socket) if address.socket else None
         self._http = httpx.AsyncClient(
             transport=transport,

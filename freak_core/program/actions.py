@@ -18,7 +18,7 @@ from freak_core.state.patch import misnamed
 from freak_core.state.type_hints import MASK
 from freak_core.strict_json import JSON, dumps, plain, writable
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 
 class Action:

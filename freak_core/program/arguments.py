@@ -27,7 +27,7 @@ OUR_FACTS = frozenset(
 )
 """The facts of a run that no program can publish."""
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 Apply = Literal["now", "sync"]
 """When writes are applied: as they arrive, or when the program takes them."""

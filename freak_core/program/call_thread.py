@@ -9,7 +9,7 @@ from collections.abc import Callable
 from freak_core.program.request_context import RequestContext
 from freak_core.program.store import Store
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 
 ON_CHANGE_PATIENCE = 0.5

@@ -18,7 +18,7 @@ from freak_core.program.write_request import Write
 from freak_core.state import transaction
 from freak_core.strict_json import JSON, writable
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 Model_co = TypeVar("Model_co", bound=BaseModel, covariant=True, default=BaseModel)
 """The user's class. Covariant, so that what takes any state takes yours."""

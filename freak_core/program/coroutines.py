@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from freak_core.errors import ConfigurationError, described
 from freak_core.interrupts import let_interrupts_through
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 _LOOK = 0.2
 """How often a thread that waits for a coroutine looks whether its event loop still runs, in seconds."""

@@ -20,7 +20,7 @@ from freak_core.state_changes import Changed, changed
 from freak_core.strict_json import JSON, plain, writable
 from freak_core.timestamps import now
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 Gauge = Callable[[], tuple[object, Mapping[str, object]]]
 """Returns a mark that changes whenever the program makes progress, and the facts to publish then."""

@@ -21,7 +21,7 @@ from freak_core.state.json_schema import json_schema
 from freak_core.strict_json import JSON
 from freak_core.timestamps import now
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 
 class Served(Protocol):

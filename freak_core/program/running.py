@@ -64,5 +64,5 @@ class Running:
         self._cells.clear()
 
 
-running = Running()
+running: Running = Running()
 os.register_at_fork(after_in_child=running.forget)

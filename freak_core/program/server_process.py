@@ -21,7 +21,7 @@ from freak_core import protocol
 from freak_core.program.event_log import Feed
 from freak_core.protocol import Hello, Request
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 PATIENCE = 10.0
 """Seconds a server may leave its pipe full before it counts as hung and is replaced."""

@@ -4,7 +4,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 
 def warn_of_read_only(paths: Sequence[str]) -> None:

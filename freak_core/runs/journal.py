@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from freak_core.strict_json import dumps
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 WAITING = 2000
 """How many lines wait in memory while the disk takes none; beyond that the oldest are dropped."""

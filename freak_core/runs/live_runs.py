@@ -20,7 +20,7 @@ from freak_core.runs.run_folder import (
     seconds_since_change,
 )
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 SILENCE = 120.0
 """Seconds without a heartbeat after which a run counts as ended, if its process cannot be seen from here."""

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from freak_core.server.connection_limits import ACCEPT_AT_ONCE, ImpatientProtocol, SparingListener
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 
 class HttpServer:

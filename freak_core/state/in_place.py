@@ -19,7 +19,7 @@ from freak_core.state.list_items import made_of
 from freak_core.state.origins import Origin
 from freak_core.strict_json import JSON
 
-logger = logging.getLogger("freak")
+logger: logging.Logger = logging.getLogger("freak")
 
 _Dict: TypeAlias = dict[Any, object]  # the keys of a program's dict may be of any type
 

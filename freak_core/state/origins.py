@@ -22,9 +22,9 @@ class Origin:
     __slots__ = ("_children", "_order", "live", "named", "path", "seen")
 
     def __init__(self, path: Path | None, live: JSON = ABSENT, seen: JSON = ABSENT) -> None:
-        self.path = path
-        self.live = live
-        self.seen = seen
+        self.path: Path | None = path
+        self.live: JSON = live
+        self.seen: JSON = seen
         self.named: bool = False
         self._children: dict[Any, Origin] = {}
         self._order: list[int | Origin] | None = None

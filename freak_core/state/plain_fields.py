@@ -29,7 +29,7 @@ class Forms:
     __slots__ = ("_found", "contents", "dumped")
 
     def __init__(self, contents: object) -> None:
-        self.contents = contents
+        self.contents: object = contents
         self.dumped: Any = None
         self._found: dict[str, Any] = {}
 

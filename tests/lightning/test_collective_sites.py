@@ -17,6 +17,8 @@ SITES = {
     "checkpoint/saver.py _agreed_place": "an agreed request or stop; errors of the folder are agreed before",
     "checkpoint/saver.py _write": "no rank failed to collect its part: agreed before",
     "checkpoint/saver.py _finished": "no rank failed to write: agreed before",
+    "checkpoint/saver.py next_exact": "an agreed request; what fails on this rank is sent as null",
+    "checkpoint/saver.py _why_not_exact": "called by _write on all ranks; what fails here is a reason",
     "checkpoint/saver.py _on_all_ranks": "catches what this rank raises, and agrees on it",
     "checkpoint/saver.py _rng_states_of_all_ranks": "called by _write; what fails here is sent as null",
     "session/agreed_waits.py begin": "on_train_start of every rank",

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -103,14 +104,14 @@ def test_a_hung_server_is_not_waited_for_while_somebody_types(
         patience: list[float] = []
         blocking = BlockingConnection.__init__
 
-        def noted(self: BlockingConnection, address: Address, timeout: float) -> None:
+        def noted(self: BlockingConnection, address: Address, timeout: float, *rest: Any) -> None:
             patience.append(timeout)
-            blocking(self, address, timeout)
+            blocking(self, address, timeout, *rest)
 
         monkeypatch.setattr(BlockingConnection, "__init__", noted)
         assert completed("freak get ") == {}
-    assert len(patience) == 1
-    assert patience[0] <= 1
+    assert 1 <= len(patience) <= 2
+    assert sum(patience) <= 2
 
 
 @pytest.mark.parametrize("run", ["http://[", "ftp://host:1", "unix://", "http://127.0.0.1:1:1"])
