@@ -86,7 +86,9 @@ def test_the_run_is_listed_and_described(shell: Terminal, asked: Callable[..., A
     assert described["world_size"] == 2
     assert {"checkpoint", "validate"} <= set(described["actions"])
     assert "digits" in shell.run("freak info")
-    assert re.search(r"^lr\.hold +null +[\d.]+ +number .* or \.\.\.", shell.run("freak describe lr"), re.MULTILINE)
+    assert re.search(
+        r"^lr\.hold +null +[\d.]+ +number .* or \.\.\.", shell.run("freak describe lr"), re.MULTILINE
+    )
     assert "properties" in asked("describe")
     assert re.search(r"^name +null +string .* or null", shell.run("freak describe checkpoint"), re.MULTILINE)
     assert re.search(r"^lr-SGD\S* +[\d.e-]+ +\d+$", shell.run("freak metrics"), re.MULTILINE)
