@@ -170,8 +170,8 @@ class Store(Generic[Model_co]):
             TooManyRequests: too many requests wait already; no receipt is written.
         """
         with self._order:
-            check_deadline(deadline)
             with self.lock:
+                check_deadline(deadline)
                 repeated = self.keys.receipt_id(write)
                 if repeated is not None:
                     return self._known(repeated)
@@ -188,10 +188,9 @@ class Store(Generic[Model_co]):
                 if not write.dry_run:
                     asked = self._asked(write)
                     short = asked if len(dumps(asked)) <= 2000 else None
+                    problem = refused.problem()
                     with self.lock:
-                        receipt = self._write(
-                            receipt, status="rejected", error=refused.problem(), asked=short
-                        )
+                        receipt = self._write(receipt, status="rejected", error=problem, asked=short)
                     refused.receipt = receipt.model_dump(mode="json")
                     self.keys.remember(write, receipt.id)
                 raise
@@ -202,6 +201,7 @@ class Store(Generic[Model_co]):
                     self.on_dry_run(candidate.model, foreseen)
                 return receipt.model_copy(update={"status": "valid", "changes": foreseen})
             with self.lock:
+                check_deadline(deadline)
                 if self.closed is not None:
                     raise RunOver(self.closed)
                 entry = Entry(receipt.id, write)
