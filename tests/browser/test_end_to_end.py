@@ -229,7 +229,7 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
     expect(dialog).to_have_count(0)
     expect(receipt(page, "stop.should_stop")).to_contain_text("applied", timeout=30_000)
     expect(badge(page)).to_have_text("stopped", timeout=30_000)
-    expect(page).to_have_title(re.compile("✓ digits"))
+    expect(page).to_have_title(re.compile("■ digits"))
     expect(page.get_by_role("banner")).to_contain_text(
         re.compile(r"Stopped at step [\d,]+ on 2 ranks: good enough · checkpoint \S+\.ckpt")
     )

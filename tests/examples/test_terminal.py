@@ -102,7 +102,8 @@ def test_a_learning_rate_is_held_scaled_and_released(shell: Terminal, asked: Cal
     assert (receipt["status"], receipt["applied"]["ranks"]) == ("applied", 2)
     assert asked("set lr.scale=0.25 --dry-run")["status"] == "valid"
     assert asked("reset lr")["changes"] == [{"path": "/lr/scale", "old": 0.5, "new": None}]
-    patched = asked("""patch '[{"op": "replace", "path": "/lr/hold", "value": 0.001}]'""")
+    replace = json.dumps([{"op": "replace", "path": "/lr/hold", "value": 0.001}])
+    patched = asked(f"patch '{replace}'")
     assert patched["kind"] == "json_patch"
     assert "lr.hold: 0.001 → null" in shell.run("""freak patch '{"lr": {"hold": null}}'""")
     assert "# loss is jumping" in shell.run("freak log")
