@@ -127,6 +127,8 @@ def differences(before: JSON, after: JSON, path: Path = ()) -> Iterator[tuple[Pa
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in [*before, *(key for key in after if key not in before)]:
+            if (key in before) != (key in after) and before.get(key) is after.get(key) is None:
+                yield (*path, key), None, None  # a key with the value null came or went
             yield from differences(before.get(key), after.get(key), (*path, key))
     elif not equal(before, after):
         yield path, before, after

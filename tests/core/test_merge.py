@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
+from freak_core import Store, Write
 from freak_core.errors import NotFound, Rejected
 from freak_core.paths import from_pointer, get
 from freak_core.state.transaction import (
@@ -108,7 +109,7 @@ def test_a_reset_returns_to_the_start(
         ("patch", "/weights", {"a": None, "b": 2.0}, {"/weights/a": (1.0, None), "/weights/b": (None, 2.0)}),
         ("put", "/weights/c", 3.0, {"/weights/c": (None, 3.0)}),
         ("patch", "/weights/nothing", None, {}),
-        ("patch", "/gaps", {"x": None}, {}),
+        ("patch", "/gaps", {"x": None}, {"/gaps/x": (None, None)}),
         ("patch", "/slots", {"2": "two"}, {"/slots/2": (None, "two")}),
         ("patch", "/sizes/0", 9, {"/sizes": ([1, 2], [9, 2])}),
         ("patch", "/pair", [2, "b"], {"/pair": ([1, "a"], [2, "b"])}),
@@ -283,3 +284,15 @@ def test_behind_a_before_validator_tuples_and_sets_are_as_strict_inside() -> Non
         with pytest.raises(Rejected) as caught:
             change(model, "patch", "", body)
         assert [(each["path"], each["type"]) for each in caught.value.errors] == [(path, kind)]
+
+
+def test_a_key_with_the_value_null_comes_and_goes_for_readers_too() -> None:
+    class Anything(BaseModel):
+        known: dict[str, Any] = {}
+
+    store = Store(Anything(), "now")
+    put = store.submit(Write("put", body={"known": {"a": None}}))
+    assert [change.path for change in put.changes] == ["/known/a"]
+    assert store.public() == {"known": {"a": None}}
+    store.submit(Write("patch", body={"known": {"a": None}}))
+    assert store.public() == {"known": {}}
