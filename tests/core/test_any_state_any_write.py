@@ -143,6 +143,13 @@ def is_value(holder: Any) -> bool:
     return isinstance(holder, tuple | set | deque | Frozen)
 
 
+def has_null(value: object) -> bool:
+    """Return whether a null is anywhere in a JSON value."""
+    if isinstance(value, dict | list):
+        return any(map(has_null, value.values() if isinstance(value, dict) else value))
+    return value is None
+
+
 @settings(max_examples=300, deadline=None)
 @given(fields_and_writes())
 def test_what_a_write_does_not_name_is_the_same_object_and_an_unedited_state_changes_nothing(
@@ -172,6 +179,7 @@ def test_what_a_write_does_not_name_is_the_same_object_and_an_unedited_state_cha
                 if there in after or not held_by_value:
                     assert after.get(there) is value, (kind, path, body, there)
     before = dict(everything(model))
-    for kind in ("put", "patch"):
+    # A merge patch removes a key by its null, so what has one comes back unchanged with a put only.
+    for kind in ("put",) if has_null(store.public()) else ("put", "patch"):
         assert store.submit(Write(kind, (), store.public())).changes == []  # type: ignore[arg-type]
         assert all(value is before[there] for there, value in everything(model))

@@ -294,5 +294,6 @@ def test_a_key_with_the_value_null_comes_and_goes_for_readers_too() -> None:
     put = store.submit(Write("put", body={"known": {"a": None}}))
     assert [change.path for change in put.changes] == ["/known/a"]
     assert store.public() == {"known": {"a": None}}
-    store.submit(Write("patch", body={"known": {"a": None}}))
+    gone = store.submit(Write("patch", body={"known": {"a": None}}))
+    assert [change.path for change in gone.changes] == ["/known/a"]
     assert store.public() == {"known": {}}
