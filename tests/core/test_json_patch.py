@@ -158,7 +158,7 @@ ZOO_PATCHES: list[tuple[list[Any], dict[str, Any]]] = [
     ([op("copy", "/weights/b", from_="/weights/a")], {"/weights/b": (None, 1.0)}),
     ([op("add", "/slots/2", "two")], {"/slots/2": (None, "two")}),
     ([op("remove", "/slots/1")], {"/slots/1": ("one", None)}),
-    ([op("add", "/gaps/x", None)], {}),
+    ([op("add", "/gaps/x", None)], {"/gaps/x": (None, None)}),
     ([op("replace", "/maybe", 1.0), op("remove", "/maybe")], {}),
     ([op("add", "/spare", {"size": 3})], {"/spare": (None, {"size": 3, "name": "layer"})}),
     ([op("add", "/sizes/-", 3), op("remove", "/sizes/0")], {"/sizes": ([1, 2], [2, 3])}),

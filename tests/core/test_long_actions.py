@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from freak_core import Client, Freak, RunOver, TooManyRequests, Unreachable, Write
-from freak_core.program import store
+from freak_core.program import waiting_writes
 from freak_core.server.api import routes
 from tests.core.bad_network import Canned
 from tests.core.conftest import Serve
@@ -95,7 +95,7 @@ def test_who_is_not_answered_is_told_the_key_to_repeat_it_with(twin: Twin) -> No
 def test_actions_that_wait_can_be_cancelled_and_are_not_without_number(
     freak: Freak, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "MOST_PENDING", 2)
+    monkeypatch.setattr(waiting_writes, "MOST_PENDING", 2)
     begun = freak.store.submit(Write("action", name="slow", body={"number": 1}))
     eventually(lambda: slow.calls == [1])
     waits = [freak.store.submit(Write("action", name="slow", body={"number": n})) for n in (2, 3)]
