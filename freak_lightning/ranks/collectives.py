@@ -14,6 +14,9 @@ from freak_lightning.ranks.lost import told_as_lost_ranks
 Decision = TypeVar("Decision")
 """A value that JSON can hold; the other ranks get it as ``json.loads`` returns it."""
 
+_BITS = 62
+"""Flags in one number of a reduction: a number that is too large would raise on one rank alone."""
+
 _USUAL_TIMEOUT = timedelta(minutes=30)
 """Lightning's timeout of collectives, where the strategy does not say its own."""
 
@@ -132,9 +135,10 @@ class GlooCollectives:
 
     def union(self, flags: int, width: int = 1) -> int:
         """Return the flags that any rank has set, in one reduction."""
-        united = torch.tensor([flags], dtype=torch.int64)
+        shifts = range(0, width, _BITS)
+        united = torch.tensor([flags >> shift & (1 << _BITS) - 1 for shift in shifts], dtype=torch.int64)
         self._group.union(united)
-        return int(united)
+        return sum(int(word) << shift for word, shift in zip(united, shifts, strict=True))
 
     def gather(self, text: str | None) -> list[str | None]:
         """Return the text of every rank, in rank order."""

@@ -85,17 +85,17 @@ def test_any_state_has_a_valid_description(served: Serve, connect: Connect, make
     def plant(tree: Tree, colour: Colour = Colour.RED) -> None:
         """Plants a tree."""
 
-    @freak.action(name="odd name? é")
+    @freak.action(name="odd/name? é")
     def odd() -> None:
         pass
 
     http = connect(freak)
-    eventually(lambda: "odd name? é" in http.get("actions").json())
+    eventually(lambda: "odd/name? é" in http.get("actions").json())
     document = described(http)
     plant_it = document["paths"]["/actions/plant"]["post"]
     assert plant_it["description"] == "Plants a tree."
-    assert "/actions/odd%20name%3F%20%C3%A9" in document["paths"]
-    assert http.post("actions/odd%20name%3F%20%C3%A9").status_code == 200
+    assert "/actions/odd%2Fname%3F%20%C3%A9" in document["paths"]
+    assert http.post("actions/odd%2Fname%3F%20%C3%A9").status_code == 200
     if make is Odd:
         assert "/state/%C3%BCn%C3%AFcode" in document["paths"]
         assert "/state/tree/size" in document["paths"]

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from freak_lightning import remote_control
 from freak_lightning.ranks import gloo_group
+from freak_lightning.ranks.collectives import GlooCollectives
 from tests.lightning.asking import patch
 from tests.lightning.forks import ON_FORKS, fit_on_forks, receipts, steps
 from tests.lightning.test_sharded import AskOnZero
@@ -58,3 +60,19 @@ def test_a_group_that_cannot_be_made_leaves_the_training_and_its_controls_as_the
     (hold,) = receipts(tmp_path)
     assert (hold["status"], hold["applied"]["ranks"], hold["applied"]["step"]) == ("applied", 2, 3)
     assert max(float(path.read_text()) for path in tmp_path.glob("took-*")) < 12
+
+
+class OnlyRank:
+    """A group of this rank alone, which keeps what it is asked to unite."""
+
+    rank, world_size = 0, 1
+
+    def union(self, data: torch.Tensor) -> None:
+        assert data.dtype == torch.int64
+
+
+@pytest.mark.parametrize("bit", [0, 61, 62, 63, 64, 130])
+def test_any_number_of_flags_is_united(bit: int) -> None:
+    """A flag that one number has no room for would raise on the rank that sets it, while others wait."""
+    alone: Any = OnlyRank()
+    assert GlooCollectives(alone).union(1 << bit | 1, bit + 1) == 1 << bit | 1

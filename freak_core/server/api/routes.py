@@ -75,7 +75,7 @@ class Routes:
         self._read("/schema", self.get_schema, "JSON schema of the state")
         self._read("/actions", self.get_actions, "list the actions")
         arguments = _with_body("a JSON object of arguments; it may be left out")
-        self._write("/actions/{name}", self.call_action, "POST", "call an action", arguments)
+        self._write("/actions/{name:path}", self.call_action, "POST", "call an action", arguments)
         self._read("/receipts", self.get_receipts, "list receipts")
         self._read("/receipts/{receipt_id}", self.get_receipt, "read a receipt")
         self._write("/receipts/{receipt_id}", self.cancel, "DELETE", "cancel a pending request")
