@@ -102,7 +102,7 @@ def test_whoever_connects_again_gets_every_number_once() -> None:
 
     def tell() -> None:
         for number in range(1000):
-            feed.event("state", {"number": number})
+            feed.event("run", {"number": number})
             feed.measure("metrics", {"step": number, "values": {}})
         done.set()
 
