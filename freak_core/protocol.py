@@ -44,7 +44,8 @@ class Hello(TypedDict):
     """The first message to a server.
 
     ``boot`` is the id of the run, which ETags begin with. ``events`` are the newest, ``floor`` is the number
-    of the event before them, ``history`` has older metrics.
+    of the event before them, ``history`` has older metrics. ``folder`` is where metrics, state and ending are
+    written; None for nowhere.
     """
 
     type: Literal["hello"]
@@ -66,6 +67,7 @@ class Hello(TypedDict):
     floor: int
     events: list[Event]
     history: list[Data]
+    folder: NotRequired[str | None]
 
 
 class Actions(TypedDict):

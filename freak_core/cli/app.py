@@ -11,9 +11,12 @@ import typer
 
 from freak_core.cli.commands.actions import call, checkpoint, validate
 from freak_core.cli.commands.cancel import cancel
+from freak_core.cli.commands.compare import compare
 from freak_core.cli.commands.describe import describe
+from freak_core.cli.commands.export import export
 from freak_core.cli.commands.follow import log, watch
 from freak_core.cli.commands.metrics import metrics
+from freak_core.cli.commands.prune import prune
 from freak_core.cli.commands.reach import link, token, tunnel
 from freak_core.cli.commands.runs import info, ls
 from freak_core.cli.commands.state import get, patch, reset, set_values
@@ -64,6 +67,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "watch": watch,
         "log": log,
     },
+    "Look back": {"compare": compare, "export": export, "prune": prune},
     "Control a training": {
         "stop": stop,
         "checkpoint": checkpoint,

@@ -10,35 +10,47 @@ from urllib.parse import urlsplit
 import typer
 
 from freak_core.addresses import token_in
+from freak_core.cli.durations import short
 from freak_core.cli.exit_codes import NoSuchRun
-from freak_core.cli.finished_runs import how_it_ended, newest_finished
+from freak_core.cli.terminal import say
 from freak_core.client.client import Client
 from freak_core.errors import NotFound, Unreachable
-from freak_core.phases import ENDED
+from freak_core.phases import ENDED, because
 from freak_core.runs.live_runs import chosen, list_runs, named
 from freak_core.runs.run_file import Run
+from freak_core.runs.stored_runs import StoredRun, find_stored
 from freak_core.runs.tunnel import tunnel_command
+from freak_core.timestamps import age
 
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")
 
 
-def connect(wanted: str | None, *, reading: bool = False, timeout: float = 10.0) -> Client:
+def connect(
+    wanted: str | None, *, reading: bool = False, ended: bool = False, timeout: float = 10.0
+) -> Client:
     """Return a client for a run.
 
     Args:
         wanted: its id, name or job id, the beginning of an id or name, or its URL. Default: the only run.
         reading: use the read-only token, if the run's file has one.
+        ended: where no live run fits, read the folder of the newest ended run with this name or id.
         timeout: seconds that the run has to answer.
 
     Raises:
         NoSuchRun: no run or several runs fit, or the run cannot be reached from this machine.
     """
+    if wanted and wanted.startswith("file://"):
+        return Client(wanted, timeout=timeout)
     if wanted and _is_address(wanted):
         found = _run_at(wanted)
         if found is None:
             return Client(wanted, timeout=timeout)
         run = found  # by its own URL: what was typed may lead elsewhere, too
     else:
+        stored = ended_run(wanted) if ended else None
+        if stored is not None:
+            say(how_it_ended(stored))
+            return Client(stored.path.absolute().as_uri(), timeout=timeout)
         run = find(wanted)
     if not run.near:
         raise NoSuchRun(
@@ -60,8 +72,8 @@ class _ClientOf(Client):
     def __exit__(self, *raised: object) -> None:
         self.close()
         lost = any(isinstance(each, Unreachable) for each in raised)
-        ended = newest_finished(self._id, {run.id for run in list_runs()}) if lost else None
-        if ended is not None and ended["state"] in ENDED:
+        ended = find_stored(self._id, {run.id for run in list_runs()}) if lost else None
+        if ended is not None and ended.phase in ENDED:
             raise NoSuchRun(how_it_ended(ended)) from None
 
 
@@ -77,12 +89,29 @@ def find(wanted: str | None) -> Run:
     try:
         return chosen(wanted, runs)
     except NotFound as refused:
-        ended = None if named(wanted, runs) else newest_finished(wanted, {run.id for run in runs})
+        ended = None if named(wanted, runs) else find_stored(wanted, {run.id for run in runs})
         if ended is not None and wanted is not None:
             raise NoSuchRun(how_it_ended(ended)) from None
         last = f"\n{how_it_ended(ended)}" if ended is not None else ""
         what_to_do = "\nchoose one with --run or FREAK_RUN" if runs else last
         raise NoSuchRun(refused.detail + what_to_do) from None
+
+
+def ended_run(wanted: str | None) -> StoredRun | None:
+    """Return the newest ended run with this name or id, unless a live run has it, or none was named."""
+    runs = list_runs()
+    if wanted is None or named(wanted, runs):
+        return None
+    return find_stored(wanted, {run.id for run in runs})
+
+
+def how_it_ended(run: StoredRun) -> str:
+    """Return a sentence that says how and when a run has ended."""
+    facts = run.facts()
+    why = f" ({because(facts)})" if because(facts) else ""
+    seconds = age(run.ended_at)
+    ago = "" if seconds is None else f", {short(seconds)} ago"
+    return f"the run {run.name!r} has ended: {run.phase}{why}{ago}"
 
 
 def _at(client: Client) -> Run:

@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 from freak_core.cli.exit_codes import Interrupted
-from freak_core.cli.finished_runs import journalled, run_in
 from freak_core.cli.send_and_wait import unless_failed
 from freak_core.cli.terminal import progress, say
 from freak_core.client.client import Client
@@ -12,6 +11,7 @@ from freak_core.client.documents import RunFacts
 from freak_core.errors import Failed, RunOver, Unreachable
 from freak_core.phases import DONE, ENDED
 from freak_core.receipts import Receipt
+from freak_core.runs.journal_reader import journalled, run_in
 
 INTERVAL = 0.5
 """Seconds between two requests to the run."""
@@ -71,7 +71,7 @@ def _news(
         time.sleep(min(wait, 0.1))  # the program may still be writing the last lines
         ended, receipts = run_in(journal), journalled(journal)
         ids = [receipt.id for receipt in receipts]  # the journal may contain earlier runs
-        return ended and ended["state"], receipts[ids.index(asked.id) + 1 :] if asked.id in ids else []
+        return ended and ended["phase"], receipts[ids.index(asked.id) + 1 :] if asked.id in ids else []
 
 
 def _phase(client: Client, wait: float) -> str | None:

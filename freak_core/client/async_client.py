@@ -11,6 +11,7 @@ from freak_core.client.retries import Conversation, Event, found
 from freak_core.client.transport import Address, AsyncConnection
 from freak_core.html_tables import State
 from freak_core.receipts import Receipt
+from freak_core.runs.stored_runs import StoredRun
 from freak_core.write_options import WriteOptions
 
 
@@ -19,7 +20,7 @@ class AsyncClient:
 
     Args:
         url: the address of the server, ``http://host:port`` or ``unix:///path/to/socket``; a link that was
-            copied from the run has the token in it.
+            copied from the run has the token in it. ``file:///path`` of the folder of a run that has ended.
         token: the bearer token, if the URL has none. Default: the environment variable ``FREAK_TOKEN``.
         timeout: seconds to wait for an answer, added to the ``wait`` of a call.
         ssl_ca_certs: file of certificates to trust besides the system's, for a server with HTTPS.
@@ -46,19 +47,25 @@ class AsyncClient:
         self.read_token: str | None = None
 
     @classmethod
-    async def find(cls, run: str | None = None, *, wait: float = 0.0, timeout: float = 15.0) -> Self:
-        """Return a client for a live run of this machine.
+    async def find(
+        cls, run: str | None = None, *, wait: float = 0.0, timeout: float = 15.0, ended: bool = False
+    ) -> Self:
+        """Return a client for a live run of this machine, or for one that has ended.
 
         Args:
             run: the name of the run, its id, its job id, or how an id or name begins. Default: the only
                 live run.
             wait: seconds to wait for the run to appear.
             timeout: as for the constructor.
+            ended: if no live run fits, take the newest ended run with this name or id. Its client reads what
+                is in the folder of the run, and refuses every write with ``RunOver``.
 
         Raises:
             NotFound: no live run or several live runs fit; the message lists them.
         """
-        there = await found(run, wait, AsyncConnection.pause)
+        there = await found(run, wait, AsyncConnection.pause, ended=ended)
+        if isinstance(there, StoredRun):
+            return cls(there.path.absolute().as_uri(), timeout=timeout)
         client = cls(there.url, there.token, timeout=timeout, ssl_ca_certs=there.ssl_certfile)
         client._connection.check.process = there.process
         client.read_token = there.read_token

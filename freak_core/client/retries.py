@@ -16,8 +16,9 @@ from freak_core.client.transport import Connection
 from freak_core.errors import NotFound, RunOver, TooManyRequests, Unreachable
 from freak_core.phases import ENDED, arrived
 from freak_core.receipts import Receipt
-from freak_core.runs.live_runs import find_run
+from freak_core.runs.live_runs import find_run, list_runs
 from freak_core.runs.run_file import Run
+from freak_core.runs.stored_runs import StoredRun, find_stored
 
 Answer = TypeVar("Answer")
 _BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
@@ -148,13 +149,18 @@ class Conversation:
             await self._connection.pause(0.2)
 
 
-async def found(run: str | None, wait: float, pause: Callable[[float], Awaitable[None]]) -> Run:
+async def found(
+    run: str | None, wait: float, pause: Callable[[float], Awaitable[None]], *, ended: bool
+) -> Run | StoredRun:
     """Return the live run of this machine that ``run`` names; see ``AsyncClient.find``."""
     deadline = time.monotonic() + wait
     while True:
         try:
             return find_run(run)
         except NotFound:
+            stored = find_stored(run, {live.id for live in list_runs()}) if ended else None
+            if stored is not None:
+                return stored
             if time.monotonic() >= deadline:
                 raise
         await pause(0.2)

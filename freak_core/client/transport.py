@@ -10,15 +10,19 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Generator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import httpx
 from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
 
 from freak_core.addresses import link, token_in
+from freak_core.client.folder import FolderTransport
 from freak_core.client.requests import Call, refusal_of
 from freak_core.errors import ConfigurationError
 from freak_core.runs.listening import ListenerCheck
+from freak_core.runs.stored_runs import BROKEN, open_run
 
 Result = TypeVar("Result")
 CertificateFile: TypeAlias = "str | os.PathLike[str] | None"
@@ -34,12 +38,14 @@ class Address:
     token: str = field(repr=False)
     base_url: str
     socket: str | None = None
+    folder: Path | None = None
 
     @classmethod
     def parse(cls, url: str, token: str | None) -> "Address":
         """Read ``http://host:port/prefix#token=…``, ``host:port`` or ``unix:///path/to/socket``.
 
-        The prefix of a Unix socket follows a colon: ``unix:///path/to/socket:/prefix``.
+        The prefix of a Unix socket follows a colon: ``unix:///path/to/socket:/prefix``. A run that has ended
+        has the address of its folder, ``file:///path/to/folder``.
 
         Raises:
             ConfigurationError: ``url`` is not a valid URL.
@@ -50,6 +56,9 @@ class Address:
         if address.startswith("unix://"):
             path, _, prefix = address.removeprefix("unix://").partition(":")
             return cls(address, token, f"http://localhost{prefix}/", path)
+        if address.startswith("file://"):
+            folder = Path(unquote(urlsplit(address).path))
+            return cls(address, "", "http://ended/", folder=folder)
         try:
             parsed = httpx.URL(address)
         except httpx.InvalidURL as error:
@@ -87,6 +96,21 @@ def _verification(address: Address, ssl_ca_certs: CertificateFile) -> ssl.SSLCon
     return context
 
 
+def _folder(address: Address) -> FolderTransport | None:
+    """Return what answers for a run that has ended.
+
+    Raises:
+        ConfigurationError: the folder is not the folder of a run, or it is broken.
+    """
+    if address.folder is None:
+        return None
+    run = open_run(address.folder)
+    if run is None or run.phase == BROKEN:
+        why = f": {run.unreadable}" if run else ""
+        raise ConfigurationError(f"{address.folder} is not the folder of a run{why}")
+    return FolderTransport(run)
+
+
 class Connection(Protocol):
     """A connection to one server, blocking or with asyncio.
 
@@ -117,7 +141,7 @@ class BlockingConnection:
     def __init__(self, address: Address, timeout: float, ssl_ca_certs: CertificateFile = None) -> None:
         self.address = address
         self.check: ListenerCheck = ListenerCheck(address.url)
-        transport = httpx.HTTPTransport(uds=address.socket) if address.socket else None
+        transport = httpx.HTTPTransport(uds=address.socket) if address.socket else _folder(address)
         self._http = httpx.Client(
             transport=transport,
             base_url=address.base_url,
@@ -178,7 +202,7 @@ class AsyncConnection:
     def __init__(self, address: Address, timeout: float, ssl_ca_certs: CertificateFile = None) -> None:
         self.address = address
         self.check: ListenerCheck = ListenerCheck(address.url)
-        transport = httpx.AsyncHTTPTransport(uds=address.socket) if address.socket else None
+        transport = httpx.AsyncHTTPTransport(uds=address.socket) if address.socket else _folder(address)
         self._http = httpx.AsyncClient(
             transport=transport,
             base_url=address.base_url,

@@ -33,6 +33,11 @@ Apply = Literal["now", "sync"]
 """When writes are applied: as they arrive, or when the program takes them."""
 
 
+def keeps_history() -> bool:
+    """Return whether metrics, state and ending of a run are kept on disk: unless ``FREAK_HISTORY=0``."""
+    return os.environ.get("FREAK_HISTORY", "1") not in ("", "0")
+
+
 def new_token() -> str:
     """Return a random token of 256 bits."""
     return secrets.token_urlsafe(32)

@@ -32,6 +32,7 @@ from freak_core.program.arguments import (
     checked_prefix,
     checked_socket,
     checked_token,
+    keeps_history,
     new_token,
     token_of,
 )
@@ -85,7 +86,8 @@ class Freak(Generic[Model_co]):
         ssl_keyfile: file of its private key; needed unless ``ssl_certfile`` contains the key.
 
     In the environment, ``FREAK_HOST``, ``FREAK_PORT``, ``FREAK_UDS``, ``FREAK_TOKEN``, ``FREAK_TOKEN_FILE``,
-    ``FREAK_HOME`` and ``FREAK_DISABLED`` take precedence over the arguments.
+    ``FREAK_HOME`` and ``FREAK_DISABLED`` take precedence over the arguments. With ``FREAK_HISTORY=0`` no
+    metrics, state and ending are kept on disk.
 
     Raises:
         ConfigurationError: an argument cannot work; the message says what to change.
@@ -435,6 +437,7 @@ class Freak(Generic[Model_co]):
     def _name_run(self) -> None:
         """Give the next run a new id."""
         self.id: str = secrets.token_hex(6)
+        self.folder: Path | None = RunFolder(self.id).path.absolute() if keeps_history() else None
         usual = RunFolder(self.id).journal
         self.journal_path: Path = usual if self._journal_asked_for is None else Path(self._journal_asked_for)
 

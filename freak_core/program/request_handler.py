@@ -34,6 +34,7 @@ class Served(Protocol):
     prefix: str
     host: str
     journal_path: Path
+    folder: Path | None
     allowed_hosts: tuple[str, ...]
     uvicorn_log_level: str
     certificate: tuple[str, str | None] | None
@@ -87,6 +88,7 @@ class Responder:
                 "floor": 0,
                 "events": [],
                 "history": [],
+                "folder": None if served.folder is None else str(served.folder),
             }
         finally:
             if locked:

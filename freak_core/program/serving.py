@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,9 +101,13 @@ class Serving:
         """Send the remaining events, end the server and free the port within 2.5 seconds."""
         for caller in self._callers:
             caller.close()
+        began = time.monotonic()
         self._feed.flush(0.8)
         if self._link is not None:
-            self._link.stop(0.8)  # before the feed: while a hung server blocks it, nothing is journalled
+            # Before the feed: while a hung server blocks it, nothing is journalled. A server that is still
+            # starting gets the time to write down what there was.
+            left = 1.5 - (time.monotonic() - began)
+            self._link.stop(max(0.8, left) if self._link.young else 0.8)
             self._link = None
         self._feed.close(0.5)
         if self._mirror is not None:

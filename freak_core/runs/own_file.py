@@ -41,17 +41,17 @@ def open_own(path: Path) -> BinaryIO:
         raise
 
 
-def read_own(path: Path) -> str:
+def read_own(path: Path, largest: int = LARGEST) -> str:
     """Return the text of a file that only this user, or root, can have written.
 
     Raises:
-        OSError: as for ``open_own``, or the file is larger than ``LARGEST``.
+        OSError: as for ``open_own``, or the file has more than ``largest`` bytes.
         ValueError: the file is not UTF-8.
     """
     with open_own(path) as file:
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise OSError(f"{path} has more than {LARGEST} bytes")
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise OSError(f"{path} has more than {largest} bytes")
     return data.decode()
 
 

@@ -50,13 +50,18 @@ class Process(NamedTuple):
 
 def this_process() -> Process:
     """Return the process that calls."""
+    return process_of(os.getpid())
+
+
+def process_of(pid: int) -> Process:
+    """Return the process of this machine with a number."""
     import psutil
 
     try:
-        started = _started(psutil.Process())
+        started = _started(psutil.Process(pid))
     except (psutil.Error, OSError, RuntimeError):  # no /proc: runs are told by their heartbeat
         started = None
-    return Process(socket.gethostname(), pid_space(), os.getpid(), started)
+    return Process(socket.gethostname(), pid_space(), pid, started)
 
 
 def is_here(process: Process) -> bool:

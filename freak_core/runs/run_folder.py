@@ -4,6 +4,10 @@
         run.json           how to reach the run, token included; removed when the run ends
         run.html           a page that sends a browser to the run, token included; removed with run.json
         journal.jsonl      the receipts, unless ``Freak(journal=...)`` names another file; kept
+        summary.json       what is known of the run: how far it came, how it ended; kept, like all that follow
+        config.json        the state at the start, its schema and the actions
+        state.json         the state now, at last the final one
+        metrics-0001.jsonl.gz, ...   the metrics
 
 Freak 0.1.0 wrote ``<home>/runs/<id>.json`` and ``<id>.html`` in place of the first two; they are still found.
 """
@@ -23,6 +27,9 @@ import platformdirs
 RUN_FILE = "run.json"
 PAGE = "run.html"
 JOURNAL = "journal.jsonl"
+SUMMARY = "summary.json"
+CONFIG = "config.json"
+STATE = "state.json"
 
 _UNSAFE = re.compile(r"[^\w-]")
 """Characters that an id has only where a server made it up: ``/`` would lead out of the folder."""
@@ -70,15 +77,24 @@ class RunFolder:
             OSError: the disk is full or does not take it; no part of the file is left.
         """
         path = self.make() / name
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_private(path, text)
         return path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file atomically and with mode 0600.
+
+    Raises:
+        OSError: the disk is full or does not take it; no part of the file is left.
+    """
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def home() -> Path:
@@ -95,12 +111,6 @@ def run_files() -> Iterator[Path]:
     """Yield the run files of this home, those of Freak 0.1.0 included."""
     yield from runs_folder().glob(f"*/{RUN_FILE}")
     yield from runs_folder().glob("*.json")
-
-
-def journals() -> Iterator[tuple[str, Path]]:
-    """Yield the id of every run whose journal is in its folder, with the journal's path."""
-    for path in runs_folder().glob(f"*/{JOURNAL}"):
-        yield path.parent.name, path
 
 
 def forget_tokens(run_file: Path) -> None:

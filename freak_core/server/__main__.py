@@ -12,15 +12,17 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from typing import BinaryIO, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from freak_core import protocol
 from freak_core.errors import Unreachable
-from freak_core.protocol import FromProgram, Request
-from freak_core.server.app import create_app
-from freak_core.server.http import HttpServer
+from freak_core.protocol import FromProgram, Hello, Request
 from freak_core.server.mirror.mirror import Mirror
+from freak_core.server.mirror.recorder import Recorder, recording
+
+if TYPE_CHECKING:
+    from freak_core.server.http import HttpServer
 
 
 class Outbox:
@@ -50,12 +52,13 @@ class Outbox:
                 protocol.write(self._stream, protocol.encode(self._queue.get()))
 
 
-def _receive(mirror: Mirror, message: FromProgram) -> None:
+def _receive(receivers: Sequence[Mirror | Recorder], message: FromProgram) -> None:
     """Store one message; the reads that come after one that cannot be stored are answered all the same."""
-    try:
-        mirror.receive(message)
-    except Exception:  # noqa: BLE001  stderr goes to the program's log
-        traceback.print_exc()
+    for receiver in receivers:
+        try:
+            receiver.receive(message)
+        except Exception:  # noqa: BLE001  stderr goes to the program's log
+            traceback.print_exc()
 
 
 def _exit_when(condition: Callable[[], bool], last: Callable[[], None] = lambda: None) -> None:
@@ -78,24 +81,51 @@ def main() -> None:
     stdout = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints must not reach the program as a message
     mirror = Mirror(Outbox(cast(BinaryIO, stdout)).send)
+    receivers: list[Mirror | Recorder] = [mirror]
+
+    def lose() -> None:
+        mirror.lose()
+        for receiver in receivers:
+            if isinstance(receiver, Recorder):
+                receiver.close(0.4)
+
     # A child of the program may hold the other end of stdin open: then no end-of-file comes.
-    _exit_when(lambda: os.getppid() != program, mirror.lose)
+    _exit_when(lambda: os.getppid() != program, lose)
     stdout.write(b"\n")  # ends a line that an import may have begun
     messages = protocol.read(cast(BinaryIO, sys.stdin.buffer))
     hello = next(messages, None)
     if hello is None or hello["type"] != "hello":
         return
     mirror.receive(hello)
-    listener = socket.socket(fileno=int(sys.argv[1]))
-    server = HttpServer(create_app(mirror, hello), listener, hello["log_level"], hello["certificate"])
-    server.start()
-    _exit_when(lambda: not server.alive)  # uvicorn has ended: the program starts a new server process
+    recorder = recording(mirror, hello)
+    receivers += [recorder] if recorder else []
+    # In a thread: what a program does in its first second is recorded, too, even if it ends in it.
+    servers: list[HttpServer] = []
+    threading.Thread(target=_serve, args=(mirror, hello, servers), name="freak-start", daemon=True).start()
     for message in messages:
-        _receive(mirror, message)
-    mirror.lose()
-    time.sleep(0.1)  # event streams send the last events
-    server.stop(1.0)
+        _receive(receivers, message)
+    lose()
+    if servers:
+        time.sleep(0.1)  # event streams send the last events
+        servers[0].stop(1.0)
     os._exit(0)
+
+
+def _serve(mirror: Mirror, hello: Hello, servers: "list[HttpServer]") -> None:
+    """Start the HTTP server and put it into ``servers``; if it ends, so does this process."""
+    try:
+        # Here, since this takes most of the time that a server needs to start.
+        from freak_core.server.app import create_app
+        from freak_core.server.http import HttpServer
+
+        listener = socket.socket(fileno=int(sys.argv[1]))
+        server = HttpServer(create_app(mirror, hello), listener, hello["log_level"], hello["certificate"])
+        server.start()
+        servers.append(server)
+    except BaseException:  # noqa: BLE001  stderr goes to the program's log
+        traceback.print_exc()
+        os._exit(1)
+    _exit_when(lambda: not server.alive)
 
 
 if __name__ == "__main__":

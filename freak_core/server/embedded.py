@@ -6,11 +6,12 @@ from typing import Any, Protocol
 from fastapi import FastAPI, Request
 
 from freak_core.errors import ConfigurationError, Unreachable
-from freak_core.protocol import Hello
+from freak_core.protocol import FromProgram, Hello
 from freak_core.protocol import Request as WriteRequest
 from freak_core.server.api.access import Access
 from freak_core.server.app import mount_pages, mount_routes
 from freak_core.server.mirror.mirror import Mirror
+from freak_core.server.mirror.recorder import Recorder, recording
 
 
 class Program(Protocol):
@@ -39,6 +40,7 @@ class EmbeddedMirror(Mirror):
 
     def __init__(self, program: Program) -> None:
         super().__init__(self._carry_out)
+        self._recorder: Recorder | None = None
         self.adopt(program)
 
     def adopt(self, program: Program) -> None:
@@ -50,6 +52,21 @@ class EmbeddedMirror(Mirror):
         self.access: Access = Access(
             hello["token"], hello["read_token"], hosts=hello["allowed_hosts"] or None
         )
+
+    def receive(self, message: FromProgram) -> None:
+        """Store one message from the program, and record it."""
+        super().receive(message)
+        if message["type"] == "hello":
+            self._recorder = recording(self, message)
+        elif self._recorder is not None:
+            self._recorder.receive(message)
+
+    def end(self) -> None:
+        """Note that the program has ended: event streams end, writes are refused, the record is completed."""
+        super().end()
+        if self._recorder is not None:
+            self._recorder.close(0.5)
+            self._recorder = None
 
     @property
     def taken(self) -> bool:

@@ -31,7 +31,7 @@ _BOUNDS = {
 def describe(path: DescribedArgument = "", run: RunOption = None, as_json: JsonOption = False) -> None:
     """Print what can be set, with value, type and bounds, and what can be called; with --json the schema."""
     keys = keys_of(path)
-    with connect(run, reading=True) as client:
+    with connect(run, reading=True, ended=True) as client:
         schema, actions = client.schema(), client.actions()
         if path in actions and not parts_at(schema, keys):
             _describe_action(path, actions[path], as_json=as_json)

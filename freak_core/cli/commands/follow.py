@@ -7,16 +7,15 @@ from typing import Annotated
 
 import typer
 
-from freak_core.cli.connect import connect
-from freak_core.cli.durations import time_of
+from freak_core.cli.connect import connect, ended_run, how_it_ended
 from freak_core.cli.exit_codes import ExitCode
-from freak_core.cli.finished_runs import how_it_ended, journalled, newest_finished
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, measured, progress, say, show, show_json
 from freak_core.client.retries import Event
 from freak_core.phases import DONE, ENDED, LOST, because
 from freak_core.receipts import Receipt
-from freak_core.runs.live_runs import list_runs, named
+from freak_core.runs.journal_reader import journalled
+from freak_core.timestamps import time_of
 
 DEFAULT_TYPES = ("receipt", "run", "metrics", "progress")
 
@@ -46,7 +45,7 @@ def watch(
 ) -> None:
     """Print the events of a run, one per line, until it ends; exit with 1 if it failed."""
     wanted = tuple(types.split(",")) if types else () if as_json else DEFAULT_TYPES
-    with connect(name or run) as client:
+    with connect(name or run, ended=True) as client:
         start = f"{client.run()['id']}-0" if since == "0" else since
         events = client.events(*({*wanted, "run"} if wanted else ()), last_id=start)
         try:
@@ -114,9 +113,12 @@ def log(
     as_json: JsonOption = False,
 ) -> None:
     """Print the requests so far: time, request, outcome, step, old → new values, who asked, and the note."""
-    journal = journal or _journal_of(name or run)
+    ended = None if journal is not None else ended_run(name or run)
     if journal is not None:
         receipts = journalled(journal)
+    elif ended is not None:
+        say(how_it_ended(ended))
+        receipts = journalled(ended.journal, own=True)
     else:
         with connect(name or run) as client:
             receipts = client.receipts(limit=1000)
@@ -125,18 +127,6 @@ def log(
         return
     for receipt in receipts[-last:]:
         show(receipt_line(receipt))
-
-
-def _journal_of(wanted: str | None) -> Path | None:
-    """Return the journal of the newest finished run with this name or id, unless a live run has it."""
-    runs = list_runs()
-    if wanted is None or named(wanted, runs):
-        return None
-    ended = newest_finished(wanted, {run.id for run in runs})
-    if ended is None:
-        return None
-    say(how_it_ended(ended))
-    return Path(ended["journal_path"])
 
 
 def receipt_line(receipt: Receipt) -> str:

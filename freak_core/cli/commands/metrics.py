@@ -24,7 +24,7 @@ Names = Annotated[
 
 def metrics(names: Names = None, run: RunOption = None, as_json: JsonOption = False) -> None:
     """Print the newest value of each logged metric, learning rates included, and its step."""
-    with connect(run, reading=True) as client:
+    with connect(run, reading=True, ended=True) as client:
         known = {name: points[-1] for name, points in client.series(max_points=FEWEST).items() if points}
     unknown = next((name for name in names or () if name not in known), None)
     if unknown is not None:

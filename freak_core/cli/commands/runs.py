@@ -1,5 +1,6 @@
 """``freak ls`` and ``info``: the runs, and the facts of one run."""
 
+import contextlib
 import textwrap
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,18 +10,19 @@ import httpx
 import typer
 
 from freak_core.cli.connect import connect
-from freak_core.cli.durations import age, short
-from freak_core.cli.finished_runs import finished_runs
+from freak_core.cli.durations import short
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, measured, say, show, show_facts, show_json, show_table
 from freak_core.client.client import Client
-from freak_core.client.documents import RunFacts
-from freak_core.errors import Refused
+from freak_core.client.documents import RunFacts, Schema
+from freak_core.errors import NotFound, Refused
 from freak_core.phases import because
 from freak_core.runs.listening import ListenerCheck
 from freak_core.runs.live_runs import list_runs
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import home
+from freak_core.runs.stored_runs import StoredRun, stored_runs
+from freak_core.timestamps import age
 
 TIMEOUT = 0.7
 """Seconds that each run has to answer; all runs are asked at once."""
@@ -37,19 +39,21 @@ def ls(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the ids.")] = False,
     everything: Annotated[
         bool,
-        typer.Option("--all", "-a", help="List finished runs, too, if their journal is on this machine."),
+        typer.Option(
+            "--all", "-a", help="List the runs that have ended, too, if their folder is on this machine."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the live runs of this machine, and of all machines that share its home folder."""
     runs = list_runs()
-    finished = finished_runs({run.id for run in runs}) if everything else []
+    stored = stored_runs({run.id for run in runs}) if everything else []
     if quiet and not as_json:
-        for run_id in [run.id for run in runs] + [run["id"] for run in finished]:
+        for run_id in [run.id for run in runs] + [run.id for run in stored]:
             show(run_id)
         return
     listed: list[Facts] = [_facts(run, answer) for run, answer in zip(runs, ask_all(runs), strict=True)]
-    listed += [{**run, "age_seconds": _age(run["started_at"])} for run in finished]
+    listed += [_stored_facts(run) for run in stored]
     if as_json:
         show_json(listed)
     elif listed:
@@ -63,10 +67,13 @@ def ls(
 
 def info(name: RunArgument = None, run: RunOption = None, as_json: JsonOption = False) -> None:
     """Print the facts of a run: its run phase, progress and versions, its sections and its actions."""
-    with connect(name or run, reading=True) as client:
-        facts = client.run()
-        sections, actions = sorted(client.schema().get("properties", {})), sorted(client.actions())
+    with connect(name or run, reading=True, ended=True) as client:
+        facts, actions = client.run(), list[str]()
+        schema: Schema = {}
+        with contextlib.suppress(NotFound):  # an ended run of Freak 0.1.0
+            schema, actions = client.schema(), sorted(client.actions())
         url = client.url
+    sections = sorted(schema.get("properties", {}))
     shown: Facts = {
         "url": url,
         **_without_access(facts),
@@ -161,6 +168,15 @@ def _facts(run: Run, answer: Facts) -> Facts:
     known = run.model_dump(include={"id", "name", "url", "host", "pid", "started_at", "launcher"})
     more = {"journal_path": run.journal, "near": run.near, "age_seconds": _age(run.started_at)}
     return {**answer, **known, **more}
+
+
+def _stored_facts(run: StoredRun) -> Facts:
+    """Return what is listed of a run that has ended; the step is that of the run, if its folder tells it."""
+    facts = run.facts()
+    told = {name: facts.get(name) for name in ("epoch", "step", "host", "error", "stopped_by", "reason")}
+    known: Facts = {"id": run.id, "name": run.name, "state": run.phase, "started_at": run.started_at}
+    files = {"journal_path": str(run.journal), "folder": str(run.path)}
+    return {**known, "ended_at": run.ended_at, **files, **told, "age_seconds": _age(run.started_at)}
 
 
 def _age(started_at: str) -> float | None:

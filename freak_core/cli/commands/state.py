@@ -36,7 +36,7 @@ PatchArgument = Annotated[
 
 def get(path: PathArgument = "", run: RunOption = None, as_json: JsonOption = False) -> None:
     """Print a value, or the whole state, as JSON; a string without quotes unless you give --json."""
-    with connect(run) as client:
+    with connect(run, ended=True) as client:
         value = client.get(path)
     if as_json or isinstance(value, dict):
         show_json(value)

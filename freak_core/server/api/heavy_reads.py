@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from freak_core.runs.thinning import Point
 from freak_core.server.places import Who
 from freak_core.strict_json import dumps
 
@@ -31,11 +32,11 @@ class HeavyReads:
         return await asyncio.get_running_loop().run_in_executor(self._threads[who], functools.partial(make))
 
 
-def points_as_json(points_by_name: Iterable[tuple[str, list[tuple[int | None, float, float | None]]]]) -> str:
+def points_as_json(points_by_name: Iterable[tuple[str, list[Point]]]) -> str:
     """Return an object of lists as JSON, written piece by piece."""
     return "{" + ",".join(f"{dumps(name)}:[{','.join(_pieces(p))}]" for name, p in points_by_name) + "}"
 
 
-def _pieces(points: list[tuple[int | None, float, float | None]]) -> Iterator[str]:
+def _pieces(points: list[Point]) -> Iterator[str]:
     for start in range(0, len(points), PIECE):
         yield dumps(points[start : start + PIECE])[1:-1]

@@ -2,9 +2,10 @@
 
 import math
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
+
+from freak_core.runs.thinning import Point, thin
 
 KEEP = 100_000
 """Points to keep of one metric; when there are more, half of them are dropped."""
@@ -16,8 +17,6 @@ MOST_METRICS = 5_000
 """Metrics to keep. Later names are ignored: one name per step must not fill the memory."""
 
 Axis = Literal["step", "time"]
-Point = tuple[int | None, float, float | None]
-"""(step, seconds since the epoch, value); a value that is not finite is None."""
 
 
 class Series:
@@ -101,35 +100,3 @@ class History:
     def _take(self, chosen: Sequence[int]) -> None:
         self.points = [self.points[i] for i in chosen]
         self._ordinals = array("Q", [self._ordinals[i] for i in chosen])
-
-
-def thin(points: Sequence[Point], ordinals: Sequence[int], at_most: int) -> Sequence[int]:
-    """Return the indices of the points to keep: the first, the last, and some of each stretch between.
-
-    Of a stretch, its lowest point, its highest point and its first point that is not finite are kept.
-
-    Args:
-        points: in their order.
-        ordinals: of each point; stretches are equally long in these.
-        at_most: how many to return; at least five.
-    """
-    last = len(points) - 1
-    if last < at_most:
-        return range(last + 1)
-    each = 3 if any(point[2] is None for point in points) else 2
-    stretches = (at_most - 2) // each
-    begin, span = ordinals[0] + 1, ordinals[last] - ordinals[0] - 1
-    kept, start = [0], 1
-    for i in range(1, stretches + 1):
-        end = bisect_left(ordinals, begin + i * span / stretches, start, last)
-        kept += _telling(points, range(start, end))
-        start = end
-    return [*kept, last]
-
-
-def _telling(points: Sequence[Point], stretch: range) -> list[int]:
-    finite = {i: value for i in stretch if (value := points[i][2]) is not None}
-    chosen = {min(finite, key=finite.__getitem__), max(finite, key=finite.__getitem__)} if finite else set()
-    if len(finite) < len(stretch):
-        chosen.add(next(i for i in stretch if i not in finite))
-    return sorted(chosen)

@@ -25,7 +25,10 @@ def ended(served: Serve) -> dict[str, Freak]:
     journal = programs["lost"].journal_path
     before = journal.read_text()
     programs["lost"].stop()
-    journal.write_text(before)  # as if it had been killed
+    journal.write_text(before)  # as if all of it had been killed
+    summary = journal.with_name("summary.json")
+    summary.write_text(summary.read_text().replace('"phase":"finished"', '"phase":"running"'))
+    summary.write_text(re.sub(r'"pid":[0-9]+', f'"pid":{2**22 + 1}', summary.read_text()))
     return programs
 
 
@@ -43,7 +46,8 @@ def test_ended_runs_are_listed_where_they_are_asked_for(ended: dict[str, Freak])
 def test_an_ended_run_is_listed_with_how_far_it_was_known_to_be_and_when_it_ended(served: Serve) -> None:
     program = served(name="far", apply="sync")
     freak("set", "epochs=20", "--wait", "0", code=5)
-    program.sync(step=12, epoch=3)
+    program.sync(step=11, epoch=2)
+    program.publish(step=12, epoch=3)
     program.stop(RuntimeError("it broke " + "and broke " * 20))
     (row,) = freak("ls", "--all").out.splitlines()[1:]
     assert re.search(r" failed \(RuntimeError: it broke [^)]* …\) +3 +12 +- +ended \d+s ago ", row)
@@ -60,12 +64,11 @@ def test_what_was_asked_of_an_ended_run_is_read_from_its_journal(ended: dict[str
     assert freak("log", "-r", "lost", "--json").json[0]["note"] == "of lost"
     assert "# of alive" in freak("log").out
     freak("log", "brok", code=3)  # a beginning is for those that live
-    freak("get", "-r", "broken", code=3)
 
 
 def test_a_run_that_has_ended_is_told_from_one_that_never_was(ended: dict[str, Freak]) -> None:
     for wanted in ("broken", ended["broken"].id):
-        said = freak("info", wanted, code=3).err
+        said = freak("set", "epochs=30", "-r", wanted, code=3).err
         assert re.search(r"the run 'broken' has ended: failed \(RuntimeError: it broke\), \d+s ago", said)
     assert "no live run called 'nobody'" in freak("info", "nobody", code=3).err
     ended["alive"].stop()
@@ -88,11 +91,13 @@ def test_of_ended_runs_of_one_name_the_newest_is_meant(served: Serve) -> None:
     assert "# second" in freak("log", "twin").out
 
 
-def test_what_is_no_journal_is_no_run(served: Serve) -> None:
-    served().stop()
+def test_a_folder_that_tells_nothing_is_listed_as_broken(served: Serve) -> None:
+    served(name="sound").stop()
     for name, text in (("torn", '{"freak_jou'), ("empty", ""), ("other", "[1]\\n{}")):
         (home() / "runs" / name).mkdir()
         (home() / "runs" / name / "journal.jsonl").write_text(text)
-    assert len(freak("ls", "--all", "--json").json) == 1
+    told = {run["name"]: run["state"] for run in freak("ls", "--all", "--json").json}
+    assert told == {"sound": "finished", "torn": "broken", "empty": "broken", "other": "broken"}
+    freak("info", "torn", code=3)
     shutil.rmtree(home())
     assert freak("ls", "--all", "--json").json == []

@@ -140,5 +140,8 @@ def test_a_journal_of_another_user_is_not_listed_but_may_be_read(served: Serve) 
     freak("set", "epochs=20")
     program.stop()
     os.chown(program.journal_path, 65534, 65534)
-    assert "theirs" not in freak("ls", "-a").out
+    assert freak("log", "theirs", "--json", code=4).out
+    program.journal_path.with_name("summary.json").unlink()
+    (listed,) = freak("ls", "-a", "--json").json
+    assert (listed["name"], listed["state"]) == (program.id, "broken")
     assert "#1 patch" in freak("log", "--journal", str(program.journal_path)).out

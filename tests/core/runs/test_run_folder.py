@@ -16,6 +16,7 @@ from freak_core.runs.run_folder import RunFolder
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.runs.places import described, silent
+from tests.waiting import eventually
 
 NO_SUCH_PROCESS = 2**22 + 1
 
@@ -38,20 +39,25 @@ def as_0_1_0_wrote_it(run_id: str) -> Path:
     return old
 
 
-def test_a_run_is_a_folder_of_which_the_journal_stays(served: Serve, home: Path) -> None:
+def memory(run_id: str) -> set[str]:
+    """Return the files that stay of a run besides its journal."""
+    return {f"runs/{run_id}/{name}.json" for name in ("summary", "config", "state")}
+
+
+def test_a_run_is_a_folder_of_which_all_but_the_token_stays(served: Serve, home: Path) -> None:
     program = served(name="brief")
     folder = f"runs/{program.id}"
-    assert files(home) == {f"{folder}/run.json", f"{folder}/journal.jsonl"}
+    assert {f"{folder}/run.json", f"{folder}/journal.jsonl"} <= files(home)
     program.stop()
-    assert files(home) == {f"{folder}/journal.jsonl"}
+    assert files(home) == {f"{folder}/journal.jsonl"} | memory(program.id)
     assert [run["id"] for run in freak("ls", "-a", "--json").json] == [program.id]
 
 
 def test_a_journal_of_your_own_stays_where_you_put_it(served: Serve, home: Path, tmp_path: Path) -> None:
     program = served(journal=tmp_path / "mine.jsonl")
-    assert files(home) == {f"runs/{program.id}/run.json"}
+    assert files(home) - memory(program.id) == {f"runs/{program.id}/run.json"}
     program.stop()
-    assert files(home) == {"runs"}
+    assert files(home) == memory(program.id)
     assert (tmp_path / "mine.jsonl").exists()
 
 
@@ -78,8 +84,9 @@ def test_no_token_of_a_killed_program_stays(home: Path) -> None:
         program.send_signal(signal.SIGKILL)
         program.wait(30)
     assert freak("ls", "-q").out == ""
-    assert files(home) == {f"runs/{run_id}/journal.jsonl"}
-    assert token not in (home / f"runs/{run_id}/journal.jsonl").read_text()
+    eventually(lambda: not (RunFolder(run_id).path / ".half.tmp").exists())
+    assert files(home) - memory(run_id) == {f"runs/{run_id}/journal.jsonl"}
+    assert not [path for path in home.rglob("*") if path.is_file() and token in path.read_text()]
     assert freak("ls", "-a", "--json").json[0]["state"] == "lost"
 
 
@@ -107,7 +114,7 @@ def test_the_files_of_an_ended_run_of_0_1_0_are_removed_and_its_journal_is_liste
     publish(described(program.id, name="old", pid=NO_SUCH_PROCESS))
     as_0_1_0_wrote_it(program.id)
     assert freak("ls", "-q").out == ""
-    assert files(home) == {f"runs/{program.id}/journal.jsonl"}
+    assert files(home) == {f"runs/{program.id}/journal.jsonl"} | memory(program.id)
     assert [run["id"] for run in freak("ls", "-a", "--json").json] == [program.id]
     assert freak("log", "old").code == 0
 

@@ -1,0 +1,128 @@
+"""What a journal tells of a run: who it is, how it ended, and its receipts."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict, cast
+
+from pydantic import ValidationError
+
+from freak_core.errors import NotFound
+from freak_core.phases import ENDED, LOST
+from freak_core.receipts import Receipt
+from freak_core.runs.journal import journal_lines
+from freak_core.runs.own_file import open_own
+from freak_core.timestamps import time_of
+
+TAIL = 1 << 16
+"""Bytes at the end of a journal in which its ending is looked for."""
+
+
+class Ended(TypedDict, total=False):
+    """How a run ended."""
+
+    phase: str
+    ended_at: str | None
+    error: str | None
+    stopped_by: str | None
+    reason: str | None
+
+
+class JournalledRun(Ended):
+    """The last run of a journal."""
+
+    id: str
+    name: str
+    started_at: str
+    last_step: NotRequired[int]
+
+
+def run_in(journal: Path) -> JournalledRun | None:
+    """Return the last run of a journal, or None if the file is not a journal of this user.
+
+    Somebody may have edited the journal: a value of the wrong type is left out.
+    """
+    run: JournalledRun | None = None
+    try:
+        with open_own(journal) as file:
+            for _, entry in journal_lines(file):
+                if "freak_journal" in entry:
+                    run = _started(entry)
+                elif run is not None and entry.get("phase") in ENDED:
+                    run = cast(JournalledRun, {**run, **_ending(entry)})
+    except OSError:
+        return None
+    return run
+
+
+def ending_in(journal: Path) -> Ended | None:
+    """Return the ending at the end of a journal; None if there is none, as while the run goes on."""
+    found: Ended | None = None
+    try:
+        with open_own(journal) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+            for _, entry in journal_lines(file):
+                if "freak_journal" in entry:
+                    found = None
+                elif entry.get("phase") in ENDED:
+                    found = _ending(entry)
+    except OSError:
+        return None
+    return found
+
+
+def _ending(entry: Mapping[str, Any]) -> Ended:
+    told = {name: _text(entry.get(name)) for name in ("error", "stopped_by", "reason")}
+    given = {name: value for name, value in told.items() if value is not None or name == "error"}
+    return cast(Ended, {"phase": entry["phase"], "ended_at": _text(entry.get("at")), **given})
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _started(header: Mapping[str, Any]) -> JournalledRun | None:
+    if not header.get("started_at"):
+        return None
+    started_at = str(header["started_at"])
+    return JournalledRun(
+        id=str(header.get("run")),
+        name=str(header.get("name")),
+        phase=LOST["phase"],
+        error=LOST["error"],
+        started_at=started_at if time_of(started_at) else "",
+    )
+
+
+def journalled(path: Path, *, own: bool = False) -> list[Receipt]:
+    """Return the last version of each receipt in a journal.
+
+    Args:
+        path: the journal.
+        own: read it only if this user alone can have written it.
+
+    Raises:
+        NotFound: there is no such file, or it is not a journal.
+    """
+    receipts, is_journal = {}, False
+    try:
+        with open_own(path) if own else path.open("rb") as file:
+            for line, entry in journal_lines(file):
+                is_journal |= "freak_journal" in entry
+                if "id" in entry and "kind" in entry:
+                    receipt = _receipt_in(entry, f"{path}, line {line}")
+                    receipts[receipt.id] = receipt
+    except OSError as error:
+        raise NotFound(f"cannot read {path}: {error.strerror or error}") from None
+    if not is_journal:
+        raise NotFound(f"{path} is not a journal of Freak")
+    return list(receipts.values())
+
+
+def _receipt_in(entry: dict[str, Any], place: str) -> Receipt:
+    try:
+        return Receipt.model_validate(entry)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        what = ".".join(map(str, first["loc"]))
+        raise NotFound(f"{place}: {what}: {first['msg']}") from None

@@ -1,0 +1,57 @@
+"""The summary of a run: how far it came, how it ended, and what its folder lacks."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from freak_core.runs.process import Process
+
+
+class Checkpoint(BaseModel):
+    """A checkpoint that a request has made. The file may be gone by now."""
+
+    path: str
+    step: int | None = None
+    seq: int = 0
+
+
+class Summary(BaseModel):
+    """What ``summary.json`` says of a run.
+
+    Attributes:
+        id, name: of the run.
+        started_at, updated_at, ended_at: times as in RFC 3339; without ``ended_at`` the run goes on, or it
+            is lost.
+        facts: what ``GET /run`` said.
+        newest: the last point of each metric, ``[step, seconds since the epoch, value]``.
+        segments: how many segments the metrics have. A run that goes back to an earlier step begins a new
+            one.
+        missing: which metrics are not in the folder, and why.
+        checkpoints: the checkpoints that requests have made.
+        launcher: the ids of SLURM, torchrun and Kubernetes.
+        pid_space, pid_started: with ``facts["host"]`` and ``facts["pid"]`` they name the process.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    name: str
+    started_at: str
+    updated_at: str
+    ended_at: str | None = None
+    facts: dict[str, Any]
+    newest: dict[str, tuple[float | None, float, float | None]] = {}
+    segments: int = 0
+    missing: list[dict[str, Any]] = []
+    checkpoints: list[Checkpoint] = []
+    launcher: dict[str, str] = {}
+    pid_space: str | None = None
+    pid_started: float | None = None
+
+    @property
+    def process(self) -> Process | None:
+        """The process of the program; None if the facts do not name it."""
+        host, pid = self.facts.get("host"), self.facts.get("pid")
+        if not isinstance(host, str) or type(pid) is not int:
+            return None
+        return Process(host, self.pid_space, pid, self.pid_started)

@@ -1,0 +1,256 @@
+"""The recorder: writes metrics, state and ending of a run into its folder, from a thread of its own."""
+
+import contextlib
+import json
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from freak_core.phases import ENDED
+from freak_core.protocol import Event, FromProgram, Hello
+from freak_core.receipts import Receipt
+from freak_core.runs.launcher_ids import launcher_ids
+from freak_core.runs.live_runs import list_runs
+from freak_core.runs.metric_parts import Damage, MetricParts, parts, read_batches
+from freak_core.runs.process import Process, process_of
+from freak_core.runs.pruning import keep_only
+from freak_core.runs.run_folder import CONFIG, STATE, SUMMARY, write_private
+from freak_core.runs.summary import Checkpoint, Summary
+from freak_core.server.mirror.mirror import Mirror
+from freak_core.server.mirror.numbered_points import NumberedPoints
+from freak_core.strict_json import dumps
+from freak_core.timestamps import now
+
+logger: logging.Logger = logging.getLogger("freak")
+
+INTERVAL = 0.5
+"""Seconds between two writes of metrics."""
+
+SUMMARY_INTERVAL = 5.0
+"""Seconds between two summaries of a run that goes on."""
+
+SHARE = 20.0
+"""A state that took long to write is written again after this many times as long."""
+
+MOST_WAITING = 20_000
+"""Events that wait for the recorder; beyond that the oldest are dropped."""
+
+MOST_LINES = 2000
+"""Lines that wait in memory while the disk takes none."""
+
+MOST_MISSING = 20
+
+
+class Recorder:
+    """Writes what a mirror gets to see of one run into the run's folder.
+
+    A disk that is full or hangs never holds up the mirror: then the newest metrics wait in memory, and the
+    folder says what is missing.
+
+    Args:
+        mirror: the mirror; it has the program's first message already.
+        hello: that message.
+        folder: the folder of the run.
+    """
+
+    def __init__(self, mirror: Mirror, hello: Hello, folder: Path) -> None:
+        self._mirror = mirror
+        self._folder = folder
+        self._hello: Hello | None = hello
+        self._boot = hello["boot"]
+        self._lock = threading.Lock()
+        self._events: deque[Event] = deque()
+        self._dropped = 0
+        self._bell = threading.Event()
+        self._closing = False
+        self._parts = MetricParts(folder)
+        self._metrics = NumberedPoints()
+        self._lines: list[dict[str, Any]] = []
+        self._missing: list[dict[str, Any]] = []
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._process: Process | None = None
+        self._ended_at: str | None = None
+        self._state_written: int | None = None
+        self._state_due = self._summary_due = 0.0
+        self._healthy = True
+        self._thread = threading.Thread(target=self._run, name="freak-recorder", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread that writes."""
+        self._thread.start()
+
+    def receive(self, message: FromProgram) -> None:
+        """Note a message that the mirror has received; does not block."""
+        if message["type"] != "event":
+            return
+        match message["event"]:
+            case "metrics":
+                with self._lock:
+                    if len(self._events) >= MOST_WAITING:
+                        self._events.popleft()
+                        self._dropped += 1
+                    self._events.append(message)
+            case "receipt":
+                self._note_checkpoint(message["data"])
+            case "run" if message["data"].get("phase") in ENDED:
+                self._bell.set()
+
+    def close(self, timeout: float) -> None:
+        """Write what is left, within ``timeout`` seconds."""
+        self._closing = True
+        self._bell.set()
+        self._thread.join(timeout)
+
+    # -- the thread --------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        over = False
+        while not over:
+            self._bell.wait(INTERVAL)
+            self._bell.clear()
+            over = self._closing
+            try:
+                self._write()
+                if over:
+                    self._parts.close()
+                if not self._healthy:
+                    logger.warning("Freak writes metrics and state of the run into %s again", self._folder)
+                self._healthy = True
+            except OSError as error:
+                if self._healthy:
+                    logger.warning(
+                        "Freak cannot write into %s (%s); the run goes on without", self._folder, error
+                    )
+                self._healthy = False
+            except Exception:
+                logger.exception("Freak could not write down a part of the run")
+
+    def _write(self) -> None:
+        if self._hello is not None:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._begin(self._hello)
+            self._hello = None
+            limit = os.environ.get("FREAK_KEEP")
+            if limit:
+                keep_only(limit, {run.id for run in list_runs()} | {self._folder.name})
+        self._write_metrics()
+        if self._mirror.boot != self._boot:  # another program is served in this app by now
+            return
+        facts = self._mirror.run_info()
+        ended = self._closing or facts.get("phase") in ENDED
+        if facts.get("phase") in ENDED and self._ended_at is None:
+            self._ended_at = now()
+            self._summary_due = self._state_due = 0.0
+        clock = time.monotonic()
+        if ended or clock >= self._state_due:
+            self._write_state()
+            self._state_due = clock + max(1.0, SHARE * (time.monotonic() - clock))
+        if ended or clock >= self._summary_due:
+            self._write_summary(facts)
+            self._summary_due = clock + SUMMARY_INTERVAL
+
+    def _begin(self, hello: Hello) -> None:
+        """Write the config. If this server follows another one, go on where that one has stopped."""
+        config = self._folder / CONFIG
+        if not config.exists():
+            told = {"schema": hello["schema"], "actions": hello["actions"], "value": hello["value"]}
+            write_private(config, dumps({"freak_config": 1, **told}))
+        before = parts(self._folder)
+        if before:
+            for batch in read_batches(before[-1], Damage()):
+                self._metrics.go_on_after(batch)
+            self._recover_summary()
+        known = self._metrics.seq
+        if before and hello["floor"] > known:
+            self._miss(after=known, until=hello["floor"], why="the server process was started again")
+        missed = [e for e in hello["events"] if e["event"] == "metrics" and e.get("seq", 0) > known]
+        self._lines += [batch.line() for batch in self._metrics.batches(missed)]
+        for receipt in hello["receipts"]:
+            self._note_checkpoint(receipt)
+        pid = hello["run"].get("pid")
+        self._process = process_of(pid) if isinstance(pid, int) else None
+
+    def _recover_summary(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            told = json.loads((self._folder / SUMMARY).read_text("utf-8"))
+            summary = Summary.model_validate(told)
+            self._metrics.newest = {**summary.newest, **self._metrics.newest}
+            self._missing = summary.missing
+            self._checkpoints = {each.path: each for each in summary.checkpoints}
+
+    def _miss(self, **what: Any) -> None:
+        told = {**what, "at": now()}
+        self._missing = [*self._missing, told][-MOST_MISSING:]
+        self._lines.append({"missing": told})
+
+    def _write_metrics(self) -> None:
+        with self._lock:
+            taken, self._events = self._events, deque()
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            self._miss(events=dropped, why="they came faster than they could be written")
+        self._lines += [batch.line() for batch in self._metrics.batches(taken)]
+        if not self._lines:
+            return
+        try:
+            self._parts.append(self._lines)
+        except OSError:
+            if len(self._lines) > MOST_LINES:
+                lost = len(self._lines) - MOST_LINES // 2
+                del self._lines[:lost]
+                self._miss(lines=lost, why="the disk did not take them")
+            raise
+        self._lines = []
+
+    def _write_state(self) -> None:
+        _, snapshot = self._mirror.snapshot()
+        if snapshot["revision"] == self._state_written:
+            return
+        value = {"revision": snapshot["revision"], "value": snapshot["value"]}
+        write_private(self._folder / STATE, dumps({"freak_state": 1, **value}))
+        self._state_written = snapshot["revision"]
+
+    def _write_summary(self, facts: dict[str, Any]) -> None:
+        process = self._process
+        summary = Summary(
+            id=self._boot,
+            name=str(facts.get("name")),
+            started_at=str(facts.get("started_at")),
+            updated_at=now(),
+            ended_at=self._ended_at,
+            facts=facts,
+            newest=self._metrics.newest,
+            segments=self._metrics.segments,
+            missing=self._missing,
+            checkpoints=list(self._checkpoints.values()),
+            launcher=launcher_ids(),
+            pid_space=process.space if process else None,
+            pid_started=process.started if process else None,
+        )
+        write_private(self._folder / SUMMARY, dumps({"freak_run": 1, **summary.model_dump()}))
+
+    def _note_checkpoint(self, told: Mapping[str, Any]) -> None:
+        """Remember the checkpoint that a request has made, if it has."""
+        if told.get("status") != "applied" or not isinstance(told.get("result"), dict):
+            return
+        receipt = Receipt.model_validate(told)
+        for result in (receipt.result, receipt.result.get("checkpoint")):
+            path = result.get("path") if isinstance(result, dict) else None
+            if isinstance(path, str) and receipt.kind == "action" and receipt.name in ("checkpoint", "stop"):
+                step = receipt.applied.step if receipt.applied else None
+                self._checkpoints[path] = Checkpoint(path=path, step=step, seq=receipt.seq)
+
+
+def recording(mirror: Mirror, hello: Hello) -> Recorder | None:
+    """Return a recorder that has started; None if the program wants none."""
+    folder = hello.get("folder")
+    if folder is None:
+        return None
+    recorder = Recorder(mirror, hello, Path(folder))
+    recorder.start()
+    return recorder
