@@ -68,8 +68,8 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print columns that are aligned and never cut."""
     rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in (header, *rows))
+    _print(_console(sys.stdout), "\n".join(lines), "")
 
 
 def show_facts(facts: Mapping[str, object]) -> None:

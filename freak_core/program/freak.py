@@ -86,8 +86,7 @@ class Freak(Generic[Model_co]):
         ssl_keyfile: file of its private key; needed unless ``ssl_certfile`` contains the key.
 
     In the environment, ``FREAK_HOST``, ``FREAK_PORT``, ``FREAK_UDS``, ``FREAK_TOKEN``, ``FREAK_TOKEN_FILE``,
-    ``FREAK_HOME`` and ``FREAK_DISABLED`` take precedence over the arguments. With ``FREAK_HISTORY=0`` no
-    metrics, state and ending are kept on disk.
+    ``FREAK_HOME``, ``FREAK_DISABLED`` and ``FREAK_HISTORY`` take precedence over the arguments.
 
     Raises:
         ConfigurationError: an argument cannot work; the message says what to change.
@@ -438,8 +437,7 @@ class Freak(Generic[Model_co]):
         """Give the next run a new id."""
         self.id: str = secrets.token_hex(6)
         self.folder: Path | None = RunFolder(self.id).path.absolute() if keeps_history() else None
-        usual = RunFolder(self.id).journal
-        self.journal_path: Path = usual if self._journal_asked_for is None else Path(self._journal_asked_for)
+        self.journal_path: Path = Path(self._journal_asked_for or RunFolder(self.id).journal)
 
     def forget(self) -> None:
         """Become a read-only snapshot in a forked child: no thread, no server, no lock held."""

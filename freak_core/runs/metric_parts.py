@@ -220,9 +220,10 @@ def _is_batch(told: Mapping[str, Any]) -> bool:
     return (
         all(type(number) is int and 0 <= number < 1 << 53 for number in numbers)
         and isinstance(names, list)
-        and all(isinstance(name, str) for name in names)
+        and set(map(type, names)) <= {str}
         and len(columns) == 2 + len(names)
-        and all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns)
+        and set(map(type, columns)) == {list}
+        and len(set(map(len, columns))) == 1
     )
 
 

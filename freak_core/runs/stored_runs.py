@@ -178,7 +178,7 @@ def open_run(path: Path) -> StoredRun | None:
     problem = ""
     if SUMMARY in names:
         try:
-            return _with_summary(path, Summary.model_validate(json.loads(read_own(path / SUMMARY))))
+            return _with_summary(path, Summary.model_validate_json(read_own(path / SUMMARY)))
         except (OSError, ValueError, ValidationError, RecursionError) as error:
             problem = f"{SUMMARY}: {type(error).__name__}"
     return _of_journal(path, problem)

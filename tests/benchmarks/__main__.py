@@ -9,6 +9,7 @@ from tests.benchmarks.idle_cost import IdleCost
 from tests.benchmarks.imports import Imports
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.listing import Listing
+from tests.benchmarks.memory import Memory
 from tests.benchmarks.server_load import ServerLoad
 from tests.benchmarks.two_ranks import TwoRanks
 
@@ -19,6 +20,7 @@ BENCHMARKS = {
     "latency": Latency,
     "imports": Imports,
     "listing": Listing,
+    "memory": Memory,
     "big_state": BigState,
 }
 

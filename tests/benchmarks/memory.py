@@ -1,0 +1,208 @@
+"""What the memory of runs costs: bytes of a point and time to read, by format; a list of many ended runs."""
+
+import csv
+import gzip
+import json
+import os
+import random
+import sqlite3
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from freak_core.protocol import Event
+from freak_core.runs.metric_parts import Damage, MetricParts, read_points
+from freak_core.runs.run_folder import RunFolder, write_private
+from freak_core.runs.summary import Summary
+from freak_core.server.mirror.numbered_points import NumberedPoints
+from freak_core.strict_json import dumps
+from tests.benchmarks import report
+
+METRICS, POINTS, TOGETHER = 50, 100_000, 10
+RUNS, TARGET = 1000, 1.0
+NAMES = [f"layer{i // 10}/metric{i}" for i in range(METRICS)]
+
+
+def events(count: int) -> Iterator[Event]:
+    """Yield what a training of 20 steps a second logs: values of 32 bits, as tensors have them."""
+    chance = random.Random(3)  # noqa: S311
+    at = 1.8e9
+    for step in range(count):
+        at += 0.05 + chance.gauss(0, 0.001)
+        numbers = [struct.unpack("f", struct.pack("f", chance.lognormvariate(0, 1)))[0] for _ in NAMES]
+        data = {"step": step, "at": at, "values": dict(zip(NAMES, numbers, strict=True))}
+        yield {"type": "event", "event": "metrics", "data": data, "seq": step + 1}
+
+
+def flushes(count: int) -> Iterator[list[Event]]:
+    """Yield what is written at once, twice a second."""
+    waiting = []
+    for event in events(count):
+        waiting.append(event)
+        if len(waiting) == TOGETHER:
+            yield waiting
+            waiting = []
+
+
+def write_parts(folder: Path, count: int) -> None:
+    writer, numbered = MetricParts(folder), NumberedPoints()
+    for group in flushes(count):
+        writer.append([batch.line() for batch in numbered.batches(group)])
+    writer.close()
+
+
+def read_parts(folder: Path, names: set[str] | None) -> int:
+    return sum(map(len, read_points(folder, names, Damage()).values()))
+
+
+def write_sqlite(folder: Path, count: int) -> None:
+    base = sqlite3.connect(folder / "metrics.db")
+    base.execute("PRAGMA journal_mode=PERSIST")
+    base.execute("PRAGMA synchronous=OFF")
+    base.execute("CREATE TABLE points (metric INTEGER, segment INTEGER, step INTEGER, at REAL, value REAL)")
+    for group in flushes(count):
+        for event in group:
+            data = event["data"]
+            rows = [(i, 0, data["step"], data["at"], v) for i, v in enumerate(data["values"].values())]
+            base.executemany("INSERT INTO points VALUES (?, ?, ?, ?, ?)", rows)
+        base.commit()
+    base.execute("CREATE INDEX by_metric ON points (metric)")
+    base.commit()
+    base.close()
+
+
+def read_sqlite(folder: Path, names: set[str] | None) -> int:
+    base = sqlite3.connect(f"file:{folder / 'metrics.db'}?mode=ro", uri=True)
+    chosen = "" if names is None else f" WHERE metric = {NAMES.index(next(iter(names)))}"
+    found = base.execute(f"SELECT metric, segment, step, at, value FROM points{chosen}")  # noqa: S608
+    count = sum(1 for _ in found)
+    base.close()
+    return count
+
+
+def write_csv(folder: Path, count: int) -> None:
+    with gzip.open(folder / "metrics.csv.gz", "wt", newline="", compresslevel=6) as file:
+        writer = csv.writer(file)
+        for event in events(count):
+            data = event["data"]
+            writer.writerows((n, 0, data["step"], round(data["at"], 3), v) for n, v in data["values"].items())
+
+
+def read_csv(folder: Path, names: set[str] | None) -> int:
+    count = 0
+    with gzip.open(folder / "metrics.csv.gz", "rt", newline="") as file:
+        for name, segment, step, at, value in csv.reader(file):
+            if names is None or name in names:
+                (int(segment), int(step), float(at), float(value))
+                count += 1
+    return count
+
+
+def write_lines(folder: Path, count: int) -> None:
+    with (folder / "metrics.jsonl").open("w") as file:
+        for event in events(count):
+            file.write(json.dumps({"segment": 0, **event["data"]}) + "\n")
+
+
+def read_lines(folder: Path, names: set[str] | None) -> int:
+    count = 0
+    with (folder / "metrics.jsonl").open() as file:
+        for line in file:
+            values = json.loads(line)["values"]
+            count += len(values) if names is None else len(names & values.keys())
+    return count
+
+
+FORMATS: dict[str, tuple[Callable[[Path, int], None], Callable[[Path, set[str] | None], int]]] = {
+    "JSON lines by column, in gzip parts": (write_parts, read_parts),
+    "JSON lines, one for each step": (write_lines, read_lines),
+    "CSV in gzip": (write_csv, read_csv),
+    "SQLite, one row for each point": (write_sqlite, read_sqlite),
+}
+
+
+class Memory:
+    """Measures formats of metrics, and a list of ended runs."""
+
+    def __init__(self, quick: bool) -> None:
+        self._points = POINTS // 20 if quick else POINTS
+        self._rounds = 3 if quick else 9
+
+    def run(self) -> None:
+        report.title("What stays of a run")
+        rows = [self._format(name) for name in FORMATS]
+        head = ["", "bytes a point", "all read in", "one metric read in", "written in"]
+        report.note(f"{METRICS} metrics of {self._points:,} points each, {TOGETHER} steps in each write.")
+        report.table(head, rows)
+        self._slow()
+        self._list()
+
+    def _format(self, name: str) -> list[str]:
+        write, read = FORMATS[name]
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            wrote = _seconds(lambda: write(folder, self._points))
+            size = sum(path.stat().st_size for path in folder.iterdir())
+            took = []
+            for names in (None, {NAMES[17]}):
+                assert read(folder, names) == self._points * (METRICS if names is None else 1)
+                took.append(min(_seconds(lambda names=names: read(folder, names)) for _ in range(2)))
+        each = size / self._points / METRICS
+        return [name, f"{each:.1f}", *(f"{seconds:.2f} s" for seconds in took), f"{wrote:.0f} s"]
+
+    def _slow(self) -> None:
+        """One metric, one point in each write: the most bytes that a point can take."""
+        with tempfile.TemporaryDirectory() as place:
+            writer, numbered = MetricParts(Path(place)), NumberedPoints()
+            for event in events(2000):
+                event["data"]["values"] = {"loss": event["data"]["values"][NAMES[0]]}
+                writer.append([batch.line() for batch in numbered.batches([event])])
+            size = sum(path.stat().st_size for path in Path(place).iterdir())
+        report.note(f"One metric that is written point by point: {size / 2000:.0f} bytes a point.")
+
+    def _list(self) -> None:
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["FREAK_HOME"] = home
+            for number in range(RUNS):
+                _ended(number)
+            took = []
+            for _ in range(self._rounds):
+                command = [sys.executable, "-m", "freak_core.cli", "ls", "-a"]
+                began = time.perf_counter()
+                done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+                took.append(time.perf_counter() - began)
+                assert len(done.stdout.splitlines()) == RUNS + 1
+            del os.environ["FREAK_HOME"]
+        seconds = statistics.median(took)
+        reached = "reached" if seconds < TARGET else "**missed**"
+        report.note(
+            f"`freak ls -a` of {RUNS} ended runs: {seconds:.2f} s, target under {TARGET:.0f} s: {reached}"
+        )
+
+
+def _ended(number: int) -> None:
+    """Leave what a run with 50 metrics leaves."""
+    facts = {"phase": "finished", "epoch": 3, "step": 40_000, "host": "gpu7", "pid": number, "name": "run"}
+    summary = Summary(
+        id=f"run{number}",
+        name=f"run-{number}",
+        started_at=f"2026-01-01T00:{number // 60 % 60:02d}:{number % 60:02d}Z",
+        updated_at="2026-01-01T02:00:00Z",
+        ended_at="2026-01-01T02:00:00Z",
+        facts=facts,
+        newest=dict.fromkeys(NAMES, (40000, 1800000000.0, 0.123456789)),
+    )
+    folder = RunFolder(summary.id).make()
+    write_private(folder / "summary.json", dumps(summary.model_dump()))
+    (folder / "journal.jsonl").write_text('{"freak_journal": 1}\n')
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
