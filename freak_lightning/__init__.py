@@ -12,7 +12,7 @@ from freak_lightning.controls.replay import Replay
 from freak_lightning.controls.trainer_override import TrainerOverride
 from freak_lightning.controls.tunable import Tunable
 from freak_lightning.controls.validate_now import ValidateNow
-from freak_lightning.remote_control import remote_control
+from freak_lightning.remote_control import RemoteControl, remote_control
 from freak_lightning.session.session import ControlSession
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "NotYet",
     "OptimizerOverride",
     "Pause",
+    "RemoteControl",
     "Replay",
     "Section",
     "TrainerOverride",

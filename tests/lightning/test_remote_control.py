@@ -4,23 +4,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
+from lightning.pytorch.cli import LightningCLI
 from pydantic import BaseModel
 from torch import Tensor
 
 import freak_lightning
-from freak_core import Freak
+from freak_core import Freak, Receipt
 from freak_lightning import (
     CheckpointNow,
     ControlCallback,
+    ControlSession,
     GracefulStop,
     LROverride,
+    RemoteControl,
     Replay,
     Tunable,
     remote_control,
 )
-from tests.lightning.asking import Ask, patch
+from freak_lightning.lightning_api.callbacks import callbacks_of
+from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.tiny import (
     KNOWN_WARNINGS,
     TinyModel,
@@ -71,6 +75,72 @@ def test_a_control_without_a_section_has_no_place_in_the_state(tmp_path: Path) -
 
     fit([*controls, LambdaCallback(on_train_start=look)], max_epochs=1)
     assert list(type(states[0]).model_fields) == ["stop", "pause", "lr", "optimizer", "trainer"]
+
+
+@pytest.mark.filterwarnings("default")  # LightningCLI has warnings of its own
+def test_one_entry_of_a_config_file_brings_all_controls_that_are_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    entry = "freak_lightning.RemoteControl"
+    config = {"callbacks": [{"class_path": entry, "init_args": {"maximum": 1.0, "dirpath": str(tmp_path)}}]}
+    own = LROverride(maximum=0.5)
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "callbacks": own}
+    cli = LightningCLI(
+        NoArguments,
+        run=False,
+        args={"trainer": {"accelerator": "cpu", "max_epochs": 1, **config}},
+        trainer_defaults=quiet,
+        save_config_callback=None,
+        seed_everything_default=1,
+    )
+    cli.trainer.fit(cli.model, resumable_loader())
+    for _ in range(2):  # a later fit of the trainer finds the controls there
+        present = [each for each in callbacks_of(cli.trainer) if isinstance(each, ControlCallback)]
+        assert sorted(type(each).__name__ for each in present) == sorted(
+            type(each).__name__ for each in remote_control()
+        )
+        assert own in present
+        cli.trainer.fit_loop.max_epochs = 2
+        cli.trainer.fit(cli.model, resumable_loader())
+
+
+def test_a_checkpoint_of_one_entry_is_exact_and_assumes_nothing_of_it(tmp_path: Path) -> None:
+    entry, seen = RemoteControl(dirpath=tmp_path), Look()
+    trainer = fit([entry, seen], max_epochs=2)
+    receipt = next(each for each in seen.receipts if each.name == "checkpoint")
+    assert receipt.result is not None
+    assert receipt.result["exact"] is True, receipt.result
+    assert "RemoteControl" not in str(receipt.result.get("assumes"))
+    resumed = fit([RemoteControl(dirpath=tmp_path)], max_epochs=2, resume=Path(receipt.result["path"]))
+    assert same(weights(trainer), weights(resumed))
+
+
+class NoArguments(TinyModel):
+    """A model that a config file need not describe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Look(Callback):
+    """Asks for a checkpoint at batch 1, and keeps the receipts at the end of training."""
+
+    def __init__(self) -> None:
+        self.receipts: list[Receipt] = []
+
+    def on_train_batch_start(self, trainer: Trainer, *_: object) -> None:
+        if trainer.global_step == 1:
+            self._session(trainer).store.submit(checkpoint())
+
+    def on_train_end(self, trainer: Trainer, *_: object) -> None:
+        self.receipts = self._session(trainer).store.receipts.since(0)
+
+    def _session(self, trainer: Trainer) -> ControlSession:
+        controls = [each for each in callbacks_of(trainer) if isinstance(each, ControlCallback)]
+        session = controls[0].session
+        assert session is not None
+        return session
 
 
 class ByHand(TinyModel):
