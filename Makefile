@@ -77,6 +77,8 @@ soak: $(READY)  ## the long proofs: every row of each grid, a long pause, random
 	$(BIN)/python -m tests.lightning.exact_grid
 	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_exact_point.py \
 		tests/lightning/test_checkpoint_now.py tests/lightning/test_lr_grid.py tests/lightning/test_exact_grid.py
+	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_two_ranks.py \
+		tests/lightning/test_replay_of_legs.py tests/faults/test_how_it_ended.py tests/core/test_locale.py
 	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
 		tests/lightning/test_pause.py -k 'random or outlive'
 

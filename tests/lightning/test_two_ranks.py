@@ -10,13 +10,14 @@ import pytest
 
 from freak_core import Client, Failed, Rejected
 from tests.lightning.conftest import Training
+from tests.pairs import WHOLE, grid
 from tests.waiting import eventually
 
 Start = Callable[..., Training]
 pytestmark = pytest.mark.ranks
 
 
-@pytest.mark.parametrize("sync", ["epoch", "auto", "1"])
+@pytest.mark.parametrize("sync", ["epoch", "auto", "1"] if WHOLE else ["epoch", "auto"])
 def test_a_change_arrives_with_every_cadence(start: Start, sync: str) -> None:
     training = start("--ranks", "2", "--sync", sync, "--batches", "20")
     client = training.connect()
@@ -72,7 +73,9 @@ def test_the_error_of_a_run_names_the_rank_that_failed_first(start: Start, home:
     eventually(lambda: "rank 1 of 2 failed first: RuntimeError: the model crashed" in journal.read_text())
 
 
-@pytest.mark.parametrize(("phase", "killed"), [("training", 1), ("paused", 1), ("paused", 0)])
+@pytest.mark.parametrize(
+    ("phase", "killed"), grid(["training", "paused"], [0, 1], few=[("training", 1), ("paused", 0)])
+)
 def test_a_killed_rank_makes_nobody_wait(start: Start, phase: str, killed: int) -> None:
     """Without Lightning's observer, which kills the others anyway, each rank must run into its own error."""
     training = start("--ranks", "2", "--on-its-own")
@@ -89,7 +92,11 @@ def test_a_killed_rank_makes_nobody_wait(start: Start, phase: str, killed: int) 
 
 @pytest.mark.parametrize(
     ("phase", "which"),
-    [("training", signal.SIGINT), ("training", signal.SIGTERM), ("paused", signal.SIGINT)],
+    grid(
+        ["training", "paused"],
+        [signal.SIGINT, signal.SIGTERM],
+        few=[("training", signal.SIGTERM), ("paused", signal.SIGINT)],
+    ),
 )
 def test_signals_end_the_training_and_its_server(start: Start, phase: str, which: signal.Signals) -> None:
     training = start()
