@@ -30,7 +30,7 @@ from freak_core.program.store import Store
 from freak_core.program.write_request import Entry, Write
 from freak_core.receipts import Applied, ChangedValue, Receipt
 from freak_core.runs.journal import read_journal
-from freak_core.strict_json import plain
+from freak_core.text.strict_json import plain
 
 if TYPE_CHECKING:
     from freak_core.client.async_client import AsyncClient

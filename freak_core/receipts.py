@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from freak_core.errors import Refused, RunOver, refusal
-from freak_core.paths import from_pointer, to_dots
-from freak_core.strict_json import dumps
-from freak_core.timestamps import now
+from freak_core.text.paths import from_pointer, to_dots
+from freak_core.text.strict_json import dumps
+from freak_core.text.timestamps import now
 
 Kind = Literal["patch", "put", "reset", "action", "json_patch"]
 Status = Literal["accepted", "applied", "failed", "rejected", "cancelled", "valid"]
@@ -133,7 +133,7 @@ class Receipt(BaseModel):
         return self.line()
 
     def _repr_html_(self) -> str:
-        from freak_core.html_tables import receipt_page
+        from freak_core.text.html_tables import receipt_page
 
         rows = [(change.path, change.old, change.new) for change in self.changes]
         return receipt_page(self.line(changes=False), rows)

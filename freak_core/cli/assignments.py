@@ -9,7 +9,7 @@ import typer
 
 from freak_core.client.documents import Schema
 from freak_core.client.requests import keys_of
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 
 _PYTHON: dict[str, JSON] = {"True": True, "False": False, "None": None}
 

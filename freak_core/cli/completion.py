@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 import typer
 
-from freak_core import paths
 from freak_core.cli.assignments import nodes_at
 from freak_core.cli.connect import connect
 from freak_core.client.client import Client
 from freak_core.client.documents import ActionDescription, Schema
 from freak_core.client.requests import keys_of
 from freak_core.runs.live_runs import list_runs
-from freak_core.strict_json import JSON
+from freak_core.text import paths
+from freak_core.text.strict_json import JSON
 
 PATIENCE = 1.0
 """Seconds that a run has to answer while somebody types."""

@@ -20,7 +20,7 @@ from freak_core.runs.live_runs import chosen, list_runs, named
 from freak_core.runs.run_file import Run
 from freak_core.runs.stored_runs import StoredRun, find_stored
 from freak_core.runs.tunnel import tunnel_command
-from freak_core.timestamps import age
+from freak_core.text.timestamps import age
 
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")
 

@@ -14,9 +14,9 @@ from freak_core.cli.options import ChangeOptions, RequestOptions
 from freak_core.cli.terminal import compact, dotted, progress, say, show, show_facts, show_json
 from freak_core.client.client import Client
 from freak_core.errors import Unreachable
+from freak_core.messages.write_options import WriteOptions
 from freak_core.phases import arrived
 from freak_core.receipts import Receipt
-from freak_core.write_options import WriteOptions
 
 DEFAULT_WAIT = 30.0
 

@@ -15,9 +15,9 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from freak_core import paths
 from freak_core.errors import Refused
-from freak_core.printable import harmless, one_line
+from freak_core.text import paths
+from freak_core.text.printable import harmless, one_line
 
 _AFTER_ASCII = re.compile("[\x7f-\x9f\ud800-\udfff]")
 

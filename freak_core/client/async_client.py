@@ -9,10 +9,10 @@ from freak_core.client.documents import ActionDescription, MetricPoint, RunFacts
 from freak_core.client.notebook import client_page
 from freak_core.client.retries import Conversation, Event, found
 from freak_core.client.transport import Address, AsyncConnection
-from freak_core.html_tables import State
+from freak_core.messages.write_options import WriteOptions
 from freak_core.receipts import Receipt
 from freak_core.runs.stored_runs import StoredRun
-from freak_core.write_options import WriteOptions
+from freak_core.text.html_tables import State
 
 
 class AsyncClient:

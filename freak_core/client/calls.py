@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 import httpx
 
-from freak_core import paths
 from freak_core.client.documents import ActionDescription, MetricPoint, RunFacts, Schema
 from freak_core.client.requests import Call, Parameters, keys_of, merge_patch, state_route, write_parts
-from freak_core.html_tables import State
-from freak_core.json_patch import CONTENT_TYPE
+from freak_core.messages.json_patch import CONTENT_TYPE
+from freak_core.messages.write_options import WriteOptions
 from freak_core.receipts import Receipt
-from freak_core.write_options import WriteOptions
+from freak_core.text import paths
+from freak_core.text.html_tables import State
 
 
 def get(path: str) -> Call[Any]:

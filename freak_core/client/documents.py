@@ -2,7 +2,7 @@
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 
 MetricPoint: TypeAlias = "list[float | None]"
 """``[step, seconds since the epoch, value]``; ``value`` is ``None`` if the program logged NaN or infinity."""

@@ -8,14 +8,14 @@ from urllib.parse import unquote
 
 import httpx
 
-from freak_core import paths
 from freak_core.errors import Malformed, NotFound, Refused, RunOver
 from freak_core.phases import because
 from freak_core.receipts import Receipt
 from freak_core.runs.metric_parts import Points
 from freak_core.runs.stored_runs import StoredRun
 from freak_core.runs.thinning import Point, thin
-from freak_core.timestamps import time_of
+from freak_core.text import paths
+from freak_core.text.timestamps import time_of
 
 MOST_RECEIPTS = 1000
 

@@ -4,7 +4,7 @@ from freak_core.client import calls
 from freak_core.client.retries import Conversation
 from freak_core.client.transport import Address, BlockingConnection, completed
 from freak_core.errors import Refused
-from freak_core.html_tables import error_page, run_page
+from freak_core.text.html_tables import error_page, run_page
 
 TIMEOUT = 3.0
 """Seconds to wait for each answer, since the notebook waits, too."""

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import httpx
 
-from freak_core import paths
 from freak_core.errors import Malformed, Refused, Unreachable, refusal
-from freak_core.write_options import HEADERS, WriteOptions
+from freak_core.messages.write_options import HEADERS, WriteOptions
+from freak_core.text import paths
 
 Answer = TypeVar("Answer", covariant=True)  # noqa: PLC0105  httpx and our own code call it an answer
 Parameters: TypeAlias = "Mapping[str, str | int | float]"

@@ -16,7 +16,7 @@ from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.state.json_schema import json_schema
 from freak_core.state.patch import misnamed
 from freak_core.state.type_hints import MASK
-from freak_core.strict_json import JSON, dumps, plain, writable
+from freak_core.text.strict_json import JSON, dumps, plain, writable
 
 logger: logging.Logger = logging.getLogger("freak")
 

@@ -13,10 +13,10 @@ from typing_extensions import TypeVar
 
 from freak_core.errors import ChangedMeanwhile, Conflict, Failed, Refused, described
 from freak_core.interrupts import let_interrupts_through
-from freak_core.paths import to_pointer
 from freak_core.program.write_request import Write
 from freak_core.state import transaction
-from freak_core.strict_json import JSON, writable
+from freak_core.text.paths import to_pointer
+from freak_core.text.strict_json import JSON, writable
 
 logger: logging.Logger = logging.getLogger("freak")
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from freak_core.event_buffer import Recent
+from freak_core.messages.event_buffer import Recent
+from freak_core.messages.protocol import Actions, Data, Event, EventType, FromProgram, Hello, Reply
+from freak_core.messages.state_changes import Changed, changed
 from freak_core.program.metric_sample import History
-from freak_core.protocol import Actions, Data, Event, EventType, FromProgram, Hello, Reply
 from freak_core.receipts import Receipt
 from freak_core.runs.journal import Journal
-from freak_core.state_changes import Changed, changed
-from freak_core.strict_json import JSON, plain, writable
-from freak_core.timestamps import now
+from freak_core.text.strict_json import JSON, plain, writable
+from freak_core.text.timestamps import now
 
 logger: logging.Logger = logging.getLogger("freak")
 

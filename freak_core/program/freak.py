@@ -52,8 +52,8 @@ from freak_core.runs.journal import Journal
 from freak_core.runs.launcher_ids import ranks, script_name
 from freak_core.runs.run_file import new_run
 from freak_core.runs.run_folder import RunFolder
-from freak_core.strict_json import writable
-from freak_core.timestamps import now
+from freak_core.text.strict_json import writable
+from freak_core.text.timestamps import now
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

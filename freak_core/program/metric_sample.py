@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from freak_core.protocol import Data, Event
+from freak_core.messages.protocol import Data, Event
 
 MOST_KINDS = 200
 """How many sets of metrics to remember: a program with a new name for each value must not fill the memory."""

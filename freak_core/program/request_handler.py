@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Protocol
 
 from freak_core.errors import Failed, Refused, described
+from freak_core.messages.protocol import ActionInfo, Data, Hello, Reply, Request
 from freak_core.program.deadline import check_deadline
 from freak_core.program.event_log import Feed
 from freak_core.program.store import Store
 from freak_core.program.write_request import Write
-from freak_core.protocol import ActionInfo, Data, Hello, Reply, Request
 from freak_core.receipts import Receipt
 from freak_core.state.json_schema import json_schema
-from freak_core.strict_json import JSON
-from freak_core.timestamps import now
+from freak_core.text.strict_json import JSON
+from freak_core.text.timestamps import now
 
 logger: logging.Logger = logging.getLogger("freak")
 

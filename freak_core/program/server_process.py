@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from freak_core import protocol
+from freak_core.messages import protocol
+from freak_core.messages.protocol import Hello, Request
 from freak_core.program.event_log import Feed
-from freak_core.protocol import Hello, Request
 
 logger: logging.Logger = logging.getLogger("freak")
 

@@ -34,7 +34,7 @@ from freak_core.receipt_history import ReceiptHistory
 from freak_core.receipts import Applied, ChangedValue, Receipt
 from freak_core.state import transaction
 from freak_core.state.type_hints import MASK
-from freak_core.strict_json import JSON, dumps, plain, writable
+from freak_core.text.strict_json import JSON, dumps, plain, writable
 
 logger: logging.Logger = logging.getLogger("freak")
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from freak_core.receipts import Receipt
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 
 
 class Listener(Protocol):

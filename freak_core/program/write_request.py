@@ -5,11 +5,11 @@ import json
 from dataclasses import dataclass
 from typing import Any, Unpack
 
-from freak_core.paths import Path, from_pointer, to_pointer
+from freak_core.messages.write_options import WriteOptions
 from freak_core.receipts import Kind, Receipt
 from freak_core.state.transaction import Operation
-from freak_core.strict_json import JSON
-from freak_core.write_options import WriteOptions
+from freak_core.text.paths import Path, from_pointer, to_pointer
+from freak_core.text.strict_json import JSON
 
 MOST_PENDING = 200
 """How many requests may wait at once. Each new one is validated together with all of them."""

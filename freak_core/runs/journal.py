@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from freak_core.strict_json import dumps
+from freak_core.text.strict_json import dumps
 
 logger: logging.Logger = logging.getLogger("freak")
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from freak_core.errors import NotFound
-from freak_core.printable import one_line
 from freak_core.runs.own_file import ForeignFileError, read_own
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import (
@@ -19,6 +18,7 @@ from freak_core.runs.run_folder import (
     run_files,
     seconds_since_change,
 )
+from freak_core.text.printable import one_line
 
 logger: logging.Logger = logging.getLogger("freak")
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from freak_core.runs.own_file import open_own
-from freak_core.strict_json import dumps
+from freak_core.text.strict_json import dumps
 
 PART = re.compile(r"metrics-[0-9]{4,9}\.jsonl\.gz")
 """What the name of a part looks like."""

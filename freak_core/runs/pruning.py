@@ -11,7 +11,7 @@ from freak_core.errors import ConfigurationError
 from freak_core.phases import ENDED
 from freak_core.runs.run_folder import RUN_FILE
 from freak_core.runs.stored_runs import BROKEN, StoredRun, stored_runs
-from freak_core.timestamps import age
+from freak_core.text.timestamps import age
 
 logger: logging.Logger = logging.getLogger("freak")
 

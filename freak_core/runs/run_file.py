@@ -14,8 +14,8 @@ from freak_core.runs.launcher_ids import launcher_ids
 from freak_core.runs.own_file import is_private
 from freak_core.runs.process import Process, is_here, net_space, this_process
 from freak_core.runs.run_folder import RUN_FILE, RunFolder, forget_tokens
-from freak_core.strict_json import writable
-from freak_core.timestamps import now
+from freak_core.text.strict_json import writable
+from freak_core.text.timestamps import now
 
 BEAT = 15.0
 """Seconds between two heartbeats. A heartbeat sets the time of the run file's last change."""

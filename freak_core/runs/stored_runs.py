@@ -29,7 +29,7 @@ from freak_core.runs.run_folder import (
     seconds_since_change,
 )
 from freak_core.runs.summary import Summary
-from freak_core.timestamps import time_of
+from freak_core.text.timestamps import time_of
 
 BROKEN = "broken"
 """The phase of a folder that does not tell which run it is of."""

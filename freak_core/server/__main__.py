@@ -15,9 +15,9 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from freak_core import protocol
 from freak_core.errors import Unreachable
-from freak_core.protocol import FromProgram, Hello, Request
+from freak_core.messages import protocol
+from freak_core.messages.protocol import FromProgram, Hello, Request
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.mirror.recorder import Recorder, recording
 

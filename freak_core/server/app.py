@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as ASGIMessage
 
 from freak_core.errors import Refused
-from freak_core.protocol import Hello
+from freak_core.messages.protocol import Hello
 from freak_core.server.api.access import LOOPBACK, Access
 from freak_core.server.api.freak_v0 import FreakV0
 from freak_core.server.api.problems import problem_response, refusal_response, secure

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from fastapi import FastAPI, Request
 
 from freak_core.errors import ConfigurationError, Unreachable
-from freak_core.protocol import FromProgram, Hello
-from freak_core.protocol import Request as WriteRequest
+from freak_core.messages.protocol import FromProgram, Hello
+from freak_core.messages.protocol import Request as WriteRequest
 from freak_core.server.api.access import Access
 from freak_core.server.app import mount_pages, mount_routes
 from freak_core.server.mirror.mirror import Mirror

@@ -8,14 +8,14 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, RootModel
 
 from freak_core.errors import NotFound
-from freak_core.paths import Path, get, to_pointer
 from freak_core.receipts import ChangedValue
 from freak_core.state.fields import has_hidden
 from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, differences, equal
 from freak_core.state.serialization import reveal
 from freak_core.state.snapshot import Snapshot
 from freak_core.state.type_hints import MASK, SECRETS
-from freak_core.strict_json import JSON, dumps
+from freak_core.text.paths import Path, get, to_pointer
+from freak_core.text.strict_json import JSON, dumps
 
 View: TypeAlias = tuple[JSON, dict[Path, JSON]]
 """A state as readers see it, and by path the values they do not see."""

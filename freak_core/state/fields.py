@@ -22,7 +22,7 @@ from freak_core.state.type_hints import (
     resolved,
     substituted,
 )
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

@@ -13,11 +13,11 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, RootModel
 
-from freak_core.paths import Path
 from freak_core.state.json_values import ABSENT, inside, json_key
 from freak_core.state.list_items import made_of
 from freak_core.state.origins import Origin
-from freak_core.strict_json import JSON
+from freak_core.text.paths import Path
+from freak_core.text.strict_json import JSON
 
 logger: logging.Logger = logging.getLogger("freak")
 

@@ -4,8 +4,7 @@ import copy
 from typing import Any, Final
 
 from freak_core.errors import NotFound, PatchTestFailed
-from freak_core.json_patch import Step, steps
-from freak_core.paths import Path, missing, to_pointer
+from freak_core.messages.json_patch import Step, steps
 from freak_core.state.fields import Record, pick
 from freak_core.state.json_values import ABSENT, Kept, as_plain_json
 from freak_core.state.origins import Origin
@@ -13,7 +12,8 @@ from freak_core.state.patch import Draft, Operation, read_only
 from freak_core.state.place import Place, Target
 from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item, mapping_value
 from freak_core.state.validation import as_json, reason, rejected
-from freak_core.strict_json import JSON, MAX_BODY, MAX_DEPTH, dumps
+from freak_core.text.paths import Path, missing, to_pointer
+from freak_core.text.strict_json import JSON, MAX_BODY, MAX_DEPTH, dumps
 
 MOST_COPIED: Final = 16 * MAX_BODY
 """How many characters of JSON one patch may copy: a short patch could fill the memory otherwise."""

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from pydantic_core import to_jsonable_python
 
-from freak_core.paths import Path
-from freak_core.strict_json import JSON
+from freak_core.text.paths import Path
+from freak_core.text.strict_json import JSON
 
 
 class _Absent(enum.Enum):  # an Enum stays itself when copied

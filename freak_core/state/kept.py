@@ -23,7 +23,7 @@ from pydantic_core import (
 )
 
 from freak_core.state.json_values import PLAIN, Kept
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 
 _MARK: Final = f"\0{secrets.token_hex(8)} "
 _KEPT, _VALUE = "\0kept", "\0value"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, RootModel
 
 from freak_core.state.json_values import PLAIN, equal
 from freak_core.state.type_hints import MASK
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 
 _MOST_COMPARED: Final = 40_000
 """How many pairs of items are compared by their fields."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import BaseModel, RootModel
 
 from freak_core.state.json_values import ABSENT, PLAIN
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 
 _SECRET: Final = f"\0{secrets.token_hex(8)}:"
 _NO_TOKEN: Final = PLAIN - {str}

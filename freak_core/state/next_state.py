@@ -18,7 +18,7 @@ from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equ
 from freak_core.state.live_values import MARK, LiveValues, validating
 from freak_core.state.origins import Origin
 from freak_core.state.validation import reason
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 
 
 def next_state(

@@ -4,9 +4,9 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from freak_core.paths import Path
 from freak_core.state.json_values import ABSENT, inside
-from freak_core.strict_json import JSON
+from freak_core.text.paths import Path
+from freak_core.text.strict_json import JSON
 
 
 class Origin:

@@ -20,7 +20,6 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel
 
 from freak_core.errors import MOST_ERRORS, FieldError, NotFound
-from freak_core.paths import Path, did_you_mean, get, index, missing
 from freak_core.state.fields import Record, pick, records
 from freak_core.state.in_place import same
 from freak_core.state.json_values import (
@@ -40,7 +39,8 @@ from freak_core.state.origins import Origin
 from freak_core.state.place import Place, Target
 from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item, mapping_value
 from freak_core.state.validation import as_json, intruders, outcome, reason, rejected
-from freak_core.strict_json import JSON
+from freak_core.text.paths import Path, did_you_mean, get, index, missing
+from freak_core.text.strict_json import JSON
 
 Validate: TypeAlias = Callable[[JSON], BaseModel | None]
 

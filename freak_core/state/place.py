@@ -4,12 +4,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from freak_core.paths import Path
 from freak_core.state.fields import Record, pick
 from freak_core.state.json_values import ABSENT, as_plain_json, equal, holds_kept, inside, opened
 from freak_core.state.origins import Origin
 from freak_core.state.type_hints import TypeHint
-from freak_core.strict_json import JSON
+from freak_core.text.paths import Path
+from freak_core.text.strict_json import JSON
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from pydantic_core import to_jsonable_python
 
 from freak_core.errors import FieldError
 from freak_core.interrupts import let_interrupts_through
-from freak_core.paths import Path, from_pointer
 from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, Fields, Kept, as_plain_json, copied, inside
 from freak_core.state.plain_fields import FieldForms, Forms, PlainFields
 from freak_core.state.snapshot import NEVER_CHANGE, Snapshot
 from freak_core.state.twin import twin
 from freak_core.state.type_hints import SECRETS
 from freak_core.state.validation import outcome
-from freak_core.strict_json import JSON, are_writable, too_long, writable
+from freak_core.text.paths import Path, from_pointer
+from freak_core.text.strict_json import JSON, are_writable, too_long, writable
 
 _UNKNOWN: Final = f"\0{secrets.token_hex(8)} "
 """Begins the text that stands for an object without a JSON form; the name of its type follows."""

@@ -25,7 +25,7 @@ from freak_core.state.patch import Draft, Operation
 from freak_core.state.serialization import Reading, document, public, read_only_paths
 from freak_core.state.snapshot import Snapshot
 from freak_core.state.validation import intruders, reason, rejected
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 
 __all__ = [
     "Candidate",

@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from freak_core.protocol import Event
+from freak_core.messages.protocol import Event
 from freak_core.runs.metric_parts import Damage, MetricParts, read_points
 from freak_core.runs.run_folder import RunFolder, write_private
 from freak_core.runs.summary import Summary
 from freak_core.server.mirror.numbered_points import NumberedPoints
-from freak_core.strict_json import dumps
+from freak_core.text.strict_json import dumps
 from tests.benchmarks import report
 
 METRICS, POINTS, TOGETHER = 50, 100_000, 10

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from freak_core.paths import from_pointer
 from freak_core.state.transaction import Change, Operation, commit, document, propose
+from freak_core.text.paths import from_pointer
 
 MASK = "**********"
 

@@ -9,9 +9,9 @@ import pytest
 from pydantic import AfterValidator, BaseModel, PlainSerializer
 
 from freak_core import Client
+from freak_core.messages.state_changes import changed, with_changes
 from freak_core.program.store import Store
 from freak_core.program.write_request import Write
-from freak_core.state_changes import changed, with_changes
 from tests.core.conftest import Serve
 from tests.waiting import eventually
 

@@ -13,7 +13,7 @@ import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 
 from freak_core import Freak
-from freak_core.event_buffer import KEEP
+from freak_core.messages.event_buffer import KEEP
 from tests.core.conftest import Connect, connection
 from tests.waiting import eventually
 

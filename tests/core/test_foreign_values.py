@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field, ImportString
 from typing_extensions import TypedDict
 
 from freak_core.errors import Rejected
-from freak_core.paths import from_pointer
 from freak_core.state.transaction import Operation, commit, document, propose, public
+from freak_core.text.paths import from_pointer
 
 TRAP = "tests.core.import_trap"
 

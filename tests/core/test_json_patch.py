@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ImportString, PrivateAttr, Ro
 
 from freak_core.errors import Malformed, NotFound, PatchTestFailed, Refused, Rejected
 from freak_core.state.transaction import Operation, document, propose, public
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 from tests.core.json_patches import MASK, op, patch
 from tests.core.schema_zoo import Layer, Zoo, zoo
 

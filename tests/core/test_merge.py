@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
 from freak_core import Store, Write
 from freak_core.errors import NotFound, Rejected
-from freak_core.paths import from_pointer, get
 from freak_core.state.transaction import (
     Change,
     Operation,
@@ -22,7 +21,8 @@ from freak_core.state.transaction import (
     propose,
     public,
 )
-from freak_core.strict_json import JSON
+from freak_core.text.paths import from_pointer, get
+from freak_core.text.strict_json import JSON
 from tests.core.schema_zoo import Adam, Layer, Sgd, Zoo, zoo
 
 VALUES = st.recursive(

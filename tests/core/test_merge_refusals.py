@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from freak_core.errors import MOST_ERRORS, NotFound, Refused, Rejected, refusal
-from freak_core.paths import from_pointer
 from freak_core.program.actions import Action
 from freak_core.state.transaction import Operation, commit, document, propose, public
-from freak_core.strict_json import JSON
+from freak_core.text.paths import from_pointer
+from freak_core.text.strict_json import JSON
 from tests.core.schema_zoo import Zoo, zoo
 
 NAMES = (

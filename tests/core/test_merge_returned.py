@@ -7,9 +7,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, computed_field, field_serializer
 
 from freak_core.errors import Rejected
-from freak_core.paths import from_pointer, get
 from freak_core.state.transaction import Operation, commit, document, propose, public
-from freak_core.strict_json import JSON
+from freak_core.text.paths import from_pointer, get
+from freak_core.text.strict_json import JSON
 from tests.core.schema_zoo import zoo
 
 MASK = "**********"

@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field, ImportString, SerializeAsAny, model_valid
 from typing_extensions import TypedDict
 
 from freak_core import NotFound, Receipt, Refused, Rejected, Store, Write
-from freak_core.paths import did_you_mean
 from freak_core.program.actions import Action
+from freak_core.text.paths import did_you_mean
 
 
 class Looking(BaseModel):

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from freak_core import ConfigurationError, Freak, control
-from freak_core.protocol import EVENT_TYPES
+from freak_core.messages.protocol import EVENT_TYPES
 from freak_core.server.api.event_stream import stream
 from tests.core.conftest import Connect
 from tests.core.steered import Steered

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freak_core.errors import Malformed, NotFound
-from freak_core.paths import from_dots, from_pointer, get, to_dots, to_pointer
 from freak_core.state.json_values import differences
+from freak_core.text.paths import from_dots, from_pointer, get, to_dots, to_pointer
 
 KEYS = st.text(alphabet=r"ab01.\/~ é") | st.text()
 PATHS = st.lists(KEYS, max_size=5).map(tuple)

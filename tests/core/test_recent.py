@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 
 from freak_core import Freak
-from freak_core.event_buffer import KEEP, KEEP_BYTES, Recent
+from freak_core.messages.event_buffer import KEEP, KEEP_BYTES, Recent
+from freak_core.messages.protocol import Message
 from freak_core.program.event_log import Feed
-from freak_core.protocol import Message
 from tests.core.conftest import Connect, Serve
 from tests.core.steered import Steered
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from freak_core.protocol import Event
+from freak_core.messages.protocol import Event
 from freak_core.server.mirror.numbered_points import NumberedPoints
 
 

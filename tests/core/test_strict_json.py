@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freak_core.errors import Malformed, TooLarge
-from freak_core.strict_json import MAX_BODY, dumps, parse
+from freak_core.text.strict_json import MAX_BODY, dumps, parse
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

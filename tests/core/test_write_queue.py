@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from freak_core import Freak, TooManyRequests
-from freak_core.protocol import Order
+from freak_core.messages.protocol import Order
 from freak_core.server.api.write_queue import WriteQueue
 from freak_core.server.places import most_connections, places_of
 

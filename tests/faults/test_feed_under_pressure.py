@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from freak_core.event_buffer import KEEP
+from freak_core.messages.event_buffer import KEEP
+from freak_core.messages.protocol import Message
 from freak_core.program.event_log import Feed
-from freak_core.protocol import Message
 from freak_core.receipts import Receipt
 from freak_core.runs.journal import Journal, read_journal
 

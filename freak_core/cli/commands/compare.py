@@ -11,9 +11,9 @@ from freak_core.cli.connect import connect
 from freak_core.cli.options import JsonOption
 from freak_core.cli.terminal import compact, measured, show, show_json, show_table
 from freak_core.errors import NotFound
-from freak_core.html_tables import leaves
 from freak_core.runs.run_folder import RunFolder
 from freak_core.runs.stored_runs import open_run
+from freak_core.text.html_tables import leaves
 
 RunsArgument = Annotated[
     list[str],

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from freak_core import paths
 from freak_core.cli.assignments import nodes_at, parts_at
 from freak_core.cli.connect import connect
 from freak_core.cli.docstring import text_and_arguments
@@ -10,8 +9,9 @@ from freak_core.cli.options import DescribedArgument, JsonOption, RunOption
 from freak_core.cli.terminal import compact, show, show_json, show_table, show_text
 from freak_core.client.documents import ActionDescription, Schema
 from freak_core.client.requests import keys_of
-from freak_core.printable import one_line
-from freak_core.strict_json import JSON
+from freak_core.text import paths
+from freak_core.text.printable import one_line
+from freak_core.text.strict_json import JSON
 
 HEADER = ("PATH", "NOW", "MAY BE", "ABOUT")
 OF_ACTIONS = ("ACTION", "ARGUMENTS", "ABOUT")

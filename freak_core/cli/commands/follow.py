@@ -15,7 +15,7 @@ from freak_core.client.retries import Event
 from freak_core.phases import DONE, ENDED, LOST, because
 from freak_core.receipts import Receipt
 from freak_core.runs.journal_reader import journalled
-from freak_core.timestamps import time_of
+from freak_core.text.timestamps import time_of
 
 DEFAULT_TYPES = ("receipt", "run", "metrics", "progress")
 

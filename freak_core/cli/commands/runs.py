@@ -22,7 +22,7 @@ from freak_core.runs.live_runs import list_runs
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import home
 from freak_core.runs.stored_runs import StoredRun, stored_runs
-from freak_core.timestamps import age
+from freak_core.text.timestamps import age
 
 TIMEOUT = 0.7
 """Seconds that each run has to answer; all runs are asked at once."""

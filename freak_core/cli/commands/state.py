@@ -13,8 +13,8 @@ from freak_core.cli.options import ChangeOptions, JsonOption, PathArgument, RunO
 from freak_core.cli.send_and_wait import Send, carry_out
 from freak_core.cli.terminal import compact, confirm, show, show_json, show_text
 from freak_core.errors import Refused
-from freak_core.paths import to_pointer
-from freak_core.strict_json import parse
+from freak_core.text.paths import to_pointer
+from freak_core.text.strict_json import parse
 
 Assignments = Annotated[
     list[str],

@@ -11,9 +11,9 @@ from fastapi.sse import format_sse_event
 from starlette.types import Receive, Scope, Send
 
 from freak_core.errors import Malformed
-from freak_core.protocol import EVENT_TYPES
+from freak_core.messages.protocol import EVENT_TYPES
 from freak_core.server.mirror.mirror import Mirror
-from freak_core.strict_json import dumps
+from freak_core.text.strict_json import dumps
 
 Names = frozenset[str]
 

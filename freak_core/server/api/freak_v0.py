@@ -9,15 +9,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from freak_core import paths, strict_json
 from freak_core.errors import Malformed, Rejected
+from freak_core.messages.write_options import QUERY, WriteOptions
 from freak_core.server.api.json_response import JSONResponse
 from freak_core.server.api.problems import Route
 from freak_core.server.api.request_body import json_body
 from freak_core.server.api.routes import Kind, Routes, StatePath
 from freak_core.server.api.write_options import flag
-from freak_core.strict_json import JSON
-from freak_core.write_options import QUERY, WriteOptions
+from freak_core.text import paths, strict_json
+from freak_core.text.strict_json import JSON
 
 APPLIED_WITHIN = 60.0
 """Seconds to wait until a change is applied; then the answer is the receipt, not ``"success"``."""

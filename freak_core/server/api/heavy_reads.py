@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from freak_core.runs.thinning import Point
 from freak_core.server.places import Who
-from freak_core.strict_json import dumps
+from freak_core.text.strict_json import dumps
 
 Answer = TypeVar("Answer")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import responses
 
-from freak_core.strict_json import dumps
+from freak_core.text.strict_json import dumps
 
 
 class JSONResponse(responses.JSONResponse):

@@ -7,9 +7,11 @@ from urllib.parse import quote
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from freak_core import errors, json_patch, paths
+from freak_core import errors
+from freak_core.messages import json_patch
 from freak_core.receipts import Receipt
 from freak_core.server.api.write_options import WRITE_PARAMETERS
+from freak_core.text import paths
 
 JSONObject = dict[str, Any]
 """A JSON schema, or a part of an OpenAPI document."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeGuard
 
-from freak_core.html_tables import leaves
-from freak_core.strict_json import JSON
+from freak_core.text.html_tables import leaves
+from freak_core.text.strict_json import JSON
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Sample = tuple[Mapping[str, str], object]

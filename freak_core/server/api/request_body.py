@@ -5,9 +5,9 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from freak_core import json_patch
 from freak_core.errors import Malformed, TooLarge, UnsupportedMedia
-from freak_core.strict_json import JSON, MAX_BODY, parse
+from freak_core.messages import json_patch
+from freak_core.text.strict_json import JSON, MAX_BODY, parse
 
 JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
 PATCH_TYPES: Final = (*JSON_TYPES, json_patch.CONTENT_TYPE)

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from freak_core import json_patch, paths
 from freak_core.errors import Malformed
+from freak_core.messages import json_patch
+from freak_core.messages.protocol import Order
+from freak_core.messages.write_options import QUERY, WriteOptions
 from freak_core.phases import arrived
-from freak_core.protocol import Order
 from freak_core.receipts import Receipt
 from freak_core.server.api.event_stream import EventStream, Names, stream, wanted_types
 from freak_core.server.api.heavy_reads import HeavyReads, points_as_json
@@ -24,7 +25,7 @@ from freak_core.server.api.write_queue import WriteQueue
 from freak_core.server.mirror.metric_history import Axis
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.places import WaitingPlaces
-from freak_core.write_options import QUERY, WriteOptions
+from freak_core.text import paths
 
 StatePath = Annotated[str, Path(description="JSON Pointer into the state, without its first slash: lr/hold")]
 IfNoneMatch = Annotated[str | None, Header(description="answer with 304 if the state still has this ETag")]

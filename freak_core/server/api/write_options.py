@@ -6,9 +6,9 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 
-from freak_core import paths
 from freak_core.errors import Conflict, Malformed
-from freak_core.write_options import HEADERS, QUERY, WriteOptions
+from freak_core.messages.write_options import HEADERS, QUERY, WriteOptions
+from freak_core.text import paths
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """Control characters: in a terminal they would do more than be printed."""

@@ -7,8 +7,8 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
 from freak_core.errors import TooManyRequests
-from freak_core.paths import Path, from_pointer
-from freak_core.protocol import Order
+from freak_core.messages.protocol import Order
+from freak_core.text.paths import Path, from_pointer
 
 LONGEST_WAIT = 2.0
 """Seconds that a write waits for its turn; then it is refused with 429."""

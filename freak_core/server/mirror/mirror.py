@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from freak_core.errors import NotFound, Unreachable, refusal
-from freak_core.event_buffer import Recent
+from freak_core.messages.event_buffer import Recent
+from freak_core.messages.protocol import Event, FromProgram, Hello, Order, Reply, Request
+from freak_core.messages.state_changes import with_changes
 from freak_core.phases import ENDED, LOST, arrived
-from freak_core.protocol import Event, FromProgram, Hello, Order, Reply, Request
 from freak_core.receipt_history import ReceiptHistory
 from freak_core.receipts import Receipt
 from freak_core.server.mirror.metric_history import History, Series
 from freak_core.server.mirror.progress_rate import Pace
-from freak_core.state_changes import with_changes
 
 ANSWER_WITHIN = 10.0
 """Seconds that the program has to answer a write; then the client gets 503."""

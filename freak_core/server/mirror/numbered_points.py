@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from freak_core.protocol import Event
+from freak_core.messages.protocol import Event
 from freak_core.runs.metric_parts import MOST_VALUES, Batch
 from freak_core.server.mirror.metric_history import MOST_METRICS
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from freak_core.messages.protocol import Event, FromProgram, Hello
 from freak_core.phases import ENDED
-from freak_core.protocol import Event, FromProgram, Hello
 from freak_core.receipts import Receipt
 from freak_core.runs.launcher_ids import launcher_ids
 from freak_core.runs.live_runs import list_runs
@@ -23,8 +23,8 @@ from freak_core.runs.run_folder import CONFIG, STATE, SUMMARY, write_private
 from freak_core.runs.summary import Checkpoint, Summary
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.mirror.numbered_points import NumberedPoints
-from freak_core.strict_json import dumps
-from freak_core.timestamps import now
+from freak_core.text.strict_json import dumps
+from freak_core.text.timestamps import now
 
 logger: logging.Logger = logging.getLogger("freak")
 

@@ -14,7 +14,7 @@ import freak_core
 from freak_core import Freak, Refused
 from freak_core.server.api.prometheus import GAUGES, exposition
 from freak_core.server.api.write_options import WRITE_PARAMETERS
-from freak_core.timestamps import now
+from freak_core.text.timestamps import now
 from tests.docs.reference.controls import kinds
 from tests.docs.reference.docstrings import cell, inline, markdown, parsed, table
 

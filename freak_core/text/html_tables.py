@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from freak_core import paths
+from freak_core.text import paths
 
 
 class State(dict[str, Any]):

@@ -14,8 +14,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Literal, NotRequired, TypeAlias, TypedDict
 
-from freak_core.strict_json import JSON, dumps
-from freak_core.write_options import WriteOptions
+from freak_core.messages.write_options import WriteOptions
+from freak_core.text.strict_json import JSON, dumps
 
 EventType = Literal["state", "receipt", "run", "progress", "metrics"]
 EVENT_TYPES: tuple[EventType, ...] = ("state", "receipt", "run", "progress", "metrics")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from freak_core.errors import Malformed
-from freak_core.paths import Path, did_you_mean, from_pointer
-from freak_core.strict_json import JSON
+from freak_core.text.paths import Path, did_you_mean, from_pointer
+from freak_core.text.strict_json import JSON
 
 CONTENT_TYPE: Final = "application/json-patch+json"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from freak_core.errors import Malformed, NotFound
-from freak_core.strict_json import JSON
+from freak_core.text.strict_json import JSON
 
 Path: TypeAlias = tuple[str, ...]
 

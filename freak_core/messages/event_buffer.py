@@ -4,7 +4,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from freak_core.protocol import Event
+from freak_core.messages.protocol import Event
 
 KEEP = 2000
 """How many events are kept."""

@@ -1,0 +1,1 @@
+"""How values, places and times are written: JSON, paths, terminals, notebooks. Knows no run and no state."""
