@@ -138,7 +138,6 @@ GOOD = json.dumps(line(1, loss=1.0))
         packed(GOOD.replace('["loss"]', "[7]") + "\n"),
         packed(GOOD.replace('["loss"]', '[["loss"]]') + "\n"),
     ],
-    ids=str,
 )
 def test_whatever_is_in_the_place_of_a_part_the_others_are_read(
     tmp_path: Path, make: Callable[[Path], None]
