@@ -81,6 +81,7 @@ soak: $(READY)  ## the long proofs: every row of each grid, a long pause, random
 		tests/lightning/test_replay_of_legs.py tests/faults/test_how_it_ended.py tests/core/test_locale.py
 	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
 		tests/lightning/test_pause.py -k 'random or outlive'
+	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE:loadfile=load) tests/faults/test_memory.py
 
 reference: $(READY)  ## write docs/reference anew from the source
 	$(BIN)/python -m tests.docs.reference

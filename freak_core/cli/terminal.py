@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -37,9 +38,13 @@ def show_text(text: str) -> None:
     _print(_console(sys.stdout), harmless(text), "")
 
 
+_under_spinner: ContextVar[Console | None] = ContextVar("_under_spinner", default=None)
+"""The console that shows a spinner: only this one prints a line above it."""
+
+
 def _print(console: Console, text: str, style: str) -> None:
     if console.is_terminal:
-        console.print(Text(text, style), soft_wrap=True)
+        (_under_spinner.get() or console).print(Text(text, style), soft_wrap=True)
     else:  # not with rich, which drops some characters
         _write(console.file, text)
 
@@ -149,7 +154,11 @@ def progress(text: str) -> Iterator[Callable[[str], None]]:
     spinner = Spinner("dots", Text(one_line(text)))
     on_screen = sys.stdout.isatty()  # if not, rich must leave stdout and stderr as they are
     with Live(spinner, console=console, transient=True, redirect_stdout=on_screen, redirect_stderr=on_screen):
-        yield lambda new: spinner.update(text=Text(one_line(new)))
+        before = _under_spinner.set(console)
+        try:
+            yield lambda new: spinner.update(text=Text(one_line(new)))
+        finally:
+            _under_spinner.reset(before)
 
 
 def _console(file: TextIO) -> Console:

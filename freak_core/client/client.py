@@ -4,10 +4,11 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from freak_core.client import calls
 from freak_core.client.documents import ActionDescription, MetricPoint, RunFacts, Schema
+from freak_core.client.metric_frame import metric_frame
 from freak_core.client.notebook import client_page
 from freak_core.client.retries import Conversation, Event, found
 from freak_core.client.transport import Address, BlockingConnection, completed, completed_each
@@ -15,6 +16,9 @@ from freak_core.messages.write_options import WriteOptions
 from freak_core.receipts import Receipt
 from freak_core.runs.stored_runs import StoredRun
 from freak_core.text.html_tables import State
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class Client:
@@ -115,20 +119,31 @@ class Client:
         """Return the facts of the run: its name, run phase, epoch, step, speed, and whether it is stalled."""
         return completed(self._conversation.ask(calls.run()))
 
+    @overload
     def series(
-        self,
-        *names: str,
-        since: int = -1,
-        max_points: int = 1000,
-    ) -> dict[str, list[MetricPoint]]:
+        self, *names: str, since: int = -1, max_points: int = 1000, frame: Literal[False] = False
+    ) -> dict[str, list[MetricPoint]]: ...
+    @overload
+    def series(
+        self, *names: str, since: int = -1, max_points: int = 1000, frame: Literal[True]
+    ) -> "DataFrame": ...
+    def series(
+        self, *names: str, since: int = -1, max_points: int = 1000, frame: bool = False
+    ) -> "dict[str, list[MetricPoint]] | DataFrame":
         """Return the history of metrics by name: lists of ``[step, seconds since the epoch, value]``.
 
         Args:
             names: metrics to return. Default: all metrics.
             since: only points after this step.
             max_points: the largest number of points of each metric; minima and maxima are kept.
+            frame: return a pandas ``DataFrame`` instead, with the columns ``metric``, ``step``, ``time`` and
+                ``value``.
+
+        Raises:
+            ConfigurationError: ``frame`` is true, and pandas is not installed.
         """
-        return completed(self._conversation.ask(calls.series(names, since, max_points)))
+        points = completed(self._conversation.ask(calls.series(names, since, max_points)))
+        return metric_frame(points) if frame else points
 
     def receipts(self, since: int = 0, limit: int = 100, *, last: int | None = None) -> list[Receipt]:
         """Return receipts, oldest first.

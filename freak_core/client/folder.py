@@ -1,6 +1,5 @@
 """A run that has ended, read from its folder: it answers the requests of a client as its server did."""
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from freak_core.runs.metric_parts import Points
 from freak_core.runs.stored_runs import StoredRun
 from freak_core.runs.thinning import Point, thin
 from freak_core.text import paths
+from freak_core.text.strict_json import dumps
 from freak_core.text.timestamps import time_of
 
 MOST_RECEIPTS = 1000
@@ -45,7 +45,10 @@ class FolderTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
                 raise RunOver(f"the run {self._run.name!r} has ended: {self._run.phase}{why}")
             return self._answer(unquote(request.url.raw_path.decode().partition("?")[0])[1:], request)
         except Refused as refused:
-            return httpx.Response(refused.status, json=refused.problem())
+            return _json(refused.problem(), status=refused.status)
+        except (ValueError, RecursionError) as error:
+            problem = NotFound(f"cannot read the folder {self._run.path}: {type(error).__name__}").problem()
+            return _json(problem, status=404)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of a client that awaits."""
@@ -107,7 +110,7 @@ class FolderTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         happened.append((math.inf, "run", self._ending()))
         for number, (_, kind, data) in enumerate(happened, start=1):
             if last is None or number > last:
-                yield f"id: {self._run.id}-e{number}\nevent: {kind}\ndata: {json.dumps(data)}\n\n"
+                yield f"id: {self._run.id}-e{number}\nevent: {kind}\ndata: {dumps(data)}\n\n"
 
     def _ending(self) -> dict[str, Any]:
         facts = self._run.facts()
@@ -124,8 +127,11 @@ class FolderTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             yield at, "metrics", {"step": step, "at": at, "values": values}
 
 
-def _json(value: Any, headers: dict[str, str] | None = None) -> httpx.Response:
-    return httpx.Response(200, json=value, headers=headers)
+def _json(value: Any, headers: dict[str, str] | None = None, status: int = 200) -> httpx.Response:
+    content = dumps(value).encode()
+    return httpx.Response(
+        status, headers={"content-type": "application/json", **(headers or {})}, content=content
+    )
 
 
 def _thinned(points: Points, since: float, most: int) -> list[Point]:

@@ -1,1 +1,1 @@
-"""Where a run is and how to reach it. Knows no state and no HTTP."""
+"""Where a run is, how to reach it, and what stays of it. Knows no state and no HTTP."""

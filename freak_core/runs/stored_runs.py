@@ -100,6 +100,8 @@ class StoredRun:
         """
         told = self._object(STATE)
         revision = told.get("revision")
+        if "value" not in told:
+            raise NotFound(f"{self.path / STATE} has no value")
         return revision if type(revision) is int else 0, told.get("value")
 
     def config(self) -> dict[str, Any]:
@@ -109,7 +111,8 @@ class StoredRun:
             NotFound: the folder does not have it.
         """
         told = self._object(CONFIG)
-        return {name: told.get(name) or {} for name in ("schema", "actions", "value")}
+        names = ("schema", "actions", "value")
+        return {name: each if isinstance(each := told.get(name), dict) else {} for name in names}
 
     def receipts(self) -> list[Receipt]:
         """Return the receipts in the journal; none if it cannot be read."""
@@ -203,8 +206,9 @@ def _of_journal(path: Path, problem: str) -> StoredRun:
 def _with_summary(path: Path, summary: Summary) -> StoredRun:
     facts = summary.facts
     journal = facts.get("journal_path")
-    at = Path(journal) if isinstance(journal, str) and journal else path / JOURNAL
-    at = path / JOURNAL if at.parent.name == path.name else at  # the home may be elsewhere here
+    at = path / JOURNAL  # first: the folder may have been moved, or be mounted elsewhere here
+    if isinstance(journal, str) and journal and not at.exists():
+        at = Path(journal)
     ending: Mapping[str, Any] | None = None
     if facts.get("phase") in ENDED:
         ending = {**facts, "ended_at": summary.ended_at}

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from freak_core.messages.protocol import Event
@@ -21,7 +22,9 @@ from freak_core.runs.run_folder import RunFolder, write_private
 from freak_core.runs.summary import Summary
 from freak_core.server.mirror.numbered_points import NumberedPoints
 from freak_core.text.strict_json import dumps
-from tests.benchmarks import report
+from tests.benchmarks import machine, report
+from tests.benchmarks.ratios import Ratios, quietest_half
+from tests.benchmarks.worker import Worker
 
 METRICS, POINTS, TOGETHER = 50, 100_000, 10
 RUNS, TARGET = 1000, 1.0
@@ -132,6 +135,8 @@ class Memory:
     def __init__(self, quick: bool) -> None:
         self._points = POINTS // 20 if quick else POINTS
         self._rounds = 3 if quick else 9
+        self._blocks = 10 if quick else 100
+        self._chance = random.Random(4)  # noqa: S311
 
     def run(self) -> None:
         report.title("What stays of a run")
@@ -140,6 +145,7 @@ class Memory:
         report.note(f"{METRICS} metrics of {self._points:,} points each, {TOGETHER} steps in each write.")
         report.table(head, rows)
         self._slow()
+        self._training()
         self._list()
 
     def _format(self, name: str) -> list[str]:
@@ -164,6 +170,29 @@ class Memory:
                 writer.append([batch.line() for batch in numbered.batches([event])])
             size = sum(path.stat().st_size for path in Path(place).iterdir())
         report.note(f"One metric that is written point by point: {size / 2000:.0f} bytes a point.")
+
+    def _training(self) -> None:
+        """A training that logs ten metrics in each step, with its metrics on disk and without, in turns."""
+        first, second = machine.two_cores()
+        speeds: dict[str, list[float]] = {"1": [], "0": []}
+        disturbed = []
+        with ExitStack() as stack:
+            trainings = {}
+            for kept in speeds:
+                given = {"FREAK_HISTORY": kept}
+                worker = Worker("torch_loop", "process", str(first), "10", core=second, environment=given)
+                trainings[kept] = stack.enter_context(worker)
+                worker.hear()
+            for _ in range(self._blocks):
+                blocks = {kept: trainings[kept].ask(0.3) for kept in self._chance.sample(list(speeds), 2)}
+                for kept, block in blocks.items():
+                    speeds[kept].append(block["undisturbed"])
+                disturbed.append(max(block["disturbed"] for block in blocks.values()))
+        ratios = [on / off for on, off in zip(speeds["1"], speeds["0"], strict=True)]
+        ratio = Ratios(quietest_half(ratios, disturbed))
+        rows = [["ten metrics in each step, kept / not kept", ratio, ratio.against(0.99)]]
+        report.table(["", "speed", "target"], rows)
+        report.disturbance(disturbed)
 
     def _list(self) -> None:
         with tempfile.TemporaryDirectory() as home:

@@ -1,8 +1,8 @@
 """The torch loop: a plain program that trains a small network while its state is under control.
 
-python -m tests.benchmarks.torch_loop process|thread CORE: the server in a process of its own, or in a
-thread of this one. The training stays on CORE, the server where it was started. Told some seconds, it trains
-as long.
+python -m tests.benchmarks.torch_loop process|thread CORE [METRICS]: the server in a process of its own, or in
+a thread of this one. The training stays on CORE, the server where it was started. It logs so many metrics in
+each step. Told some seconds, it trains as long.
 """
 
 import sys
@@ -46,7 +46,7 @@ class State(BaseModel):
 class TorchLoop:
     """A training loop that reads its learning rate in every step and tells its progress."""
 
-    def __init__(self, freak: Freak, state: State, clock: CoreClock) -> None:
+    def __init__(self, freak: Freak, state: State, clock: CoreClock, metrics: int = 0) -> None:
         torch.manual_seed(1)
         self._freak, self._state, self._clock = freak, state, clock
         hidden = [nn.Linear(64, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU()]
@@ -54,6 +54,7 @@ class TorchLoop:
         self._optimizer = torch.optim.SGD(self._net.parameters(), lr=state.lr, momentum=0.9)
         self._rows, self._labels = torch.randn(ROWS, 64), torch.randint(10, (ROWS,))
         self._steps = 0
+        self._metrics = {f"metric{i}": i / 7 for i in range(metrics)}
 
     def step(self) -> None:
         self._optimizer.param_groups[0]["lr"] = self._state.lr
@@ -61,7 +62,7 @@ class TorchLoop:
         functional.cross_entropy(self._net(self._rows), self._labels).backward()
         self._optimizer.step()
         self._steps += 1
-        self._freak.publish(step=self._steps)
+        self._freak.publish(step=self._steps, **self._metrics)
 
     def train(self, seconds: float) -> dict[str, float]:
         """Train for some seconds; return steps an undisturbed second, and the share of time that was not."""
@@ -78,7 +79,8 @@ def main() -> None:
     state, app = State(), FastAPI() if where == "thread" else None
     serving: Any = {"serve": True} if app else {}
     with Freak(app, port=0, name="bench").control(state, **serving) as freak:
-        loop = TorchLoop(freak, state, CoreClock(core, but="freak-http"))
+        metrics = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+        loop = TorchLoop(freak, state, CoreClock(core, but="freak-http"), metrics)
         loop.train(0.5)
         answer({"url": freak.url, "token": freak.token})
         for seconds in messages():

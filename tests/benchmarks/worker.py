@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,7 +20,9 @@ class Worker:
         core: where the process starts; it may pin itself elsewhere. None for all cores.
     """
 
-    def __init__(self, name: str, *options: str, core: int | None = None) -> None:
+    def __init__(
+        self, name: str, *options: str, core: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._home = tempfile.TemporaryDirectory()
         ours = {"FREAK_HOME": self._home.name, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
         self._process = subprocess.Popen(
@@ -28,7 +30,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None,
-            env={**os.environ, **ours},
+            env={**os.environ, **ours, **(environment or {})},
             text=True,
         )
         if core is not None:

@@ -1,5 +1,6 @@
 """``freak watch`` and ``log``: the events and the receipts of a run."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -68,7 +69,8 @@ def _show_events(
     Progress is printed as one line that stays at the bottom, unless ``progress_too``.
     """
     ending: Mapping[str, object] = {}
-    with progress("waiting for events") as tell:
+    spinner = contextlib.nullcontext(_silent) if as_json else progress("waiting for events")
+    with spinner as tell:
         for event in events:
             run = event.data["run"] if event.type == "reset" else event.data if event.type == "run" else {}
             ending = run if run.get("phase") in ENDED else ending
@@ -83,20 +85,42 @@ def _show_events(
     return ending
 
 
+def _silent(_: str) -> None:
+    """Print nothing."""
+
+
 def event_line(event: Event) -> str:
     """Return an event as one line for people."""
     match event.type:
         case "receipt":
             return receipt_line(Receipt.model_validate(event.data))
         case "metrics":
-            values = "  ".join(f"{name} {measured(value)}" for name, value in event.data["values"].items())
-            return f"{_clock(event.data.get('at'))}  step {event.data['step']}  {values}"
+            values = [f"{name} {measured(value)}" for name, value in event.data["values"].items()]
+            step = event.data.get("step")
+            at_step = [] if step is None else [f"step {compact(step)}"]
+            return "  ".join([_clock(event.data.get("at")), *at_step, *values])
         case "progress":
-            logged = event.data.get("logged_step")
-            as_logged = "" if logged is None else f" (logged as step {logged})"
-            return f"step {event.data.get('step')}{as_logged}, epoch {event.data.get('epoch')}"
+            return _facts_line(event.data) or "running"
+        case "run":
+            return f"run: {_facts_line(event.data) or 'no news'}"
+        case "reset":
+            return f"events are missing here; run: {_facts_line(event.data['run'])}"
         case _:
             return f"{event.type} {compact(event.data)}"
+
+
+def _facts_line(facts: Mapping[str, object]) -> str:
+    """Return facts of a run as words: phase, step and epoch first; what is not known is left out."""
+    first = ("phase", "step", "logged_step", "epoch")
+    known = {name: facts[name] for name in (*first, *facts) if facts.get(name) is not None}
+    phase = known.pop("phase", None)
+    logged = known.pop("logged_step", None)
+    words = [] if phase is None else [str(phase) if isinstance(phase, str) else compact(phase)]
+    for name, value in known.items():
+        text = value if isinstance(value, str) else "…" if isinstance(value, dict | list) else measured(value)
+        as_logged = f" (logged as step {measured(logged)})" if name == "step" and logged is not None else ""
+        words.append(f"{name.replace('_', ' ')} {text}{as_logged}")
+    return ", ".join(words)
 
 
 def log(

@@ -16,16 +16,19 @@ from freak_core.cli.terminal import compact, measured, say, show, show_facts, sh
 from freak_core.client.client import Client
 from freak_core.client.documents import RunFacts, Schema
 from freak_core.errors import NotFound, Refused
-from freak_core.phases import because
+from freak_core.phases import ENDED, LOST, because
 from freak_core.runs.listening import ListenerCheck
 from freak_core.runs.live_runs import list_runs
 from freak_core.runs.run_file import Run
-from freak_core.runs.run_folder import home
-from freak_core.runs.stored_runs import StoredRun, stored_runs
+from freak_core.runs.run_folder import RunFolder, home
+from freak_core.runs.stored_runs import StoredRun, open_run, stored_runs
 from freak_core.text.timestamps import age
 
 TIMEOUT = 0.7
 """Seconds that each run has to answer; all runs are asked at once."""
+
+STARTING = 5.0
+"""Seconds in which a server starts, on a machine that has much to do."""
 
 ERROR_LENGTH = 50
 """Characters of an error that the list shows; --json shows all of them."""
@@ -116,7 +119,7 @@ def _group_text(group: object) -> str:
 
 
 def ask_all(runs: Sequence[Run]) -> list[Facts]:
-    """Return the facts of each run; ``{"state": "no answer"}`` for a run that does not answer."""
+    """Return the facts of each run; only its ``state`` for a run that does not answer."""
     if not runs:
         return []
     with (
@@ -140,9 +143,20 @@ def _ask(http: httpx.Client, run: Run) -> Facts:
             check()
             answer = http.get(f"{run.url}/run", headers={"Authorization": f"Bearer {token}"})
             facts = answer.raise_for_status().json()
-    except (httpx.HTTPError, Refused, ValueError):
-        return {"state": "no answer"}
+    except (httpx.HTTPError, Refused, ValueError) as error:
+        return {"state": _unanswered(run, error)}
     return {**_without_access(facts), "state": state_of(facts)}
+
+
+def _unanswered(run: Run, error: Exception) -> str:
+    """Return the state of a run that does not answer: its server starts, or the run is just ending."""
+    stored = open_run(RunFolder(run.id).path)
+    if stored is not None and stored.phase in ENDED and stored.phase != LOST["phase"]:
+        return stored.phase
+    if (age(run.started_at) or 0.0) < STARTING:
+        return "starting"
+    nobody_listens = isinstance(error, httpx.ConnectError)  # the program itself holds the port while it runs
+    return "ending" if nobody_listens and run.process.is_running() else "no answer"
 
 
 def _without_access(facts: RunFacts) -> Facts:

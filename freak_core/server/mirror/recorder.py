@@ -166,8 +166,12 @@ class Recorder:
                 self._metrics.go_on_after(batch)
             self._recover_summary()
         known = self._metrics.seq
-        if before and hello["floor"] > known:
-            self._miss(after=known, until=hello["floor"], why="the server process was started again")
+        if before:  # the program does not count what it dropped meanwhile
+            lost = max(0, hello["floor"] - known)
+            self._miss(
+                events=lost or None,
+                why=f"the server process was started again: points {'are' if lost else 'may be'} missing",
+            )
         missed = [e for e in hello["events"] if e["event"] == "metrics" and e.get("seq", 0) > known]
         self._lines += [batch.line() for batch in self._metrics.batches(missed)]
         for receipt in hello["receipts"]:

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +18,12 @@ from freak_core import Client, Freak, Receipt
 from freak_core.cli.commands.follow import event_line
 from freak_core.client.retries import Event
 from freak_core.runs.live_runs import list_runs
+from freak_core.runs.run_file import publish
+from freak_core.runs.run_folder import RunFolder
 from tests.core.cli.shell import freak
+from tests.core.cli.test_terminal import on_a_terminal
 from tests.core.conftest import Serve
+from tests.core.runs.places import recorded
 from tests.core.steered import Steered
 from tests.waiting import eventually
 
@@ -52,14 +58,56 @@ def test_how_long_it_takes_yet_is_told_as_a_duration_while_it_goes_on(served: Se
     assert freak("info", "--json").json["eta_s"] == 1110.3
 
 
-def test_a_program_that_does_not_answer_is_listed_as_such(served: Serve) -> None:
+def test_a_program_that_does_not_answer_is_listed_as_starting_and_later_as_such(served: Serve) -> None:
     program = served()
     assert program.server_pid is not None
     os.kill(program.server_pid, signal.SIGSTOP)
     try:
+        assert freak("ls", "--json").json[0]["state"] == "starting"
+        (run,) = list_runs()
+        publish(run.model_copy(update={"started_at": "2026-01-01T00:00:00Z"}))
         assert freak("ls", "--json").json[0]["state"] == "no answer"
     finally:
         os.kill(program.server_pid, signal.SIGCONT)
+
+
+def test_a_run_that_is_just_ending_is_listed_as_such(served: Serve) -> None:
+    program = recorded(served())
+    (run,) = list_runs()
+    program.stop(RuntimeError("it broke"))
+    for started_at, folder in (("2026-01-01T00:00:00Z", True), ("2026-01-01T00:00:00Z", False)):
+        if not folder:
+            shutil.rmtree(RunFolder(run.id).path)
+        publish(run.model_copy(update={"started_at": started_at}))  # as long as it is not removed yet
+        assert freak("ls", "--json").json[0]["state"] == ("failed" if folder else "ending")
+
+
+def test_lines_and_the_spinner_have_lines_of_their_own_on_a_terminal(served: Serve) -> None:
+    program = recorded(served(name="seen"))
+    freak("set", "epochs=20")
+    program.log({"loss": 0.5})
+    program.publish(step=3, epoch=None, acc=0.25)
+    program.phase("training", total_steps=7, deep={"a": [1]})
+    program.stop()
+    lines = on_a_terminal("watch", "seen", "--since", "0").split("\r\n")
+    shown = [line.rpartition("\r\x1b[2K")[2] for line in lines]
+    for what in (
+        r"[\d:]{8}  loss 0.5",
+        r"[\d:]{8}  step 3  acc 0.25",
+        r"[\d:]{8}  #1 patch: .*",
+        "run: finished",
+    ):
+        assert [line for line in shown if re.fullmatch(what, line)], (what, lines)
+    assert not [line for line in shown if "None" in line or '{"' in line]
+    assert "\u280b" not in on_a_terminal("watch", "seen", "--since", "0", "--json")
+
+
+def test_what_a_run_says_of_itself_is_told_in_words() -> None:
+    facts = {"phase": "training", "total_steps": 7, "eta_s": None, "deep": {"a": 1}, "loss": 0.123456}
+    assert event_line(Event("1", "run", facts)) == "run: training, total steps 7, deep …, loss 0.1235"
+    assert event_line(Event("1", "progress", {"step": None, "epoch": 2})) == "epoch 2"
+    reset = {"revision": 1, "value": {"a": 1}, "run": {"phase": "paused", "step": 3}}
+    assert event_line(Event("1", "reset", reset)) == "events are missing here; run: paused, step 3"
 
 
 def test_watch_follows_a_run_to_its_end(served: Serve) -> None:

@@ -1,10 +1,13 @@
-"""Run files of runs that are elsewhere, or silent."""
+"""Run files of runs that are elsewhere, or silent; and runs that are recorded."""
 
 import os
 import time
 from pathlib import Path
 
+from freak_core import Freak
 from freak_core.runs.run_file import Run, new_run, publish
+from freak_core.runs.run_folder import RunFolder
+from tests.waiting import eventually
 
 
 def described(run_id: str, **update: object) -> Run:
@@ -21,3 +24,9 @@ def elsewhere(run_id: str, **update: object) -> Path:
 def silent(path: Path, seconds: float) -> None:
     """Set the last heartbeat of a run file to so many seconds ago."""
     os.utime(path, (time.time() - seconds,) * 2)
+
+
+def recorded(program: Freak) -> Freak:
+    """Return a program once its server records it: until then, a run that ends may leave its journal only."""
+    eventually(RunFolder(program.id).path.joinpath("summary.json").exists)
+    return program

@@ -114,31 +114,31 @@ def bomb(path: Path) -> None:
 GOOD = json.dumps(line(1, loss=1.0))
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        os.mkfifo,
-        Path.mkdir,
-        lambda path: path.symlink_to("/dev/zero"),
-        lambda path: path.write_bytes(b"no gzip"),
-        lambda path: path.write_bytes(b""),
-        lambda path: path.write_bytes(gzip.compress(b"x\n")[:-8] + b"\xff" * 100),
-        sparse,
-        bomb,
-        packed("[" * 100_000 + "\n"),
-        packed("9" * 5000 + "\n"),
-        packed("null\n[]\n{}\n" + '{"missing": 3}\n' + '{"missing": {}}\n'),
-        packed(GOOD.replace("[1.0]", '["x"]') + "\n"),
-        packed(GOOD.replace("[1.0]", "[" + "9" * 400 + "]") + "\n"),
-        packed(GOOD.replace("[1.0]", "1.0") + "\n"),
-        packed(GOOD.replace('"segment": 0', '"segment": -1') + "\n"),
-        packed(GOOD.replace('"segment": 0', '"segment": 1e99') + "\n"),
-        packed(GOOD.replace('"step": [1]', '"step": [1, 2]') + "\n"),
-        packed(GOOD.replace('"step": [1]', '"step": [[1]]') + "\n"),
-        packed(GOOD.replace('["loss"]', "[7]") + "\n"),
-        packed(GOOD.replace('["loss"]', '[["loss"]]') + "\n"),
-    ],
-)
+HOSTILE: list[Callable[[Path], object]] = [
+    os.mkfifo,
+    Path.mkdir,
+    lambda path: path.symlink_to("/dev/zero"),
+    lambda path: path.write_bytes(b"no gzip"),
+    lambda path: path.write_bytes(b""),
+    lambda path: path.write_bytes(gzip.compress(b"x\n")[:-8] + b"\xff" * 100),
+    sparse,
+    bomb,
+    packed("[" * 100_000 + "\n"),
+    packed("9" * 5000 + "\n"),
+    packed("null\n[]\n{}\n" + '{"missing": 3}\n' + '{"missing": {}}\n'),
+    packed(GOOD.replace("[1.0]", '["x"]') + "\n"),
+    packed(GOOD.replace("[1.0]", "[" + "9" * 400 + "]") + "\n"),
+    packed(GOOD.replace("[1.0]", "1.0") + "\n"),
+    packed(GOOD.replace('"segment": 0', '"segment": -1') + "\n"),
+    packed(GOOD.replace('"segment": 0', '"segment": 1e99') + "\n"),
+    packed(GOOD.replace('"step": [1]', '"step": [1, 2]') + "\n"),
+    packed(GOOD.replace('"step": [1]', '"step": [[1]]') + "\n"),
+    packed(GOOD.replace('["loss"]', "[7]") + "\n"),
+    packed(GOOD.replace('["loss"]', '[["loss"]]') + "\n"),
+]
+
+
+@pytest.mark.parametrize("make", HOSTILE, ids=range(len(HOSTILE)))
 def test_whatever_is_in_the_place_of_a_part_the_others_are_read(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:

@@ -15,7 +15,7 @@ from freak_core.runs.run_file import publish
 from freak_core.runs.run_folder import RunFolder
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
-from tests.core.runs.places import described, silent
+from tests.core.runs.places import described, recorded, silent
 from tests.waiting import eventually
 
 NO_SUCH_PROCESS = 2**22 + 1
@@ -48,7 +48,7 @@ def test_a_run_is_a_folder_of_which_all_but_the_token_stays(served: Serve, home:
     program = served(name="brief")
     folder = f"runs/{program.id}"
     assert {f"{folder}/run.json", f"{folder}/journal.jsonl"} <= files(home)
-    program.stop()
+    recorded(program).stop()
     assert files(home) == {f"{folder}/journal.jsonl"} | memory(program.id)
     assert [run["id"] for run in freak("ls", "-a", "--json").json] == [program.id]
 
@@ -56,7 +56,7 @@ def test_a_run_is_a_folder_of_which_all_but_the_token_stays(served: Serve, home:
 def test_a_journal_of_your_own_stays_where_you_put_it(served: Serve, home: Path, tmp_path: Path) -> None:
     program = served(journal=tmp_path / "mine.jsonl")
     assert files(home) - memory(program.id) == {f"runs/{program.id}/run.json"}
-    program.stop()
+    recorded(program).stop()
     assert files(home) == memory(program.id)
     assert (tmp_path / "mine.jsonl").exists()
 
@@ -109,7 +109,7 @@ def test_a_run_file_of_0_1_0_with_fewer_facts_is_read(home: Path) -> None:
 def test_the_files_of_an_ended_run_of_0_1_0_are_removed_and_its_journal_is_listed(
     served: Serve, home: Path
 ) -> None:
-    program = served(name="old")
+    program = recorded(served(name="old"))
     program.stop()
     publish(described(program.id, name="old", pid=NO_SUCH_PROCESS))
     as_0_1_0_wrote_it(program.id)
