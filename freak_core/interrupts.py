@@ -5,7 +5,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from types import CodeType, FrameType, TracebackType
-from typing import Any
 
 
 def signal_of(error: BaseException) -> str | None:
@@ -41,7 +40,7 @@ def _handled_in(codes: Iterator[CodeType]) -> str | None:
     return next((names[code] for code in codes if code in names), None)
 
 
-def _code(handler: Any) -> CodeType | None:
+def _code(handler: object) -> CodeType | None:
     """Return the code of a handler: a function, a method, a ``partial``, or an object that can be called."""
     while (inner := getattr(handler, "func", None) or getattr(handler, "__func__", None)) is not None:
         handler = inner

@@ -44,7 +44,7 @@ class Ending:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def because(run: Mapping[str, Any]) -> str:
+def because(run: Mapping[str, object]) -> str:
     """Return why a run ended, such as ``by owner: the loss rises``; an empty text if it is not known."""
     if run.get("error"):
         return str(run["error"])

@@ -42,7 +42,7 @@ def restore_section(state: BaseModel, saved: dict[str, Any]) -> list[str]:
     return lost
 
 
-def _saved(seen: Any, exact: Any) -> Any:
+def _saved(seen: object, exact: object) -> Any:
     """Return the value as readers see it, but a number as it is: a serializer may round."""
     if isinstance(seen, dict):
         inner = exact if isinstance(exact, dict) else {}
@@ -53,12 +53,12 @@ def _saved(seen: Any, exact: Any) -> Any:
     return exact if _is_number(seen) and _is_number(exact) else seen
 
 
-def _hides_some(value: Any) -> bool:
+def _hides_some(value: object) -> bool:
     """Return whether a secret is masked within a text, which cannot be put back together."""
     return isinstance(value, str) and MASK in value and value != MASK
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -66,19 +66,19 @@ def _keys(pointer: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
-def _at(document: Any, place: list[str]) -> Any:
+def _at(document: object, place: list[str]) -> Any:
     for key in place:
         document = _inside(document, key)
     return document
 
 
-def _inside(value: Any, key: str) -> Any:
+def _inside(value: object, key: str) -> Any:
     if isinstance(value, list):
         return value[int(key)] if key.isdecimal() and int(key) < len(value) else None
     return value.get(key) if isinstance(value, dict) else None
 
 
-def _remove(document: Any, place: list[str]) -> None:
+def _remove(document: object, place: list[str]) -> None:
     holder = _at(document, place[:-1])
     if isinstance(holder, dict):
         holder.pop(place[-1], None)

@@ -164,7 +164,7 @@ class AsyncClient:
         """
         return await self._conversation.ask(calls.receipt(receipt_id))
 
-    async def set(self, values: Mapping[str, Any], **options: Unpack[WriteOptions]) -> Receipt:
+    async def set(self, values: Mapping[str, object], **options: Unpack[WriteOptions]) -> Receipt:
         """Change values of the state, all of them or none: ``await client.set({"lr.hold": 3e-4}, wait=30)``.
 
         Args:
@@ -185,7 +185,7 @@ class AsyncClient:
 
     async def patch(
         self,
-        operations: Sequence[Mapping[str, Any]],
+        operations: Sequence[Mapping[str, object]],
         **options: Unpack[WriteOptions],
     ) -> Receipt:
         """Apply a JSON Patch (RFC 6902), all operations or none: add, remove and move items of lists.
@@ -203,7 +203,7 @@ class AsyncClient:
         """
         return await self._conversation.ask(calls.json_patch(operations, options))
 
-    async def put(self, path: str, value: Any, **options: Unpack[WriteOptions]) -> Receipt:
+    async def put(self, path: str, value: object, **options: Unpack[WriteOptions]) -> Receipt:
         """Replace the value at a path; options and errors as in ``set``.
 
         Args:
@@ -225,7 +225,7 @@ class AsyncClient:
     async def call(
         self,
         action: str,
-        given: Mapping[str, Any] | None = None,
+        given: Mapping[str, object] | None = None,
         /,
         *,
         wait: float = 0.0,
@@ -233,7 +233,7 @@ class AsyncClient:
         key: str | None = None,
         at_step: int | None = None,
         at_epoch: int | None = None,
-        **arguments: Any,
+        **arguments: object,
     ) -> Receipt:
         """Call an action of the program; ``receipt.result`` is its return value.
 

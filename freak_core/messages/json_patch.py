@@ -46,7 +46,7 @@ def steps(body: object) -> list[Step]:
     return [_step(number, each) for number, each in enumerate(body)]
 
 
-def _step(number: int, given: Any) -> Step:
+def _step(number: int, given: object) -> Step:
     where = f"Operation {number} of the patch"
     if not isinstance(given, dict):
         raise Malformed(f"{where} is not an object.")

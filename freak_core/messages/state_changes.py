@@ -6,7 +6,7 @@ Changed: TypeAlias = list[tuple[list[str], Any]]
 """Each value that differs, with the keys that lead to it. No keys stand for the whole state."""
 
 
-def changed(before: Any, after: Any) -> Changed:
+def changed(before: object, after: object) -> Changed:
     """Return what turns the state ``before`` into ``after``; what both share by identity is left out."""
     found: Changed = []
     waiting: list[tuple[list[str], Any, Any]] = [([], before, after)]

@@ -112,9 +112,9 @@ def _note_exits() -> None:
                 setattr(owner, name, _noting(function))
 
 
-def _noting(function: Callable[..., Any]) -> Callable[..., Any]:
+def _noting(function: Callable[..., object]) -> Callable[..., Any]:
     @functools.wraps(function, updated=())
-    def noting(code: Any = None, /) -> Any:
+    def noting(code: object = None, /) -> Any:
         if threading.current_thread() is threading.main_thread():
             _noted[:] = [(code, signal_underway())]
         return function(code)

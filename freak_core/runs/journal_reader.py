@@ -71,7 +71,7 @@ def ending_in(journal: Path) -> Ended | None:
     return found
 
 
-def _ending(entry: Mapping[str, Any]) -> Ended:
+def _ending(entry: Mapping[str, object]) -> Ended:
     told = {name: _text(entry.get(name)) for name in ("error", "stopped_by", "reason")}
     given = {name: value for name, value in told.items() if value is not None or name == "error"}
     return cast(Ended, {"phase": entry["phase"], "ended_at": _text(entry.get("at")), **given})
@@ -81,7 +81,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _started(header: Mapping[str, Any]) -> JournalledRun | None:
+def _started(header: Mapping[str, object]) -> JournalledRun | None:
     if not header.get("started_at"):
         return None
     started_at = str(header["started_at"])

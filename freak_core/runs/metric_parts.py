@@ -82,7 +82,7 @@ class MetricParts:
         self._size = 0
         self._packer: Any = None
 
-    def append(self, lines: Sequence[Mapping[str, Any]]) -> None:
+    def append(self, lines: Sequence[Mapping[str, object]]) -> None:
         """Write some lines, all or none; a reader can unpack them at once.
 
         Raises:
@@ -213,7 +213,7 @@ def _parsed(line: bytes, damage: Damage) -> Batch | None:
     return Batch(**{name: told[name] for name in Batch.__slots__})
 
 
-def _is_batch(told: Mapping[str, Any]) -> bool:
+def _is_batch(told: Mapping[str, object]) -> bool:
     numbers = [told.get("seq"), told.get("segment")]
     names, values = told.get("names"), told.get("values")
     columns = [told.get("step"), told.get("at"), *(values if isinstance(values, list) else [None])]

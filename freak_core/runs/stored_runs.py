@@ -236,7 +236,7 @@ def _written_lately(path: Path) -> bool:
     return False
 
 
-def _how(told: Mapping[str, Any] | Ended) -> dict[str, Any]:
+def _how(told: Mapping[str, object] | Ended) -> dict[str, Any]:
     """Return phase and reason of an ending; what is no text is left out."""
     names = ("phase", "error", "stopped_by", "reason", "ended_at")
     return {name: value for name in names if isinstance(value := told.get(name), str)}

@@ -200,11 +200,11 @@ def _around(schema: _Schema) -> _Schema:
     return {"type": "function-wrap", "function": _no_info(_shown), "schema": schema}
 
 
-def _tagged(choices: dict[str, _Schema], which: Any) -> _Schema:
+def _tagged(choices: dict[str, _Schema], which: object) -> _Schema:
     return {"type": "tagged-union", "discriminator": which, "choices": choices}
 
 
-def _no_info(function: Any) -> _Schema:
+def _no_info(function: object) -> _Schema:
     return {"type": "no-info", "function": function}
 
 
@@ -238,11 +238,11 @@ def _next(document: dict[str, Any]) -> BaseModel:
     return cast(BaseModel, values.once(token, lambda: validated(kind, document, strict=values.strict)))
 
 
-def _built(kind: type[BaseModel], taken: Any) -> BaseModel:
+def _built(kind: type[BaseModel], taken: object) -> BaseModel:
     return current().built(kind, taken, next_of=_next)
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: object) -> Any:
     return current().clean(value)
 
 
@@ -251,5 +251,5 @@ def _shown(value: Any, handler: Any) -> Any:
         return handler(shown)
 
 
-def _back(value: Any) -> Any:
+def _back(value: object) -> Any:
     return current().back(value)

@@ -92,7 +92,7 @@ def copied(value: JSON) -> Any:
     return value
 
 
-def container_copied(value: Any) -> Any:
+def container_copied(value: object) -> Any:
     """Return a copy of an object or a list that shares what is inside; any other value as it is."""
     return type(value)(value) if isinstance(value, dict | list) else value
 

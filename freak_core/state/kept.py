@@ -183,7 +183,7 @@ def _failing_as_error(function: Callable[..., object]) -> Callable[..., object]:
     return call
 
 
-def _resolved(value: Any) -> Any:
+def _resolved(value: object) -> Any:
     """Return a copy of ``value`` with kept objects in the place of their marks."""
     if not _live.get():
         return value
@@ -194,7 +194,7 @@ def _resolved(value: Any) -> Any:
     return [_resolved(each) for each in value] if type(value) is list else value
 
 
-def _marked(value: Any, before: Any) -> Any:
+def _marked(value: object, before: object) -> Any:
     """Return a copy of ``value`` with marks in the place of kept objects; ``before`` had the marks."""
     if not _live.get():
         return value

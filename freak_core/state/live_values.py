@@ -63,7 +63,7 @@ class LiveValues:
         """Return the live value for which a token stands."""
         return self._values[int(token.removeprefix(_SECRET))][0]
 
-    def once(self, token: str, validate: Callable[[], Any]) -> Any:
+    def once(self, token: str, validate: Callable[[], object]) -> Any:
         """Return or raise what ``validate`` did before: a union may ask once for each of its members."""
         if token not in self._results:
             try:
@@ -88,7 +88,7 @@ class LiveValues:
         finally:
             self._roots.pop()
 
-    def clean(self, given: Any) -> Any:
+    def clean(self, given: object) -> Any:
         """Return what a function of the program expects in place of tokens and marks."""
         return self._clean(given)
 
@@ -167,7 +167,7 @@ class LiveValues:
         self._containers[id(shown)] = shown, given
         return shown
 
-    def back(self, value: Any) -> Any:
+    def back(self, value: object) -> Any:
         """Return what a validator of the program made of what it was shown; as JSON if it can be."""
         last = self._shown[-1] if self._shown else _Shown(None, None)
         restored = self._restored(value)
@@ -180,7 +180,7 @@ class LiveValues:
                 restored[MARK] = last.given[MARK]
         return Text(json.dumps(restored)) if _is_json(restored) else restored
 
-    def _restored(self, value: Any) -> Any:
+    def _restored(self, value: object) -> Any:
         known = self._containers.get(id(value))
         if known is not None and known[0] is value and not (self._shown and value is self._shown[-1].shown):
             return known[1]

@@ -122,7 +122,7 @@ class _Marks:
             return [self._item(held, before, new, i, origin) for i in range(len(new))]
         return self._inside(new)
 
-    def _inside(self, new: Any) -> Any:
+    def _inside(self, new: object) -> Any:
         """Return a new value with tokens in the place of objects that it took over from elsewhere."""
         if isinstance(new, Kept):
             return self.value(ABSENT, ABSENT, new, Origin(None))
@@ -134,7 +134,7 @@ class _Marks:
         plain = type(live.get(key)) in PLAIN and origin.stays(key)
         return new[key] if plain else self._child(live, old, new, key, origin)
 
-    def _is_next(self, live: BaseModel, old: Any, new: Any) -> bool:
+    def _is_next(self, live: BaseModel, old: object, new: object) -> bool:
         """Whether ``new`` is the next state of ``live``, not another member of a union."""
         if isinstance(live, RootModel):
             return True

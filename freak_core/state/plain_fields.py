@@ -33,7 +33,7 @@ class Forms:
         self.dumped: Any = None
         self._found: dict[str, Any] = {}
 
-    def form(self, name: str, make: Callable[[], Any]) -> Any:
+    def form(self, name: str, make: Callable[[], object]) -> Any:
         """Return what ``make`` returned when the form with this name was first asked for."""
         if name not in self._found:
             self._found[name] = make()
@@ -95,7 +95,7 @@ class PlainFields:
         """The names of the fields that need not be serialized, as pydantic's ``exclude`` takes them."""
         return self._unchanged or None
 
-    def complete(self, dumped: Any, before: Any) -> Any:
+    def complete(self, dumped: object, before: object) -> Any:
         """Return what was dumped, with the fields that were left out.
 
         Args:
@@ -105,7 +105,7 @@ class PlainFields:
         return _complete(dumped, before, self.fields, self._unchanged)
 
 
-def _complete(dumped: Any, before: Any, fields: FieldForms, unchanged: dict[str, Any]) -> Any:
+def _complete(dumped: object, before: object, fields: FieldForms, unchanged: dict[str, Any]) -> Any:
     if not isinstance(dumped, dict):  # a serializer failed
         fields.clear()
         return dumped
@@ -163,7 +163,7 @@ def _inside(schema: Any, definitions: dict[str, Any]) -> Any:
 _AROUND = ("definitions", "default", "nullable", "function-before", "function-after", "function-wrap")
 
 
-def _is_plain(schema: Any, definitions: dict[str, Any], seen: set[str]) -> bool:
+def _is_plain(schema: object, definitions: dict[str, Any], seen: set[str]) -> bool:
     """Whether no serializer of the program is anywhere in a schema."""
     if isinstance(schema, list | tuple):
         return all(_is_plain(each, definitions, seen) for each in schema)

@@ -102,7 +102,7 @@ class Reading:
         return cast(dict[str, JSON], _reveal_model(self._model, dumped, exact, 0, self._plain.fields))
 
 
-def _keep(model: BaseModel, document: Any, serialized: Any, path: Path) -> bool:
+def _keep(model: BaseModel, document: object, serialized: object, path: Path) -> bool:
     """Let the live object at ``path``, or else around it, stand in the document. Returns whether it could."""
     live: Any = model
     way: list[tuple[Any, Any, Any, Any]] = []
@@ -165,7 +165,7 @@ def _round_trip_differs(kind: type[BaseModel]) -> bool:
     return "'type': 'json'" in schema or "'info_arg': True" in schema
 
 
-def _shown_fields(dumped: Any, plain: FieldForms) -> Any:
+def _shown_fields(dumped: object, plain: FieldForms) -> Any:
     """Return a model that was dumped as readers see it."""
     if not isinstance(dumped, dict):
         return _shown(dumped)
@@ -179,7 +179,7 @@ def _shown_fields(dumped: Any, plain: FieldForms) -> Any:
     return shown
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> Any:
     """Return what was dumped as readers see it; ``ABSENT`` stands for a field whose serializer raised."""
     if isinstance(value, dict):
         return {_shown(key): _shown(inner) for key, inner in value.items()}
@@ -226,7 +226,7 @@ def _dump(model: BaseModel, *, round_trip: bool = False, exclude: dict[str, Any]
     return result
 
 
-def _dump_inside(value: Any, *, round_trip: bool, depth: int = 0) -> Any:
+def _dump_inside(value: object, *, round_trip: bool, depth: int = 0) -> Any:
     """Serialize what ``value`` holds one by one, where some of it raises; ``ABSENT`` for a single value."""
     again = functools.partial(_dump_inside, round_trip=round_trip, depth=depth + 1)
     shown = _jsonable(value, "utf8") if depth < DEEPEST else _unknown(value)
@@ -253,8 +253,8 @@ def _unknown(value: Any) -> float | str:
 
 
 def reveal(  # noqa: PLR0911  one return per kind of value
-    live: Any,
-    dumped: Any,
+    live: object,
+    dumped: object,
     *,
     exact: bool,
     bytes_mode: Literal["utf8", "base64"] = "utf8",
@@ -286,7 +286,7 @@ def reveal(  # noqa: PLR0911  one return per kind of value
 
 
 def _reveal_container(  # noqa: PLR0911  one return per kind of container
-    live: Any, dumped: Any, again: Callable[[Any, Any], Any]
+    live: object, dumped: object, again: Callable[[object, object], object]
 ) -> Any:
     """Return what is in a container, or None if the serializer made something else of it."""
     if (
@@ -316,7 +316,7 @@ def _reveal_container(  # noqa: PLR0911  one return per kind of container
     return None
 
 
-def _without_unknown(dumped: Any) -> Any:
+def _without_unknown(dumped: object) -> Any:
     """Return what was dumped, or ``ABSENT`` if it has an object without a JSON form in it."""
     if isinstance(dumped, str):
         return ABSENT if dumped.startswith(_UNKNOWN) else dumped
@@ -352,7 +352,7 @@ def _reveal_model(
     return result
 
 
-def _jsonable(value: Any, bytes_mode: Literal["utf8", "base64"]) -> Any:
+def _jsonable(value: object, bytes_mode: Literal["utf8", "base64"]) -> Any:
     try:
         return to_jsonable_python(
             value,

@@ -33,7 +33,7 @@ class _Copies:
         self._copies = copies
         self._held = held
 
-    def copy(self, value: Any) -> Any:
+    def copy(self, value: object) -> Any:
         """Return the copy of a value, or the value itself where there is none."""
         if type(value) is tuple and not self._held.is_plain(value):
             inner = tuple(map(self.copy, value))

@@ -71,7 +71,7 @@ def dumps(value: object, *, ascii_only: bool = True) -> str:
     return as_text(writable(value))
 
 
-def writable(value: Any) -> Any:
+def writable(value: object) -> Any:
     """Return a copy of ``value`` as JSON in UTF-8 can have it.
 
     NaN and the infinities become None, and a lone surrogate, as in the name of a file, its escape. An integer

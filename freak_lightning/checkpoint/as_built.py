@@ -138,7 +138,7 @@ def _holds(wide: torch.dtype, narrow: torch.dtype) -> bool:
     return torch.promote_types(wide, narrow) == wide
 
 
-def _is_rounded(name: str, value: Any, parameter: Any) -> bool:
+def _is_rounded(name: str, value: object, parameter: object) -> bool:
     # torch leaves "step" as it is.
     if name == "step" or not isinstance(value, torch.Tensor) or not isinstance(parameter, torch.Tensor):
         return False

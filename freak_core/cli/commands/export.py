@@ -62,7 +62,7 @@ def export(
         say(f"wrote {sum(map(len, points.values()))} points of {len(points)} metrics to {output}")
 
 
-def _write(file: IO[str], to: str, points: Mapping[str, Points], told: Mapping[str, Any]) -> None:
+def _write(file: IO[str], to: str, points: Mapping[str, Points], told: Mapping[str, object]) -> None:
     if to == "json":
         json.dump(told, file)
         file.write("\n")

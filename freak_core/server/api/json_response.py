@@ -1,7 +1,5 @@
 """Answers in JSON."""
 
-from typing import Any
-
 from fastapi import responses
 
 from freak_core.text.strict_json import dumps
@@ -10,7 +8,7 @@ from freak_core.text.strict_json import dumps
 class JSONResponse(responses.JSONResponse):
     """JSON in UTF-8. Values without a JSON form, such as NaN, become null: reading never fails."""
 
-    def render(self, content: Any) -> bytes:
+    def render(self, content: object) -> bytes:
         """Return the body."""
         try:
             return super().render(content)

@@ -313,7 +313,7 @@ class Routes:
         request: Request,
         kind: Kind,
         path: str,
-        body: Any,
+        body: object,
         target: str | None = None,
         *,
         wait: float = 0.0,

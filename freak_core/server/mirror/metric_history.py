@@ -3,7 +3,7 @@
 import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from freak_core.runs.thinning import Point, thin
 
@@ -32,7 +32,7 @@ class Series:
         self._keep_in_all = keep_in_all
         self._histories: dict[str, History] = {}
 
-    def note(self, step: int | None, at: float, values: Mapping[str, Any], stands_for: int = 1) -> None:
+    def note(self, step: int | None, at: float, values: Mapping[str, object], stands_for: int = 1) -> None:
         """Add a point to some metrics; a value that is no number is ignored.
 
         ``stands_for`` is the number of points that this one is left of, if they were thinned before.

@@ -260,7 +260,7 @@ class Mirror:
                     news.clear()
 
 
-def _with_state(event: Event, before: Any) -> Event:
+def _with_state(event: Event, before: object) -> Event:
     """Return an event with the whole state, where it has what changed since ``before``."""
     if event["event"] != "state" or "changed" not in event["data"]:
         return event

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from freak_core.messages.protocol import Event
 from freak_core.runs.metric_parts import MOST_VALUES, Batch
@@ -73,7 +72,7 @@ class NumberedPoints:
                 return True
         return False
 
-    def _numbers(self, values: Mapping[str, Any]) -> dict[str, float | None]:
+    def _numbers(self, values: Mapping[str, object]) -> dict[str, float | None]:
         """Return the values that are numbers; None for one that is not finite."""
         found: dict[str, float | None] = {}
         for name, value in values.items():

@@ -187,7 +187,7 @@ class Recorder:
             self._missing = summary.missing
             self._checkpoints = {each.path: each for each in summary.checkpoints}
 
-    def _miss(self, **what: Any) -> None:
+    def _miss(self, **what: object) -> None:
         told = {**what, "at": now()}
         self._missing = [*self._missing, told][-MOST_MISSING:]
         self._lines.append({"missing": told})
@@ -238,7 +238,7 @@ class Recorder:
         )
         write_private(self._folder / SUMMARY, dumps({"freak_run": 1, **summary.model_dump()}))
 
-    def _note_checkpoint(self, told: Mapping[str, Any]) -> None:
+    def _note_checkpoint(self, told: Mapping[str, object]) -> None:
         """Remember the checkpoint that a request has made, if it has."""
         if told.get("status") != "applied" or not isinstance(told.get("result"), dict):
             return
