@@ -196,7 +196,7 @@ class Control(Generic[StateT]):
         """
         return None
 
-    def check(self, trainer: Trainer, pl_module: LightningModule, wanted: StateT) -> None:
+    def check(self, trainer: Trainer, pl_module: LightningModule, wanted: StateT) -> object:
         """Refuse a section that ``apply`` would refuse; called for a dry run, on rank zero.
 
         Another thread than the training's calls it while training goes on: it must only read, and must not
@@ -207,9 +207,13 @@ class Control(Generic[StateT]):
             pl_module: the model it trains.
             wanted: the section as it would be after the request.
 
+        Returns:
+            What ``apply`` would tell, as far as it can be foreseen, for the answer to the dry run; or None.
+
         Raises:
             Refused: the request would fail; the message says why.
         """
+        return None
 
     def rejected_at(self, place: str, why: str) -> Rejected:
         """Return an error about one field of the section.

@@ -68,8 +68,8 @@ class Store(Generic[Model_co]):
         self.on_pending = on_pending
         self.on_change: list[Callable[[Receipt], object]] = [] if on_change is None else on_change
         self.loop: Loop = Loop()
-        self.on_dry_run: Callable[[BaseModel, Sequence[ChangedValue]], None] | None = None
-        """Called with the state after a dry run and its changes; raises ``Refused`` if they would fail."""
+        self.on_dry_run: Callable[[BaseModel, Sequence[ChangedValue]], object] | None = None
+        """Called with the state after a dry run and its changes; raises ``Refused``, or returns a result."""
         self.receipts: ReceiptHistory = ReceiptHistory()
         self.keys: KeysSeen = KeysSeen()
         self.closed: str | None = None
@@ -196,10 +196,10 @@ class Store(Generic[Model_co]):
                 raise
             if write.dry_run:
                 made = self._state.preview(self._pending.operations_before(write), write, candidate)
-                foreseen = transaction.listed(made)
+                foreseen, told = transaction.listed(made), None
                 if candidate is not None and self.on_dry_run is not None:
-                    self.on_dry_run(candidate.model, foreseen)
-                return receipt.model_copy(update={"status": "valid", "changes": foreseen})
+                    told = plain(self.on_dry_run(candidate.model, foreseen))
+                return receipt.model_copy(update={"status": "valid", "changes": foreseen, "result": told})
             with self.lock:
                 check_deadline(deadline)
                 if self.closed is not None:

@@ -20,7 +20,7 @@ from freak_lightning.checkpoint.loader_order import loader_reasons
 from freak_lightning.checkpoint.missed_hooks import hook_reasons, vouched_for
 from freak_lightning.checkpoint.place import Place, place_of, places_to_come
 from freak_lightning.lightning_api.callbacks import callbacks_of
-from freak_lightning.lightning_api.loaders import sampler_of, train_loaders
+from freak_lightning.lightning_api.loaders import batch_sampler_of, datasets_of, sampler_of, train_loaders
 from freak_lightning.lightning_api.loops import (
     counters_of_batches_agree,
     is_optimizer_boundary,
@@ -116,7 +116,7 @@ class ExactResume:
             trainer.precision_plugin,
         ]
         for loader in train_loaders(trainer):
-            owners += [loader, sampler_of(loader)]
+            owners += [loader, sampler_of(loader), batch_sampler_of(loader), *datasets_of(loader)]
         unknown = [each for each in owners if each is not None and not (vouched_for(each) or _known(each))]
         names = dict.fromkeys(type(each).__name__ for each in unknown)
         told = [f"{name}: a resume restores everything in it that the weights depend on" for name in names]

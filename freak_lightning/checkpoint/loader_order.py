@@ -6,7 +6,9 @@ from freak_lightning.checkpoint.place import Place
 from freak_lightning.lightning_api.loaders import (
     has_fetched_ahead,
     is_stateful,
+    keeps_its_order,
     order_follows_epoch,
+    pads_with_nothing,
     reloads_every,
     sampler_of,
     train_loaders,
@@ -18,6 +20,11 @@ def loader_reasons(trainer: Trainer, place: Place) -> Iterator[str]:
     """Yield why the resumed run gets other batches, or the same in another order."""
     for loader in train_loaders(trainer):
         yield from _reasons(trainer, loader, place)
+    if pads_with_nothing(trainer):
+        yield (
+            'CombinedLoader in mode "max_size": a resumed run begins a loader anew that has given its last '
+            "batch; use max_size_cycle or min_size"
+        )
     every = reloads_every(trainer)
     if every > 1:
         yield (
@@ -27,7 +34,7 @@ def loader_reasons(trainer: Trainer, place: Place) -> Iterator[str]:
 
 
 def _reasons(trainer: Trainer, loader: object, place: Place) -> Iterator[str]:
-    name = type(loader).__name__
+    name, sampler = type(loader).__name__, sampler_of(loader)
     if place.mid_epoch and not is_stateful(loader):
         yield (
             f"{name} does not save its position in the epoch: the resumed run repeats the epoch's first "
@@ -48,6 +55,13 @@ def _reasons(trainer: Trainer, loader: object, place: Place) -> Iterator[str]:
             f"workers of {name} draw the order before Lightning calls the sampler's set_epoch, "
             "so the resumed run has another order; use num_workers=0"
         )
+    elsewhere = is_stateful(loader) and not keeps_its_order(sampler)
+    if _is_random(loader) and elsewhere and (place.mid_epoch or getattr(sampler, "generator", None)):
+        yield (
+            f"{type(sampler).__name__} does not save its order, which {name} draws anew; use shuffle=True, "
+            "the RandomSampler of torchdata, or a sampler with set_epoch"
+        )
+        return
     shuffles_anew = not is_stateful(loader) or place.hook == "on_train_epoch_end"
     if _is_random(loader) and (shuffles_anew or getattr(loader, "generator", None) is not None):
         # torchdata saves its own shuffling, unless the loader draws other numbers from the same generator.

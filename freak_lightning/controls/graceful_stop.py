@@ -59,34 +59,54 @@ class GracefulStop(ControlCallback[Stop]):
         self._least: tuple[int | None, int | None] | None = None
 
     def apply(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, object]:
-        """Return when training will stop and what holds it back."""
+        """Return when training will stop and what holds it back.
+
+        Raises:
+            Rejected: it is too late to cancel the stop, or it cannot come; the message says why.
+            Failed: a checkpoint cannot be saved to the folder.
+        """
+        told = self.check(trainer, pl_module, self.state)
         if not self.state.should_stop:
+            if self._stopped:
+                trainer.should_stop, self._stopped = self._stopped_by_others, False
+            self._put_minimum_back(trainer)
+        return told
+
+    def check(self, trainer: Trainer, pl_module: LightningModule, wanted: Stop) -> dict[str, object]:
+        """Refuse a stop that cannot come, or can no longer be cancelled; return what ``apply`` returns."""
+        if not wanted.should_stop:
             if self._stopped and not epoch_done(trainer):
                 raise Rejected(
                     "too late to cancel: the training has already stopped in the middle of this epoch"
                 )
-            if self._stopped:
-                trainer.should_stop, self._stopped = self._stopped_by_others, False
-            self._put_minimum_back(trainer)
             return {"stops": None}
         if self._stopped:
             return {"stops": "now"}
-        told: dict[str, object] = {"stops": f"after this {self.state.after}"}
-        if self.state.after == "validation":
-            batches = batches_to_validation(trainer)
-            here = self.session is not None and self.session.point.after_validation
-            if batches is None and not here:
-                raise Rejected(_why_no_validation(trainer))
-            if batches is not None and not here:
-                told["stops"] = f"after the next validation, {_in_batches(batches)}"
-        elif self.state.after == "epoch" and trainer.num_training_batches == float("inf"):
-            told["stops"] = f"after this epoch, {ENDLESS}"
-        if self.state.checkpoint:
+        told: dict[str, object] = {"stops": self._when(trainer, wanted)}
+        if wanted.checkpoint:
             folder_for(trainer, self.dirpath)  # raises now, while the request can still be refused
-        held = None if self.state.force else _held_back(trainer)
+        held = None if wanted.force else _held_back(trainer)
         if held:
             told["held_back_by"] = held
         return told
+
+    def _when(self, trainer: Trainer, wanted: Stop) -> str:
+        """Return after what training will stop.
+
+        Raises:
+            Rejected: no validation comes.
+        """
+        if wanted.after == "validation":
+            dry_run = wanted is not self.state
+            here = not dry_run and self.session is not None and self.session.point.after_validation
+            batches = batches_to_validation(trainer)
+            if batches is None and not here:
+                raise Rejected(_why_no_validation(trainer))
+            if batches is not None and not here:
+                return f"after the next validation, {_in_batches(batches)}"
+        elif wanted.after == "epoch" and trainer.num_training_batches == float("inf"):
+            return f"after this epoch, {ENDLESS}"
+        return f"after this {wanted.after}"
 
     def facts(self, trainer: Trainer) -> dict[str, str]:
         """Return the folder to which a stop saves."""

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, Self
 
 from pydantic import Field, create_model, model_validator
+from torch.optim import Optimizer, Rprop
 
 from freak_core import ConfigurationError, Freak
 from freak_lightning.control import Section, pointer_key
@@ -92,8 +93,10 @@ class LROverride(ParamGroupControl[LearningRate]):
         """Use the section from the next optimizer step on; return the effective rates by group.
 
         Raises:
-            Rejected: no such group, an optimizer whose step cannot be wrapped, or a rate out of bounds.
+            Rejected: no such group, an optimizer whose step cannot be wrapped or that reads no rate any
+                longer, or a rate out of bounds.
         """
+        self.expect_look(trainer)
         self.follow()
         self.check(trainer, pl_module, self.state)
         overlay, names = self.overlay, self.overlay.names
@@ -102,31 +105,55 @@ class LROverride(ParamGroupControl[LearningRate]):
         overlay.set_rule("lr", None if untouched else partial(self._value, overlay))
         self.look_after_next_step(trainer)
         effective = overlay.effective("lr")
-        return {name: float(effective[i][j]) for (i, j), name in names.items()}
+        rates = ((name, effective[i][j]) for (i, j), name in names.items())
+        return {name: float(rate) for name, rate in rates if rate is not None}
 
     def _value(self, overlay: ParamGroupOverlay, i: int, j: int, _: object, scheduled: Value) -> Value | None:
-        return _wanted(self.state, overlay.names, i, j, scheduled)
+        return None if scheduled is None else _wanted(self.state, overlay.names, i, j, scheduled)
 
     def check(self, trainer: Trainer, pl_module: LightningModule, wanted: LearningRate) -> None:
-        """Reject an unknown group, and a new override whose rate is out of bounds.
+        """Reject a group that is unknown or has no rate, and a new override whose rate is out of bounds.
 
         A rate is out of bounds if it is further out than the scheduled rate.
         """
         names, scheduled = self.names_of_groups(wanted.groups), self.overlay.scheduled("lr")
         before = self._applied or self.initial_state()
         dry_run = wanted is not self.state
+        self._check_that_there_are_rates(wanted, names, scheduled)
         for (i, j), name in names.items():
+            if scheduled[i][j] is None:
+                continue
             if dry_run and not is_at_hand(scheduled[i][j]):
                 continue  # reading it would wait for the device
             asked = _wanted(wanted, names, i, j, scheduled[i][j])
             if asked is None or asked == _wanted(before, names, i, j, scheduled[i][j]):
                 continue
+            if reads_its_rate_once(self.overlay.optimizer(i)):
+                why = (
+                    f"the step sizes of {name} come from Rprop itself, which reads the learning rate in its "
+                    "first step only; hold optimizer.step_sizes, their bounds"
+                )
+                raise self.rejected_at(_place_of(wanted, names, i, j), why)
             rate, schedule = float(asked), float(scheduled[i][j])
             above = self.maximum is not None and rate > max(self.maximum, schedule)
             if above or rate < min(self.minimum, schedule):
                 bounds = f"{self.minimum} to {'any' if self.maximum is None else self.maximum}"
                 why = f"the learning rate of {name} would be {rate}; allowed is {bounds}"
                 raise self.rejected_at(_place_of(wanted, names, i, j), why)
+
+    def _check_that_there_are_rates(
+        self, wanted: LearningRate, names: Names, scheduled: list[list[Value]]
+    ) -> None:
+        """Reject an override of groups that have no rate, as those of Adafactor may."""
+        without = {name: (i, j) for (i, j), name in names.items() if scheduled[i][j] is None}
+        for name, (i, j) in without.items():
+            own = said_of(wanted.groups, names, i, j)
+            if own is not None and own.of(1.0) is not None:
+                why = f"param group {name!r} has no learning rate: its optimizer makes its own"
+                raise self.rejected_at(_place_of(wanted, names, i, j), why)
+        if len(without) == len(names) and wanted.of(1.0) is not None:
+            place = "scale" if wanted.hold is None else "hold"
+            raise self.rejected_at(place, "no param group has a learning rate: the optimizer makes its own")
 
     def prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count the present section as applied: its rates were within the bounds when they were asked for."""
@@ -140,6 +167,11 @@ class LROverride(ParamGroupControl[LearningRate]):
     def _let_go(self) -> None:
         super()._let_go()
         self._applied = None  # its class was made at run time, and cannot be pickled for another fit
+
+
+def reads_its_rate_once(optimizer: Optimizer) -> bool:
+    """Return whether an optimizer has read its learning rate, and does not read it again."""
+    return isinstance(optimizer, Rprop) and bool(optimizer.state)
 
 
 def _place_of(state: LearningRate, names: Names, i: int, j: int) -> str:

@@ -20,7 +20,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
-NUMBERS = frozenset({"weight_decay", "momentum", "dampening", "lr_decay", "eps"})
+NUMBERS = frozenset({"weight_decay", "momentum", "dampening", "lr_decay", "eps", "etas", "step_sizes"})
 """Keys of PyTorch's own optimizers that take any number from 0 on, also where the value is the integer 0."""
 
 KNOWN: dict[str, Kind] = {
@@ -90,6 +90,7 @@ class OptimizerOverride(ParamGroupControl[Section]):
         Raises:
             Rejected: a group does not exist, or it does not have a key.
         """
+        self.expect_look(trainer)
         self.follow()
         self.check(trainer, pl_module, self.state)
         overlay, names = self.overlay, self.overlay.names

@@ -11,7 +11,9 @@ from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.loops import trained_batches
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_warn
 from freak_lightning.optimizers.group_names import Names
-from freak_lightning.optimizers.param_group_overlay import Look, ParamGroupOverlay
+from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
+from freak_lightning.optimizers.steps_seen import Look
+from freak_lightning.session.execution import go_back
 
 Said = TypeVar("Said")
 
@@ -28,6 +30,15 @@ class _Watch:
     batch: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one rank has seen: an optimizer that uses the override, one that has stepped past it, and why."""
+
+    used: bool = False
+    past: bool = False
+    why: str = ""
+
+
 class ParamGroupControl(ControlCallback[StateT]):
     """Base class of the controls that override values of param groups while their optimizers step.
 
@@ -35,12 +46,16 @@ class ParamGroupControl(ControlCallback[StateT]):
     one; ``"OPTIMIZER/NAME"`` if several optimizers have a group of that name.
 
     After the first step with an override, and at the end of each epoch, it looks whether the optimizers have
-    stepped with it. If one has not, a receipt with the section's name fails, and says which.
+    stepped with it. If one has not, a receipt with the section's name fails, and says which. If none has, the
+    override is released.
     """
 
     _watch: _Watch | None = None
-    _watches: bool = False
     _epoch_look: Look | None = None
+    _watches: bool = False
+    """Whether the next control point looks; equal on all ranks, as the next two are."""
+    _watches_epochs: bool = False
+    _looks_until: int = 0
 
     @property
     def overlay(self) -> ParamGroupOverlay:
@@ -82,58 +97,86 @@ class ParamGroupControl(ControlCallback[StateT]):
 
     # -- whether a step has used it --------------------------------------------------------------
 
+    def expect_look(self, trainer: Trainer) -> None:
+        """Say that the next steps are looked at; ``apply`` calls it first, on every rank.
+
+        Equal on all ranks, whatever ``apply`` raises on one of them: the ranks agree on what they have seen.
+        """
+        self._looks_until = trained_batches(trainer) + LONGEST_LOOK
+        self._watch = self._epoch_look = None
+        self._watches = self._watches_epochs = True
+
     def look_after_next_step(self, trainer: Trainer) -> None:
-        """Look after the next step whether it has used the override; every rank must call it."""
+        """Look after the next step whether it has used the override."""
         look = self.overlay.look_after()
         self._epoch_look = look
-        self._watch = _Watch(look, trainer.global_step, trained_batches(trainer))
-        self._watches = True
+        self._watch = _Watch(look, trainer.global_step, trained_batches(trainer)) if look.uses else None
 
     def waits(self) -> bool:
         """Return whether an override is looked after."""
         return self._watches
 
     def on_control_point(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> None:
-        """Look whether the optimizers step with the override."""
-        overlay = self.session.overlay if self.session is not None else None
-        if overlay is None:
+        """Look whether the optimizers step with the override; release one that none of them uses."""
+        session = self.session
+        if session is None or not (self._watches or (self._watches_epochs and point.epoch_end)):
+            return  # equal on all ranks
+        seen = self._look(trainer, pl_module, point) if session.overlay is not None else _Seen()
+        failure = session.agree_on(Failed(seen.why) if seen.why else None)
+        last = trained_batches(trainer) >= self._looks_until
+        self._watches = not last and session.on_any_rank(self._watch is not None)
+        if failure is None:
             return
-        watch = self._watch
-        batches = trained_batches(trainer) - watch.batch if watch is not None else 0
-        by_hand = not pl_module.automatic_optimization
-        if watch is not None and (trainer.global_step > watch.step or (by_hand and batches > 0)):
+        if session.on_any_rank(seen.past) and not session.on_any_rank(seen.used):
+            self._release(trainer, pl_module)
+            failure.detail += " The override is released."
+        rank_zero_warn(failure.detail)
+        session.record(self.section_name(), point, None, failure)
+
+    def _look(self, trainer: Trainer, pl_module: LightningModule, point: Point) -> "_Seen":
+        """Return what this rank has seen since the override was set, or since the last end of an epoch."""
+        overlay, watch = self.overlay, self._watch
+        if watch is not None:
+            batches = trained_batches(trainer) - watch.batch
+            if trainer.global_step == watch.step and (pl_module.automatic_optimization or batches == 0):
+                return _Seen()
             used, past = overlay.seen_since(watch.look)
             never = [] if batches < LONGEST_LOOK or used else [*watch.look.uses]
-            self._tell(overlay, past or never, point, "" if past else f" in {batches} batches")
             if past or never or len(used) == len(watch.look.uses):
                 self._watch = None
-        if watch is None and point.epoch_end and self._epoch_look is not None:
-            _, past = overlay.seen_since(self._epoch_look)
+            return self._seen(used, past or never, "" if past else f" in {batches} batches")
+        if point.epoch_end and self._epoch_look is not None:
+            used, past = overlay.seen_since(self._epoch_look)
             self._epoch_look = overlay.look_after()
-            self._tell(overlay, [index for index in past if index not in overlay.bypassed], point, "")
-        # Equal on all ranks: how long the others look depends on what their own optimizers did.
-        alone = trainer.world_size == 1
-        self._watches = self._watch is not None if alone else self._watches and batches < LONGEST_LOOK
+            return self._seen(used, [index for index in past if index not in overlay.bypassed], "")
+        return _Seen()
 
-    def _tell(self, overlay: ParamGroupOverlay, past: list[int], point: Point, how_long: str) -> None:
-        """Write a receipt that fails, for optimizers that do not use their override."""
-        if not past or self.session is None:
-            return
-        which = " and ".join(overlay.describe(index) for index in past)
+    def _seen(self, used: list[int], without: list[int], how_long: str) -> "_Seen":
+        """Return what was seen; ``without`` are the optimizers that do not use their override."""
+        if not without:
+            return _Seen(used=bool(used))
+        which = " and ".join(self.overlay.describe(index) for index in without)
         seen = f"has taken no step that can be seen{how_long}" if how_long else "has stepped without it"
+        self.overlay.bypassed.update(without)
         why = (
             f"the override of {self.section_name()} is not in use: {which} {seen}. torch.compile has traced "
             "its step, a CUDA graph has captured it, or it does not step as a torch.optim.Optimizer does. "
             "The scheduled values are in force."
         )
-        overlay.bypassed.update(past)
-        rank_zero_warn(why)
-        self.session.record(self.section_name(), point, None, Failed(why))
+        return _Seen(used=bool(used), past=not how_long, why=why)
+
+    def _release(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Set the section back, so that the state tells no override that is not in force."""
+        go_back(lambda: self.become(self.initial_document()), self)
+        go_back(lambda: self.apply(trainer, pl_module), self)
+        self._watches = self._watches_epochs = False
+        self._watch = self._epoch_look = None
 
     def on_session(self, session: object | None) -> None:
         """Begin anew."""
         super().on_session(session)
-        self._watch, self._watches, self._epoch_look = None, False, None
+        self._watch = self._epoch_look = None
+        self._watches = self._watches_epochs = False
         if session is None:
             self._let_go()
 

@@ -1,11 +1,13 @@
 """The trainer's checks: why a trainer cannot take a value of one of its settings while it fits."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from freak_lightning.lightning_api.callbacks import callbacks_of
 from freak_lightning.lightning_api.namespace import Trainer, is_a
 from freak_lightning.lightning_api.precision import unscales_gradients_itself
-from freak_lightning.lightning_api.scheduler_steps import scheduler_steps, steps_left
+from freak_lightning.lightning_api.schedule_ends import ScheduleEnd, ends_of, steps_left, unforeseeable
+from freak_lightning.lightning_api.scheduler_steps import scheduler_steps
 
 
 def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
@@ -45,6 +47,51 @@ def why_not_so_long(new: dict[str, Any], trainer: Trainer, accumulate_later: int
                 f"training would step it {asked}"
             )
     return None
+
+
+def notes_on_schedules(
+    new: dict[str, Any], trainer: Trainer, accumulate_later: int | None, own: Mapping[str, Any]
+) -> list[str]:
+    """Return which schedules were planned for another length than the new settings give the training.
+
+    Args:
+        new: the settings that are to change.
+        trainer: the trainer, before they do.
+        accumulate_later: as for ``why_not_so_long``.
+        own: the trainer's settings as the fit began, by which the program has planned.
+    """
+    before = {"accumulate_grad_batches": accumulate_later}
+    notes: list[str] = []
+    for config in trainer.lr_scheduler_configs:
+        now = scheduler_steps(trainer, config, **{**before, **new})
+        if now == scheduler_steps(trainer, config, **before):
+            continue
+        planned = scheduler_steps(trainer, config, **own)
+        done, unit = getattr(config.scheduler, "last_epoch", 0), _unit(config)
+        notes += [note for end in ends_of(config.scheduler) if (note := _note(end, done, planned, now, unit))]
+        if now != planned and planned != float("inf"):
+            notes += [
+                f"Freak cannot tell whether {name} was planned for {done + int(planned)} {unit}: look at its "
+                "rate after them"
+                for name in unforeseeable(config.scheduler)
+            ]
+    return notes
+
+
+def _note(end: ScheduleEnd, done: int, planned: float, now: float, unit: str) -> str | None:
+    """Return a note on a schedule that was planned for the whole fit, which becomes longer or shorter."""
+    slack = 1 + end.left // 50  # with manual optimization the steps are estimated
+    length = f"{end.scheduler} was planned for {done + end.left} {unit}"
+    if now > end.left >= planned - slack and end.then is not None:
+        return f"{length}; after them {end.then}"
+    if now < end.left <= planned + slack:
+        return f"{length}; training ends after {done + int(now)} of them"
+    return None
+
+
+def _unit(config: Any) -> str:
+    """Return what one step of a scheduler is."""
+    return f"{config.interval}s" if config.frequency == 1 else "of its steps"
 
 
 def _why_no_other_end(name: str, trainer: Trainer) -> str | None:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, create_model
 
 from freak_lightning.control import Section
 from freak_lightning.controls.control_callback import ControlCallback
-from freak_lightning.controls.trainer_checks import why_not, why_not_so_long
+from freak_lightning.controls.trainer_checks import notes_on_schedules, why_not, why_not_so_long
 from freak_lightning.lightning_api.limits import set_max_epochs, set_max_steps
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 
@@ -30,6 +30,10 @@ class TrainerSettings(Section):
     limit_val_batches: int | float = Field(
         1.0, description="0 for no validation, or what it was at the start"
     )
+
+
+LENGTH = ("max_epochs", "max_steps", "accumulate_grad_batches")
+"""The settings that say how many steps the fit takes."""
 
 
 class TrainerOverride(ControlCallback[TrainerSettings]):
@@ -84,16 +88,17 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
         Raises:
             Rejected: this trainer cannot take the value; the message says why.
         """
-        self.check(trainer, pl_module, self.state)
+        told = self.check(trainer, pl_module, self.state)
         new = self._news(self.state)
-        told = _when(new, trainer)
         self._applied = dict(self.state)
         self._accumulate_later(new.pop("accumulate_grad_batches", None), trainer)
         _write(trainer, new)
-        return told or None
+        return told
 
-    def check(self, trainer: Trainer, pl_module: LightningModule, wanted: TrainerSettings) -> None:
-        """Reject a value that this trainer cannot take; the message says why."""
+    def check(
+        self, trainer: Trainer, pl_module: LightningModule, wanted: TrainerSettings
+    ) -> dict[str, str] | None:
+        """Reject a value that this trainer cannot take; the message says why. Return what ``apply`` tells."""
         new = self._news(wanted)
         for name, value in new.items():
             reason = why_not(name, value, trainer)
@@ -102,6 +107,15 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
         too_long = why_not_so_long(new, trainer, self._to_accumulate)
         if too_long:
             raise self.rejected_at(next(iter(new)), too_long)
+        told = _when(new, trainer)
+        notes = notes_on_schedules(new, trainer, self._to_accumulate, self._length())
+        if notes:
+            name = next(name for name in LENGTH if name in new)
+            told[name] = "; ".join([*([told[name]] if name in told else []), *notes])
+        return told or None
+
+    def _length(self) -> dict[str, Any]:
+        return {name: (self._own or {}).get(name) for name in LENGTH}
 
     def _news(self, wanted: TrainerSettings) -> dict[str, Any]:
         return {name: value for name, value in wanted if value != self._applied[name]}

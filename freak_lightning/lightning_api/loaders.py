@@ -6,6 +6,9 @@ from freak_lightning.lightning_api.checkpoints import Checkpoint
 from freak_lightning.lightning_api.loops import epoch_done, running_hook
 from freak_lightning.lightning_api.namespace import Trainer
 
+MOST_DATASETS = 100
+"""How many datasets inside a dataset to look at."""
+
 
 def train_loaders(trainer: Trainer) -> list[object]:
     """Return the loaders of training batches; none before Lightning has made them.
@@ -36,6 +39,40 @@ def sampler_of(loader: object) -> object:
     return getattr(batch_sampler, "sampler", None) or getattr(loader, "sampler", None)
 
 
+def datasets_of(loader: object) -> list[object]:
+    """Return the loader's dataset, and those inside it: a ``Subset`` and a ``ConcatDataset`` hold others."""
+    found: list[object] = []
+    waiting: list[object] = [getattr(loader, "dataset", None)]
+    while waiting and len(found) < MOST_DATASETS:
+        each = waiting.pop()
+        if each is None or any(each is known for known in found):
+            continue
+        found.append(each)
+        inner = getattr(each, "datasets", None)
+        waiting += [getattr(each, "dataset", None), *(inner if isinstance(inner, list | tuple) else ())]
+    return found
+
+
+def batch_sampler_of(loader: object) -> object:
+    """Return what puts indices into batches, or None."""
+    return getattr(loader, "batch_sampler", None)
+
+
+def keeps_its_order(sampler: object) -> bool:
+    """Return whether a checkpoint stores where the sampler is in its order: torchdata asks for a state."""
+    return hasattr(sampler, "state_dict") or type(sampler).__module__.startswith("torchdata.")
+
+
+def pads_with_nothing(trainer: Trainer) -> bool:
+    """Return whether loaders that have ended give None until the longest one has ended.
+
+    Private, since ``CombinedLoader`` does not tell its mode.
+    """
+    if len(train_loaders(trainer)) < 2:
+        return False
+    return trainer.fit_loop._combined_loader._mode == "max_size"  # type: ignore[union-attr]
+
+
 def order_follows_epoch(loader: object) -> bool:
     """Return whether the order follows from the epoch: Lightning calls ``set_epoch`` of the sampler."""
     return hasattr(sampler_of(loader), "set_epoch")
@@ -51,10 +88,19 @@ def has_fetched_ahead(trainer: Trainer) -> bool:
 
 
 def restart_loaders(trainer: Trainer) -> None:
-    """Make the iterators of the training loaders anew, where they are.
+    """Make the iterators of the training loaders anew, before the first batch of an epoch.
 
-    Private, since Lightning makes them before ``on_train_start`` only.
+    A loader with a state keeps the order that it has drawn already: made anew, it would draw the next one.
     """
+    for loader in train_loaders(trainer):
+        load = getattr(loader, "load_state_dict", None)
+        if is_stateful(loader) and load is not None and not order_follows_epoch(loader):
+            load(loader.state_dict())  # type: ignore[attr-defined]
+    _iterate(trainer)
+
+
+def _iterate(trainer: Trainer) -> None:
+    """Make the iterators. Private, since Lightning makes them before ``on_train_start`` only."""
     fetcher = trainer.fit_loop._data_fetcher
     if fetcher is not None:
         iter(fetcher)
@@ -76,7 +122,7 @@ def restore_loader_position(trainer: Trainer) -> bool:
     if trainer.fit_loop._data_fetcher is None:
         return False
     trainer.fit_loop._load_combined_loader_states()
-    restart_loaders(trainer)
+    _iterate(trainer)
     return True
 
 

@@ -1,55 +1,10 @@
-"""How often a scheduler can still be stepped, and how often the rest of a fit steps it."""
+"""How often the rest of a fit steps a scheduler."""
 
 from math import lcm
 from typing import Any
 
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, SequentialLR
-
 from freak_lightning.lightning_api.loops import trained_batches
 from freak_lightning.lightning_api.namespace import Trainer
-
-
-def steps_left(scheduler: object) -> int | None:
-    """Return how often a scheduler can be stepped before an ``OneCycleLR`` in it raises; None without one."""
-    if isinstance(scheduler, OneCycleLR):
-        return int(scheduler.total_steps - scheduler.last_epoch)
-    if isinstance(scheduler, SequentialLR):
-        return _left_in_sequence(scheduler, scheduler.last_epoch)
-    found = [steps_left(inner) for inner in _inner(scheduler)]
-    return min((left for left in found if left is not None), default=None)
-
-
-def _length(scheduler: object) -> int | None:
-    """Return how often a scheduler can be stepped that has not begun; None without an end."""
-    if isinstance(scheduler, OneCycleLR):
-        return int(scheduler.total_steps)
-    if isinstance(scheduler, SequentialLR):
-        return _left_in_sequence(scheduler, 0)
-    found = [_length(inner) for inner in _inner(scheduler)]
-    return min((length for length in found if length is not None), default=None)
-
-
-def _left_in_sequence(sequence: SequentialLR, done: int) -> int | None:
-    """Return the steps until one of the schedulers raises, each of which ends where the next one begins.
-
-    Private in torch: a sequence does not say of what it consists.
-    """
-    milestones, schedulers = vars(sequence)["_milestones"], vars(sequence)["_schedulers"]
-    for scheduler, start, end in zip(schedulers, [0, *milestones], [*milestones, None], strict=True):
-        if end is not None and end <= done:
-            continue
-        left = steps_left(scheduler) if start <= done and done else _length(scheduler)
-        until = None if left is None else left + max(0, int(start) - done)
-        if until is not None and (end is None or until < end - 1 - done):
-            return until
-    return None
-
-
-def _inner(scheduler: object) -> list[object]:
-    """Return the schedulers that another one steps: a ``ChainedScheduler``, or a wrapper of any library."""
-    values = list(vars(scheduler).values()) if hasattr(scheduler, "__dict__") else []
-    flat = [inner for value in values for inner in (value if isinstance(value, list | tuple) else [value])]
-    return [inner for inner in flat if isinstance(inner, LRScheduler)]
 
 
 def scheduler_steps(

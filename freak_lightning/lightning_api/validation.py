@@ -1,5 +1,7 @@
 """Validations within a fit: whether they come, when the last one was, and what it logged."""
 
+from typing import Any
+
 from freak_lightning.lightning_api.loops import trained_batches, validates_by_clock
 from freak_lightning.lightning_api.namespace import Trainer
 
@@ -54,8 +56,9 @@ def validation_metrics(trainer: Trainer) -> dict[str, float]:
 def batches_to_validation(trainer: Trainer) -> float | None:
     """Return after how many batches the next validation begins; None if none does before the fit ends.
 
-    Call it after this batch's own validation. ``inf`` is a validation that nobody can foresee: by the clock,
-    or at the end of an epoch of unknown length.
+    Call it after this batch's own validation, or while a batch is trained: that one then counts as to come.
+    ``inf`` is a validation that nobody can foresee: by the clock, or at the end of an epoch of unknown
+    length.
     """
     if not trainer.enable_validation:
         return None
@@ -63,11 +66,12 @@ def batches_to_validation(trainer: Trainer) -> float | None:
         return float("inf")
     length = trainer.num_training_batches
     every = length if trainer.val_check_batch is None else min(trainer.val_check_batch, length)
-    in_epoch = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+    in_epoch = _batches_done(trainer)
     epochs = trainer.check_val_every_n_epoch
     if epochs is None:
         every = trainer.val_check_batch or length
-        coming = every - max(0, trained_batches(trainer)) % every
+        in_all = trained_batches(trainer) - int(_in_a_batch(trainer))
+        coming = every - max(0, in_all) % every
     elif every == float("inf"):
         coming = every
     else:
@@ -81,7 +85,7 @@ def batches_to_validation(trainer: Trainer) -> float | None:
 
 def batches_left(trainer: Trainer) -> float:
     """Return how many batches this fit still trains by its limits; ``inf`` for no known end."""
-    in_epoch = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+    in_epoch = _batches_done(trainer)
     left = [float("inf")]
     if trainer.max_epochs not in (None, -1):
         epochs = trainer.max_epochs - trainer.current_epoch
@@ -89,3 +93,14 @@ def batches_left(trainer: Trainer) -> float:
     if trainer.max_steps != -1 and trainer.lightning_module.automatic_optimization:
         left.append((trainer.max_steps - trainer.global_step) * trainer.accumulate_grad_batches)
     return min(left)
+
+
+def _batches_done(trainer: Trainer) -> int:
+    """Return how many batches of this epoch have been trained, without one that is being trained."""
+    return trainer.fit_loop.epoch_loop.batch_progress.current.ready - int(_in_a_batch(trainer))
+
+
+def _in_a_batch(trainer: Trainer) -> bool:
+    """Return whether a batch is being trained: another thread may ask at any moment."""
+    current: Any = trainer.fit_loop.epoch_loop.batch_progress.current
+    return bool(current.processed < current.ready)

@@ -8,13 +8,13 @@ from torch import Tensor
 version = attrgetter("_version")
 
 
-def weights_version(weights: Iterable[Tensor]) -> int:
-    """Return a number that grows with every change of the weights in place; waits for no device.
+def weights_versions(weights: Iterable[Tensor]) -> dict[int, int]:
+    """Return for each weight, by its identity, a number that grows with every change in place.
 
-    Private, since only PyTorch's autograd counts the changes. A kernel that writes past PyTorch, such as a
-    captured CUDA graph, is not counted.
+    It waits for no device. Private, since only PyTorch's autograd counts the changes. A kernel that writes
+    past PyTorch, such as a captured CUDA graph, is not counted.
     """
     try:
-        return sum(map(version, weights))
+        return {id(each): version(each) for each in weights}
     except (RuntimeError, AttributeError):  # inference tensors have no version
-        return 0
+        return {}

@@ -1,7 +1,7 @@
 """One optimizer whose param group values are overridden while it steps."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import MethodType
 from typing import Any
 
@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from freak_lightning.lightning_api.weights_version import weights_version
 from freak_lightning.optimizers.group_names import Group
 
 Value = Any
@@ -29,11 +28,15 @@ class OverlaidOptimizer:
         optimizer: a ``torch.optim.Optimizer``, not a wrapper of one.
         index: its number among the trainer's optimizers.
         held: what all optimizers of an overlay hold: two of them may share their groups.
+        outer: the trainer's optimizer whose weights this one trains, if it is not the trainer's itself.
     """
 
-    def __init__(self, optimizer: Optimizer, index: int, held: Held) -> None:
+    def __init__(
+        self, optimizer: Optimizer, index: int, held: Held, outer: "OverlaidOptimizer | None" = None
+    ) -> None:
         self.optimizer = optimizer
         self.index = index
+        self.outer = outer
         self.stepping = False
         self.groups: list[Group] = list(optimizer.param_groups)
         self._all_held = held
@@ -77,9 +80,9 @@ class OverlaidOptimizer:
                 return number
         return None
 
-    def weights_version(self) -> int:
-        """Return a number that grows with every change of the weights in place; waits for no device."""
-        return weights_version(each for group in self.groups for each in group["params"])
+    def weights(self) -> Iterator[Tensor]:
+        """Yield the weights of all groups."""
+        return (each for group in self.groups for each in group["params"])
 
     # -- the step --------------------------------------------------------------------------------
 
@@ -118,6 +121,16 @@ class OverlaidOptimizer:
             return original if copy is None else copy.clone()
         value = group.get(key)
         return value.detach().clone() if isinstance(value, Tensor) else value
+
+    def scheduled_in_step(self, key: str, number: int, group: Group) -> Value | None:
+        """Return the scheduled value of a group by its number, also in a step inside the outer one's.
+
+        ``ZeroRedundancyOptimizer`` copies its values, overridden already, to the optimizer that it calls.
+        """
+        outer = self.outer
+        if outer is not None and outer.stepping and number < len(outer.groups):
+            group = outer.groups[number]
+        return self.scheduled(key, group)
 
     @torch.no_grad()
     def write(self, values: list[tuple[Group, str, Value]]) -> None:

@@ -34,6 +34,7 @@ from torch.utils.hooks import RemovableHandle
 
 from freak_lightning.optimizers.group_names import Group, Names, group_names
 from freak_lightning.optimizers.overlaid_optimizer import Held, OverlaidOptimizer, Value, like
+from freak_lightning.optimizers.steps_seen import Look, StepsSeen
 from freak_lightning.optimizers.values_at_hand import is_at_hand, is_number_or_numbers
 
 Rule = Callable[[int, int, dict[str, Value], Value], Value | None]
@@ -55,14 +56,6 @@ MOST_TRIES = 3
 
 MOST_WRAPPERS = 5
 """How many wrappers to look into: DeepSpeed's is in Lightning's, for one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What was so when an override was set, by the number of each optimizer that it is for."""
-
-    uses: dict[int, int]
-    versions: dict[int, int]
 
 
 class ParamGroupOverlay:
@@ -97,7 +90,7 @@ class ParamGroupOverlay:
         self._begun = 0
         self._by_hook: dict[int, OverlaidOptimizer] = {}
         self._hooks: list[RemovableHandle] = []
-        self._uses: dict[int, int] = {}
+        self._seen = StepsSeen()
         self.bypassed: set[int] = set()
         """The optimizers whose last step has not used the override, by their numbers."""
         self.names: Names = {}
@@ -156,7 +149,7 @@ class ParamGroupOverlay:
         theirs = {id(each) for group in optimizer.param_groups for each in group["params"]}
         for known in self._steps:
             if any(id(each) in theirs for group in known.groups for each in group["params"]):
-                step = OverlaidOptimizer(optimizer, known.index, self._held)
+                step = OverlaidOptimizer(optimizer, known.index, self._held, known)
                 self._by_id[id(optimizer)] = step
                 step.wrap(self._step)
                 return step
@@ -208,6 +201,10 @@ class ParamGroupOverlay:
         self.bypassed.clear()
         self._wrap_steps()
 
+    def optimizer(self, index: int) -> Optimizer:
+        """Return an optimizer by its number."""
+        return self._steps[index].optimizer
+
     def group(self, optimizer_index: int, group_index: int) -> Group:
         """Return a param group by its numbers."""
         return self._steps[optimizer_index].present_groups()[group_index]
@@ -243,7 +240,7 @@ class ParamGroupOverlay:
             for number, group in groups:
                 if key not in group:
                     continue
-                value = rule(step.index, number, group, step.scheduled(key, group))
+                value = rule(step.index, number, group, step.scheduled_in_step(key, number, group))
                 if value is not None:
                     values.append((group, key, value))
         return values
@@ -280,7 +277,7 @@ class ParamGroupOverlay:
     def _end(self, step: OverlaidOptimizer) -> None:
         step.put_back()
         step.stepping = False
-        self._uses[step.index] = self._uses.get(step.index, 0) + 1
+        self._seen.count(step.index)
         self.bypassed.discard(step.index)
 
     def _on_scheduled_values(
@@ -362,30 +359,15 @@ class ParamGroupOverlay:
     def look_after(self) -> Look:
         """Return what ``seen_since`` compares with, for the optimizers whose values are overridden now."""
         wanting = [step for step in self._steps if self._wanted(step, list(enumerate(step.present_groups())))]
-        return Look(
-            uses={step.index: self._uses.get(step.index, 0) for step in wanting},
-            versions={step.index: step.weights_version() for step in wanting},
-        )
+        return self._seen.look(wanting)
 
     def seen_since(self, look: Look) -> tuple[list[int], list[int]]:
-        """Return the optimizers that have stepped with their override, and those that stepped without it.
-
-        An optimizer that has not stepped at all is in neither list: ``GradScaler`` skips steps, and manual
-        optimization may step an optimizer now and then only.
-        """
-        used = [index for index, uses in look.uses.items() if self._uses.get(index, 0) > uses]
-        past = [
-            step.index
-            for step in self._steps
-            if step.index in look.versions
-            and step.index not in used
-            and step.weights_version() != look.versions[step.index]
-        ]
-        return used, past
+        """Return the optimizers that have stepped with their override, and those that stepped without it."""
+        return self._seen.since(look, self._steps)
 
     def describe(self, index: int) -> str:
         """Return an optimizer in words, such as ``optimizer 0 (SGD)``."""
-        return f"optimizer {index} ({type(self._steps[index].optimizer).__name__})"
+        return f"optimizer {index} ({type(self.optimizer(index)).__name__})"
 
 
 def unwrapped(optimizer: Optimizer) -> Optimizer:

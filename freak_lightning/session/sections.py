@@ -132,18 +132,22 @@ def check_dry_run(
     pl_module: LightningModule,
     wanted: BaseModel,
     changes: Sequence[object],
-) -> None:
-    """Refuse what the controls would refuse; called on another thread than the training's.
+) -> dict[str, object] | None:
+    """Refuse what the controls would refuse, and return what they would tell, by the names of the sections.
+
+    Another thread than the training's calls it.
 
     Raises:
         Refused: a control would refuse the change.
     """
+    told: dict[str, object] = {}
     touched = {str(getattr(change, "path", "")).split("/")[1] for change in changes}
     for name, control in sections.items():
         if name in touched:
             try:
-                control.check(trainer, pl_module, getattr(wanted, name))
+                told[name] = control.check(trainer, pl_module, getattr(wanted, name))
             except Refused:
                 raise
             except Exception:
                 logger.exception("%s cannot check a dry run", type(control).__name__)
+    return {name: each for name, each in told.items() if each is not None} or None

@@ -151,6 +151,11 @@ def test_a_training_on_two_ranks_is_steered_from_the_browser(
     expect(field.locator(".applied")).to_have_text(re.compile(r"^applied at step [\d,]+ on 2 ranks$"))
     expect(chart).to_have_attribute("aria-label", re.compile("1 change, .*lr.hold"), timeout=10_000)
 
+    # What is in force stands beside the control, and follows the schedule, which changes with each epoch.
+    in_force = field.locator(".in-force")
+    expect(in_force).to_have_text(re.compile(r"^in force: 0\.05 \(scheduled 0\.(1|0999\d+)\)$"))
+    expect(in_force).not_to_have_text(in_force.inner_text(), timeout=30_000)
+
     # A value out of bounds is refused at its field.
     hold.fill("5")
     expect(hold).to_have_attribute("aria-invalid", "true")

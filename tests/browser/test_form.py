@@ -215,3 +215,29 @@ def test_no_number_is_rounded_and_nothing_is_blank(shown: Shown) -> None:
     assert (state.tree.spare, state.tree.children[0].children) == (Tree(), [Tree()])
     assert state.kept.get_secret_value() == "as it was"  # although all was sent, this one as its mask
     assert (state.secret.get_secret_value(), state.pair, state.bounded) == ("psst", (2,), [1, 0])
+
+
+class Rate(BaseModel):
+    hold: float | None = None
+    groups: dict[str, float] = {}
+
+
+class Steered(BaseModel):
+    """As the state of a training is."""
+
+    lr: Rate = Rate()
+
+
+def test_what_is_in_force_stands_beside_a_control_by_group_and_follows_the_training(shown: Shown) -> None:
+    in_force = {"/lr/hold": "backbone: 0.02; head: 0.1", "/lr/groups/head": "0.1"}
+    page, _, freak = shown(Steered(lr=Rate(groups={"head": 0.1})))
+    freak.observe(lambda: (dict(in_force), {"step": 1, "in_force": {"by_path": dict(in_force)}}))
+    beside = at(page, "/lr/hold").locator(".in-force")
+    expect(beside).to_have_text("in force: backbone: 0.02; head: 0.1")
+    expect(at(page, "/lr/groups/head").locator(".in-force")).to_have_count(
+        0
+    )  # the control shows that already
+    in_force["/lr/hold"] = "backbone: 0.05 (scheduled 0.02); head: 0.05 (scheduled 0.1)"
+    in_force["/lr/groups/head"] = "0.05 (scheduled 0.1)"
+    expect(beside).to_have_text(f"in force: {in_force['/lr/hold']}")
+    expect(at(page, "/lr/groups/head").locator(".in-force")).to_have_text("in force: 0.05 (scheduled 0.1)")

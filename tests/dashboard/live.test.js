@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eventParser } from "../../freak_core/server/dashboard/live/event-parser.js";
-import { askedValues, dotted, due, reasons, resultParts, subject, valueText, where } from "../../freak_core/server/dashboard/live/receipt-text.js";
+import { askedTexts, askedValues, dotted, due, reasons, resultParts, subject, valueText, where } from "../../freak_core/server/dashboard/live/receipt-text.js";
 import { receipts, takeReceipts } from "../../freak_core/server/dashboard/live/receipts.js";
 import { facts, factsOfProgress, takeFacts } from "../../freak_core/server/dashboard/live/run.js";
 import { MASK } from "../../freak_core/server/dashboard/live/secret-mask.js";
@@ -45,6 +45,31 @@ test("a receipt says what it is about", () => {
 test("a secret's value is not shown as asked for", () => {
   assert.deepEqual(askedValues(receipt({ kind: "put", path: "/key", asked: MASK })), []);
   assert.deepEqual(askedValues(receipt({ kind: "put", path: "/m", asked: { a: 1 } })), [["/m", { a: 1 }]]);
+});
+
+test("a JSON Patch that waits tells each of its operations", () => {
+  const asked = [
+    { op: "test", path: "/name", value: "a" },
+    { op: "add", path: "/layers/-", value: 3 },
+    { op: "remove", path: "/layers/0" },
+    { op: "move", path: "/layers/1", from: "/layers/2" },
+    { op: "copy", path: "/best", from: "/layers/1" },
+    { op: "replace", path: "/rate", value: 0.5 },
+    { op: "merge", path: "/inner", value: { a: 1 } },
+  ];
+  const waiting = receipt({ kind: "json_patch", path: "/model", asked });
+  assert.deepEqual(askedTexts(waiting), [
+    ["/model/name", '"a", or else nothing is changed'],
+    ["/model/layers/-", "3, added"],
+    ["/model/layers/0", "removed"],
+    ["/model/layers/1", "moved here from model.layers.2"],
+    ["/model/best", "copied from model.layers.1"],
+    ["/model/rate", "0.5"],
+    ["/model/inner", '{"a":1}'],
+  ]);
+  assert.equal(subject(waiting), "set model.name, model.layers.-, model.layers.0, and 4 more");
+  assert.deepEqual(askedTexts(receipt({ kind: "json_patch", asked: MASK })), []);
+  assert.deepEqual(askedTexts(receipt({ asked: { lr: { hold: 1 } } })), [["/lr/hold", "1"]]);
 });
 
 test("a receipt says where it was applied, or when it is due", () => {

@@ -18,17 +18,18 @@ from lightning.pytorch import Callback, LightningModule, Trainer, callbacks
 from lightning.pytorch.loggers import CSVLogger
 
 from tests.lightning.asking import asking, checkpoint
-from tests.lightning.tiny import TinyModel, fit, same, weights
+from tests.lightning.tiny import TinyModel, fit, resumable_loader, same, weights
 
 PAGE = Path(__file__).parents[2] / "docs" / "checkpoint-and-resume.md"
 BEGIN, END = "<!-- exact grid -->", "<!-- end -->"
 
+LOADER = partial(resumable_loader, 4)
 PRECISIONS = ("32-true", "64-true", "bf16-true", "16-true", "bf16-mixed")
 PLACES: dict[str, tuple[int, dict[str, Any]]] = {
-    "mid-epoch": (3, {}),
-    "mid-epoch, after a validation": (3, {"val_check_interval": 4}),
-    "end of an epoch": (7, {}),
-    "end of an epoch, no validation": (7, {"limit_val_batches": 0}),
+    "mid-epoch": (1, {}),
+    "mid-epoch, after a validation": (1, {"val_check_interval": 2}),
+    "end of an epoch": (3, {}),
+    "end of an epoch, no validation": (3, {"limit_val_batches": 0}),
 }
 """The batch of epoch 1 after which the checkpoint is saved, and how the trainer validates."""
 
@@ -72,7 +73,7 @@ class WithRate(Backbone):
 
 
 class Freeze(callbacks.BaseFinetuning):
-    """Trains the first layer from epoch 2 on."""
+    """Trains the first layer from epoch 1 on."""
 
     def freeze_before_training(self, pl_module: LightningModule) -> None:
         self.freeze(pl_module.backbone)
@@ -80,7 +81,7 @@ class Freeze(callbacks.BaseFinetuning):
     def finetune_function(
         self, pl_module: LightningModule, epoch: int, optimizer: torch.optim.Optimizer
     ) -> None:
-        if epoch == 2:
+        if epoch == 1:
             self.unfreeze_and_add_param_group(pl_module.backbone, optimizer)
 
 
@@ -158,7 +159,13 @@ def cell(callback: str, precision: str, place: str, folder: Path) -> Cell:
         theirs = CALLBACKS[callback]()
         bar = any(isinstance(each, callbacks.ProgressBar) for each in theirs)
         saves = any(isinstance(each, callbacks.Checkpoint) for each in theirs)
-        settings = {"max_epochs": 4, "logger": CSVLogger(folder), "default_root_dir": folder, **cadence}
+        settings = {
+            "max_epochs": 3,
+            "loader": LOADER,
+            "logger": CSVLogger(folder),
+            "default_root_dir": folder,
+            **cadence,
+        }
         shown = {"enable_progress_bar": bar, "enable_checkpointing": saves}
         everyone = [*theirs, *ours]
         return fit(everyone, model=model, precision=precision, resume=resume, **settings, **shown)

@@ -21,6 +21,7 @@ SITES = {
     "checkpoint/saver.py _why_not_exact": "called by _write on all ranks; what fails here is a reason",
     "checkpoint/saver.py _on_all_ranks": "catches what this rank raises, and agrees on it",
     "checkpoint/saver.py _rng_states_of_all_ranks": "called by _write; what fails here is sent as null",
+    "controls/param_group_control.py on_control_point": "a request that all ranks have applied",
     "session/agreed_waits.py begin": "on_train_start of every rank",
     "session/agreed_waits.py renew": "the flags that were agreed last, or an exchange at this point",
     "session/execution.py _carry_out_one": "the requests that rank zero sent",

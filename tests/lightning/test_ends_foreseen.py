@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import StochasticWeightAveraging
 from torch.optim import lr_scheduler as schedules
 from torch.utils.data import DataLoader, IterableDataset
 
+from freak_core import Refused, Write
 from freak_lightning import GracefulStop, TrainerOverride
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, NEEDS_2_6, Rows, TinyModel, fit
@@ -22,6 +23,10 @@ class Endless(IterableDataset[torch.Tensor]):
     def __iter__(self) -> Iterator[torch.Tensor]:
         while True:
             yield from Rows(4)
+
+
+def endless() -> DataLoader[torch.Tensor]:
+    return DataLoader(Endless(), batch_size=2)
 
 
 class EndsAt(Callback):
@@ -39,9 +44,7 @@ def stop_asked(after: str, folder: Path, epoch: int = 0, batch: int = 3, **setti
 
 
 def test_a_stop_after_an_epoch_of_unknown_length_says_so(tmp_path: Path) -> None:
-    ask, steps = stop_asked(
-        "epoch", tmp_path, loader=lambda: DataLoader(Endless(), batch_size=2), max_epochs=1
-    )
+    ask, steps = stop_asked("epoch", tmp_path, loader=endless, max_epochs=1)
     assert "on data without an end it never ends" in ask.receipt().result["stop"]["stops"]
     assert steps == 40
 
@@ -79,6 +82,37 @@ def test_a_stop_after_a_validation_says_when_that_comes_and_then_comes(case: str
     ask, stopped_at = stop_asked("validation", tmp_path, **settings)
     assert ask.receipt().result["stop"]["stops"] == f"after the next validation, {when}"
     assert stopped_at == steps
+
+
+DRY: dict[str, tuple[str, dict[str, Any]]] = {
+    "an epoch without an end": ("epoch", {"loader": endless, "max_epochs": 1}),
+    "no validation to come": ("validation", {"max_steps": 7}),
+    "held back": ("batch", {"min_epochs": 2}),
+}
+
+
+@pytest.mark.parametrize("case", DRY)
+def test_a_dry_run_of_a_stop_tells_what_the_stop_tells(case: str, tmp_path: Path) -> None:
+    after, settings = DRY[case]
+    body = {"stop": {"should_stop": True, "after": after}}
+    stop = GracefulStop(tmp_path)
+    told: list[Any] = []
+
+    class Dry(Callback):
+        def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+            session = stop.session
+            if trainer.global_step == 2 and session is not None:
+                try:
+                    told.append(session.store.submit(Write("patch", body=body, dry_run=True)).result)
+                except Refused as refused:
+                    told.append(refused.detail)
+                assert not stop.state.should_stop
+
+    ask = Ask(stop, (0, 3, patch(body)))
+    fit([Dry(), ask, stop, EndsAt()], **settings)
+    real = ask.receipt()
+    assert told == [real.result if real.error is None else real.error["detail"]]
+    assert told != [None]
 
 
 @pytest.mark.parametrize("change", [{"max_epochs": 8}, {"max_epochs": 3}, {"max_steps": 20}])

@@ -226,7 +226,7 @@ def test_what_could_not_be_judged_is_assumed_by_name_until_its_class_vouches(tmp
         def on_train_batch_start(self, *_: Any) -> None: ...
 
     told, _ = resumed(tmp_path / "1", lambda: [Quiet()])
-    assert [each.partition(":")[0] for each in told["assumes"]] == ["TinyModel", "Quiet", "Ask"]
+    assert [each.partition(":")[0] for each in told["assumes"]] == ["TinyModel", "Quiet", "Ask", "Rows"]
     told, _ = resumed(tmp_path / "2", model=Vouched)
     assert told["exact"]
-    assert [each.partition(":")[0] for each in told["assumes"]] == ["Ask"]
+    assert [each.partition(":")[0] for each in told["assumes"]] == ["Ask", "Rows"]

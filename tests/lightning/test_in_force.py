@@ -1,6 +1,7 @@
 """What the steps use now is in GET /run and in events; a dry run is refused as the request would be."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from freak_core import Client, Freak, FreakError, Refused, Write
 from freak_lightning import LROverride, OptimizerOverride, TrainerOverride
 from freak_lightning.optimizers.in_force import InForce
 from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
+from tests.core.cli.shell import freak
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, tiny_trainer
 
@@ -89,6 +91,18 @@ def test_what_the_program_and_requests_change_shows_soon_and_changes_no_revision
         changed = shown(client, lambda found: found["trainer"]["gradient_clip_val"] == 0.5, within=SOON)
         assert changed["groups"]["first"]["weight_decay"] == {"scheduled": 0.125, "effective": 0.125}
         assert client.run()["revision"] == revision
+
+    within(work, (0, 1, patch({"lr": {"hold": 0.01}})))
+
+
+@pytest.mark.served
+def test_the_command_line_shows_it_beside_each_control_and_by_group() -> None:
+    def work(client: Client, trainer: Trainer) -> None:
+        shown(client, lambda found: bool(found) and "(scheduled" in found["by_path"]["/lr/hold"])
+        row = next(line for line in freak("describe", "lr").out.splitlines() if line.startswith("lr.hold"))
+        assert "first: 0.01 (scheduled 0.0371); 0/1: 0.01 (scheduled 0.02)" in row
+        told = freak("info").out
+        assert re.search(r"first.*AdamW.*12 parameters.*lr 0\.01 \(scheduled 0\.0371\)", told), told
 
     within(work, (0, 1, patch({"lr": {"hold": 0.01}})))
 

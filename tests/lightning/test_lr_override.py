@@ -1,14 +1,16 @@
 """Hold, scale and release a learning rate by request: the schedule is never bent, not even by one bit."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim.lr_scheduler import ExponentialLR
 
 from freak_core import ConfigurationError, Rejected
-from freak_lightning import CheckpointNow, LROverride
+from freak_lightning import CheckpointNow, LROverride, OptimizerOverride
 from tests.lightning.asking import Ask, asking, checkpoint, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, reference, same, weights
 
@@ -130,3 +132,59 @@ def test_groups_of_the_same_name_are_told_apart_and_all_go_by_their_numbers() ->
     fit([ask, control], model=Gan, max_epochs=1)
     assert ask.receipt(1).result == {"lr": {"0/decay": 0.1, "bias": 0.5, "1/decay": 0.5, "1/1": 0.2}}
     assert "there are: 0/decay, bias, 1/decay, 1/1" in (ask.receipt(2).error or {})["detail"]
+
+
+def test_a_rate_that_the_optimizer_reads_no_more_is_refused_and_its_step_sizes_are_held() -> None:
+    """Rprop reads the rate in its first step, and adapts its step sizes from then on."""
+    control, others = LROverride(), OptimizerOverride()
+    ask = Ask(
+        control,
+        (0, 2, patch({"lr": {"hold": 0.25}})),
+        (0, 4, patch({"optimizer": {"step_sizes": [0.25, 0.25]}})),
+    )
+    moved: list[float] = []
+
+    class Moved(Callback):
+        def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+            self.before = pl_module.net[0].bias.detach().clone()
+
+        def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+            moved.append((pl_module.net[0].bias - self.before).abs().max().item())
+
+    rprop = partial(torch.optim.Rprop, lr=0.01)
+    fit([ask, Moved(), control, others], model=lambda: TinyModel(rprop), max_epochs=1)
+    assert "hold optimizer.step_sizes" in (ask.receipt(0).error or {})["detail"]
+    assert ask.receipt(1).status == "applied"
+    assert moved[-1] == pytest.approx(0.25)
+    assert max(moved[:4]) < 0.1
+
+
+@pytest.mark.parametrize("every", [True, False], ids=["every group", "one group"])
+def test_groups_without_a_rate_are_left_alone_and_refused_by_name(every: bool) -> None:
+    """As with an Adafactor that makes its own rates, whose groups have none."""
+
+    class Own(torch.optim.SGD):
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> Any:
+            with torch.enable_grad():
+                loss = closure()
+            for group in self.param_groups:
+                for each in group["params"]:
+                    each.sub_(each.grad * (0.01 if group["lr"] is None else group["lr"]))
+            return loss
+
+    def configure(parameters: Any) -> Any:
+        optimizer = Own([{"params": parameters[:2]}, {"params": parameters[2:]}], lr=0.05)
+        for group in optimizer.param_groups[: 1 + every]:
+            group["lr"] = None
+        return optimizer
+
+    control = LROverride()
+    of_one = patch({"lr": {"hold": None, "groups": {"0/0": {"scale": 0.5}}}})
+    ask = Ask(control, (0, 1, patch({"lr": {"hold": 0.25}})), (0, 3, of_one))
+    assert fit([ask, control], model=lambda: TinyModel(configure), max_epochs=1).global_step == 8
+    if every:
+        assert "no param group has a learning rate" in (ask.receipt(0).error or {})["detail"]
+    else:
+        assert ask.receipt(0).result == {"lr": {"0/1": 0.25}}
+    assert "param group '0/0' has no learning rate" in (ask.receipt(1).error or {})["detail"]

@@ -32,6 +32,13 @@ def steer(training: Training, client: Client) -> None:
     client.set({"lr.scale": 0.5, "loss.kinds.a": 1}, wait=30)
     client.call("nudge", by=-0.02, wait=30)
     client.set({"pause.paused": False}, wait=30)
+    operations = [
+        {"op": "test", "path": "/loss/kinds/a", "value": 1},
+        {"op": "move", "from": "/loss/kinds/a", "path": "/loss/kinds/b"},
+        {"op": "replace", "path": "/loss/weight", "value": 1.5},
+    ]
+    patched = client.patch(operations, wait=30)
+    assert (patched.kind, client.get("loss.kinds")) == ("json_patch", {"b": 1})
 
 
 def check(first: Training, again: Any, ranks: int) -> int:
@@ -63,7 +70,7 @@ def test_every_step_of_every_rank_is_repeated_through_a_kill_and_a_resume(start:
     second = start("--ranks", str(ranks), "--resume", checkpoint, module=module)
     client = second.connect()
     assert client.get("lr.scale") == 0.5
-    assert client.get("loss.weight") == 2.5
+    assert client.get("loss") == {"weight": 1.5, "kinds": {"b": 1}}
     client.reset("optimizer", wait=30)
     client.set({"loss.weight": 0.5}, wait=30)
     # A stop that ends the pause: nothing else would end it in a replay.

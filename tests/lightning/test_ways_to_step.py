@@ -1,20 +1,37 @@
 """However an optimizer is changed, wrapped, compiled or stepped: receipts and measured weights agree."""
 
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import torch.distributed as dist
+from lightning.pytorch import Callback
+from torch.optim import SGD
 
 from freak_lightning import LROverride
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, fit
-from tests.lightning.ways_to_step import RATE, WAYS, Change, Line, Way
+from tests.lightning.ways_to_step import RATE, WAYS, ByHand, Change, Line, NoOptimizer, Way
 
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
 
 DOCS = Path(__file__).parents[2] / "docs" / "learning-rate.md"
 
+WARNS = re.compile("compile|ZeroRedundancy").search
+"""The ways in which PyTorch warns of its own parts."""
+
 HELD, RELEASED = "held and scaled exactly", "told by a receipt that fails"
+
+
+@pytest.fixture(autouse=True)
+def no_process_group() -> Iterator[None]:
+    """End the process group that ``ZeroRedundancyOptimizer`` needs."""
+    yield
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def steered(way: Way) -> tuple[Ask, Line]:
@@ -35,8 +52,7 @@ def steered(way: Way) -> tuple[Ask, Line]:
 @pytest.mark.parametrize(
     "way",
     [
-        # Dynamo warns of itself while it traces.
-        pytest.param(way, id=way.name, marks=[pytest.mark.filterwarnings("ignore")] * ("compile" in way.name))
+        pytest.param(way, id=way.name, marks=[pytest.mark.filterwarnings("ignore")] * bool(WARNS(way.name)))
         for way in WAYS
     ],
 )
@@ -76,6 +92,81 @@ def test_a_group_that_is_added_later_is_held_by_its_name() -> None:
     assert model.moved[7] == [RATE, RATE]
     assert model.moved[9:] == [[RATE, 0.125]] * 7
     assert ask.receipt().result["lr"] == {"0/0": RATE, "late": 0.125}
+
+
+class TwoByHand(ByHand):
+    """Has two optimizers, and does something else with the weights besides stepping."""
+
+    def configure_optimizers(self) -> Any:
+        return [SGD([self.w[0]], lr=RATE), SGD([self.w[1]], lr=RATE)]
+
+
+class OnlyOneIsSeen(TwoByHand):
+    """Steps one optimizer, and updates the weight of the other itself."""
+
+    def step_by_hand(self) -> None:
+        self.optimizers()[0].step()  # type: ignore[index]
+        with torch.no_grad():
+            self.w[1].sub_(self.w[1].grad, alpha=RATE)  # type: ignore[arg-type]
+
+
+class TakesTurns(TwoByHand):
+    """Steps one of two optimizers with the same weights; the other one from the second epoch on."""
+
+    def configure_optimizers(self) -> Any:
+        return [SGD(self.parameters(), lr=RATE), SGD(self.parameters(), lr=RATE)]
+
+    def step_by_hand(self) -> None:
+        self.optimizers()[min(self.current_epoch, 1)].step()  # type: ignore[index]
+
+
+class Accumulates(ByHand):
+    """Steps every fifth batch; the forward of every batch scales one weight, as ``max_norm`` does."""
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        self.manual_backward(sum(self.w))  # type: ignore[arg-type]
+        with torch.no_grad():
+            self.w[7].mul_(1.0)
+        if batch_idx % 5 == 4:
+            self.step_by_hand()
+            self.zero_grad()
+
+
+def held(module: Line) -> tuple[Ask, list[float | None]]:
+    """Hold the rate in the first batch; return the answers, and the rate that is still held at the end."""
+    control = LROverride()
+    ask = Ask(control, (0, 0, patch({"lr": {"hold": 0.25}})))
+    held: list[float | None] = []
+    fit([ask, control, AtTheEnd(lambda: held.append(control.state.hold))], model=lambda: module, max_epochs=2)
+    return ask, held
+
+
+class AtTheEnd(Callback):
+    """Calls something when training ends."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call = call
+
+    def on_train_end(self, *_: Any) -> None:
+        self.call()
+
+
+@pytest.mark.filterwarnings("ignore:the override of lr is not in use")
+def test_an_override_that_one_optimizer_uses_stays_and_one_that_none_uses_is_released() -> None:
+    ask, still = held(OnlyOneIsSeen(2))
+    failed = [receipt for receipt in ask.receipts if receipt.status == "failed"]
+    assert ["optimizer 1 (SGD) has stepped without it" in str(each.error) for each in failed] == [True]
+    assert still == [0.25]
+    ask, still = held(NoOptimizer())
+    assert still == [None]
+    assert str(ask.receipts[-1].error["detail"]).endswith("The override is released.")
+
+
+@pytest.mark.parametrize("module", [TakesTurns(2), Accumulates(8)], ids=lambda each: type(each).__name__)
+def test_weights_that_change_otherwise_are_no_step_without_the_override(module: Line) -> None:
+    ask, still = held(module)
+    assert [receipt.status for receipt in ask.receipts] == ["applied"]
+    assert still == [0.25]
 
 
 def test_the_docs_have_a_row_for_each_way() -> None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
-from torch.optim import SGD, Optimizer
+from torch.optim import LBFGS, SGD, Optimizer
 from torch.optim.lr_scheduler import StepLR
 
 RATE = 0.5
@@ -91,6 +92,15 @@ class Outer(Optimizer):
 
     def step(self, closure: Any = None) -> Any:
         return self.base_optimizer.step(closure)
+
+
+def sharded(module: Any) -> Optimizer:
+    """Return torch's optimizer around another, to which it copies its values; on one rank."""
+    from torch.distributed.optim import ZeroRedundancyOptimizer  # the import warns of TorchScript
+
+    if not dist.is_initialized():
+        dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    return ZeroRedundancyOptimizer(module.parameters(), SGD, lr=RATE)
 
 
 class CalledOptimizer(Outer):
@@ -189,6 +199,10 @@ def add_group(trainer: Trainer, module: Any) -> None:
     trainer.optimizers[0].add_param_group({"params": [module.w[1]], "lr": RATE, "name": "late"})
 
 
+def lbfgs(module: Any) -> Optimizer:
+    return LBFGS(module.parameters(), lr=RATE, max_iter=1)
+
+
 def frozen(module: Any) -> SGD:
     module.w[1].requires_grad_(False)
     return SGD([module.w[0]], lr=RATE)
@@ -271,6 +285,8 @@ WAYS = [
         configured(lambda m: CalledOptimizer(new(m))),
     ),
     Way("an optimizer around another, as SAM", configured(lambda m: Outer(new(m)))),
+    Way("`ZeroRedundancyOptimizer`, which copies its values to another", configured(sharded)),
+    Way("`LBFGS`, which calls its closure in the step", configured(lbfgs)),
     Way("stepped group by group from outside, as in DeepSpeed's ZeRO", lambda: GroupByGroup(2)),
     Way(
         "stepped group by group from inside",

@@ -67,6 +67,32 @@ export function askedValues({ kind, path, asked }) {
 }
 
 /**
+ * Return what a request asks for, as `[path, text]`: for each value, or for each operation of a JSON Patch.
+ * @param {Receipt} receipt
+ * @returns {[string, string][]}
+ */
+export function askedTexts(receipt) {
+  const { kind, path, asked } = receipt;
+  if (kind !== "json_patch" || !Array.isArray(asked)) return askedValues(receipt).map(([at, value]) => [at, valueText(value)]);
+  return asked.flatMap((step) => (isObject(step) ? [[path + String(step.path), operationText(step, path)]] : []));
+}
+
+/**
+ * @param {{[key: string]: Json}} step an operation of a JSON Patch
+ * @param {string} base the pointer that its paths begin at
+ */
+function operationText({ op, from, value }, base) {
+  switch (op) {
+    case "remove": return "removed";
+    case "move": return `moved here from ${dotted(base + String(from))}`;
+    case "copy": return `copied from ${dotted(base + String(from))}`;
+    case "add": return `${valueText(value)}, added`;
+    case "test": return `${valueText(value)}, or else nothing is changed`;
+    default: return valueText(value);
+  }
+}
+
+/**
  * Return when a scheduled request is due: ", due at step 1,200".
  * @param {Receipt} receipt
  */
@@ -84,7 +110,7 @@ export function subject(receipt) {
   const { kind, name, path, changes, by } = receipt;
   if (kind === "action") return ["program", "freak"].includes(by) ? name ?? "" : `call ${name}`;
   if (kind === "reset") return `reset ${dotted(path)}`;
-  const paths = changes.length ? changes.map((change) => change.path) : askedValues(receipt).map(([at]) => at);
+  const paths = changes.length ? changes.map((change) => change.path) : askedTexts(receipt).map(([at]) => at);
   const named = paths.length ? paths.map(dotted) : [path ? dotted(path) : "the state"];
   return `set ${named.slice(0, 3).join(", ")}${named.length > 3 ? `, and ${named.length - 3} more` : ""}`;
 }

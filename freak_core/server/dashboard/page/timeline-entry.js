@@ -4,7 +4,7 @@ import { requestFor } from "../form/merge-patch.js";
 import { canUndo, changedSince, undoEdits } from "../form/undo.js";
 import { absolute, ago } from "../lib/clock.js";
 import { confirmed } from "../lib/dialog.js";
-import { askedValues, dotted, due, reasons, resultParts, subject, valueText, where } from "../live/receipt-text.js";
+import { askedTexts, dotted, due, reasons, resultParts, subject, valueText, where } from "../live/receipt-text.js";
 import { RequestStatus, useRequest } from "../live/request-status.js";
 import { etag, exactState, schema, writable } from "../live/run.js";
 import { html } from "../vendor.js";
@@ -72,9 +72,9 @@ function Changes({ receipt }) {
       <li key=${change.path}><code>${dotted(change.path)}</code> <span class="old">${valueText(change.old)}</span> <span aria-label="becomes">→</span> <span class="new">${valueText(change.new)}</span></li>`)}</ul>`;
   }
   if (status === "applied") return ["patch", "json_patch", "put", "reset"].includes(kind) && html`<p class="meta">nothing changed</p>`;
-  const asked = askedValues(receipt);
-  return asked.length > 0 && html`<ul class="changes">${asked.map(([path, value]) => html`
-    <li key=${path}><code>${dotted(path)}</code> <span aria-label="asked for">→</span> <span class="new">${valueText(value)}</span></li>`)}</ul>`;
+  const asked = askedTexts(receipt);
+  return asked.length > 0 && html`<ul class="changes">${asked.map(([path, text], number) => html`
+    <li key=${number}><code>${dotted(path)}</code> <span aria-label="asked for">→</span> <span class="new">${text}</span></li>`)}</ul>`;
 }
 
 /** @param {{receipt: Receipt}} props */
