@@ -188,7 +188,7 @@ class Freak(Generic[Model_co]):
             self._serving.mount()
             if serve if serve is not None else self.app is None:
                 self.serve()
-            if self._journal_asked_for is None:
+            if self._journal_asked_for is None or (self.app is not None and self.folder is not None):
                 with contextlib.suppress(OSError):  # opening the journal says it, and the run goes on
                     RunFolder(self.id).make()
             journal.open({"run": self.id, "name": self.name, "started_at": now()})

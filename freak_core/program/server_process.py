@@ -26,9 +26,6 @@ logger: logging.Logger = logging.getLogger("freak")
 PATIENCE = 10.0
 """Seconds a server may leave its pipe full before it counts as hung and is replaced."""
 
-YOUNG = 3.0
-"""Seconds in which a server starts, on a machine that has much to do."""
-
 LOG_LINES = 20
 """How many lines of the server's stderr are logged in one second."""
 
@@ -61,7 +58,6 @@ class Link:
         self._hello = hello
         self._answer = answer
         self._stopping = threading.Event()
-        self._spawned_at = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep_alive, name="freak-link", daemon=True)
 
@@ -70,11 +66,6 @@ class Link:
         """The server's process id, while it runs."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
-
-    @property
-    def young(self) -> bool:
-        """Whether the server may still be starting."""
-        return time.monotonic() - self._spawned_at < YOUNG
 
     def start(self) -> None:
         """Start the server process; does not wait until it answers."""
@@ -125,7 +116,6 @@ class Link:
         finally:
             os.close(descriptor)
         os.set_blocking(cast(BinaryIO, process.stdin).fileno(), False)
-        self._spawned_at = time.monotonic()
         return process
 
     def _keep_alive(self) -> None:

@@ -104,10 +104,9 @@ class Serving:
         began = time.monotonic()
         self._feed.flush(0.8)
         if self._link is not None:
-            # Before the feed: while a hung server blocks it, nothing is journalled. A server that is still
-            # starting gets the time to write down what there was.
-            left = 1.5 - (time.monotonic() - began)
-            self._link.stop(max(0.8, left) if self._link.young else 0.8)
+            # Before the feed: while a hung server blocks it, nothing is journalled. The server still writes
+            # down how the run ended; one that has just been started has to import itself first.
+            self._link.stop(max(0.8, 1.5 - (time.monotonic() - began)))
             self._link = None
         self._feed.close(0.5)
         if self._mirror is not None:

@@ -78,6 +78,9 @@ class StoredRun:
         told = dict(self.summary.facts) if self.summary else {}
         for name in ("steps_per_second", "eta_s", "seconds_since_progress"):
             told[name] = None
+        if self.summary:
+            told["checkpoints"] = [each.path for each in self.summary.checkpoints]
+            told["missing"] = self.summary.missing
         why = {"error": self.error, "stopped_by": self.stopped_by, "reason": self.reason}
         return {
             **told,

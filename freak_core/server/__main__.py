@@ -87,7 +87,7 @@ def main() -> None:
         mirror.lose()
         for receiver in receivers:
             if isinstance(receiver, Recorder):
-                receiver.close(0.4)
+                receiver.close(1.5)
 
     # A child of the program may hold the other end of stdin open: then no end-of-file comes.
     _exit_when(lambda: os.getppid() != program, lose)

@@ -75,6 +75,9 @@ def test_the_folder_has_what_happened(served: Serve, embedded: bool) -> None:
         assert run.state()[1]["head"]["lr"] == 0.5
         assert [(each.path, each.seq) for each in run.summary.checkpoints] == [("/checkpoints/best.ckpt", 2)]
         assert [receipt.note for receipt in run.receipts()] == ["why", None]
+    assert freak("info", "told", "--json").json["checkpoints"] == [
+        each.path for each in run.summary.checkpoints
+    ]
     for path in folder(program).iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert not any(secret in path.read_bytes() for secret in (b"hush", b"sesame", program.token.encode()))
@@ -93,6 +96,15 @@ def test_nothing_is_kept_where_the_environment_says_so(
     assert freak("ls", "-a", "--json").json[0]["state"] == "finished"
     assert "no config.json" not in freak("info", "private").err
     assert "no state.json" in freak("get", "-r", "private", code=4).err
+
+
+def test_an_app_of_your_own_with_a_journal_of_your_own_has_a_folder_too(home: Path, tmp_path: Path) -> None:
+    program = Freak(FastAPI(), journal=tmp_path / "mine.jsonl", name="app").control(Steered())
+    program.publish(step=1, loss=0.5)
+    program.stop()
+    assert points(program) == [(0, 1, 0.5)]
+    assert stored(program).journal == tmp_path / "mine.jsonl"
+    assert not (home / "runs" / program.id / "run.json").exists()
 
 
 def test_no_point_is_missing_after_a_server_was_killed(served: Serve) -> None:
