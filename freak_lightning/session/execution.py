@@ -13,6 +13,7 @@ from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_info
 from freak_lightning.ranks.collectives import Collectives, agreed_failure, on_any
 from freak_lightning.ranks.lost import RanksLost
+from freak_lightning.session.program_changes import ProgramChanges
 
 logger = logging.getLogger("freak")
 
@@ -45,6 +46,7 @@ class Execution:
         store: this rank's state; on global rank zero with the receipts.
         sections: the controls that own a section, by its name.
         collectives: how ranks agree.
+        programs: what the program sets by itself; an action or ``apply`` may do so on one rank only.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class Execution:
         store: Store,
         sections: Mapping[str, Control],
         collectives: Collectives,
+        programs: ProgramChanges,
     ) -> None:
         self._trainer = trainer
         self._pl_module = pl_module
         self._store = store
         self._sections = sections
         self._collectives = collectives
+        self._programs = programs
         self.deferred: list[Entry] = []
         """Requests that wait for a later control point; equal on all ranks."""
         self._passed: set[str] = set()
@@ -103,7 +107,7 @@ class Execution:
             return not holds
         self._passed.discard(entry.receipt_id)
         if failure is not None and attempt.changes:
-            go_back(self._store.revert, self._store)
+            go_back(self._revert, self._store)
             for name in attempt.applied_to:
                 go_back(partial(self._apply, name), self._sections[name])
         receipt = self._store.complete(
@@ -128,7 +132,8 @@ class Execution:
                 self._store.refresh()  # what training has changed before is not the action's
                 attempt.result = plain(action.run(arguments))
             else:
-                attempt.changes = self._store.apply(write)
+                with self._programs.request():
+                    attempt.changes = self._store.apply(write)
         return attempt
 
     def _apply_where_changed(self, attempt: Attempt) -> None:
@@ -169,8 +174,14 @@ class Execution:
             logger.exception("Freak: %s failed on rank %d; the state is put back", what, rank)
             attempt.failure = Failed(f"{type(error).__name__}: {error}")
 
+    def _revert(self) -> None:
+        with self._programs.request():
+            self._store.revert()
+
     def _apply(self, name: str) -> object:
-        return self._sections[name].apply(self._trainer, self._pl_module)
+        control = self._sections[name]
+        with self._programs.visit(control):
+            return control.apply(self._trainer, self._pl_module)
 
 
 def go_back(how: Callable[[], object], what: object) -> None:

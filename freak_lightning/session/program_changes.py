@@ -55,8 +55,8 @@ class ProgramChanges:
             logger.warning("the program set %s in section %r, which is refused: %s", changed, name, refused)
 
     @contextmanager
-    def requests(self) -> Iterator[None]:
-        """Take what changes within the block: all ranks carry the same requests out."""
+    def request(self) -> Iterator[None]:
+        """Take what changes within the block: all ranks carry the same request out."""
         before = {name: _document(each.state) for name, each in self._controls.items()}
         try:
             yield

@@ -106,10 +106,12 @@ class ControlSession:
             self.requests = LiveRequests(trainer, self.store, self._collectives, sync)
         else:
             self.requests = ReplayedRequests(trainer, self.store, journal)
-        self._execution = Execution(trainer, pl_module, self.store, self._sections, self._collectives)
+        self._programs = ProgramChanges(self._sections, self.store, is_rank_zero=trainer.is_global_zero)
+        self._execution = Execution(
+            trainer, pl_module, self.store, self._sections, self._collectives, self._programs
+        )
         self._due = self._pause_interrupted = False
         self._agreed = AgreedWaits(self.controls, self._collectives, alone=trainer.world_size == 1)
-        self._programs = ProgramChanges(self._sections, self.store, is_rank_zero=trainer.is_global_zero)
         self.point: Point = self._point()
         for control in self.controls:
             with self._logged(control):
@@ -285,8 +287,7 @@ class ControlSession:
     def _carry_out(self, entries: Sequence[Entry], point: Point, *, last: bool = False) -> None:
         self.point = point
         self._agreed.exchanged(bool(entries) or self.deferred)
-        with self._programs.requests():
-            self._execution.carry_out(entries, point, last=last)
+        self._execution.carry_out(entries, point, last=last)
 
     def _visit(self, point: Point) -> None:
         """Call every control, then stand still as long as one of them pauses the training."""

@@ -11,7 +11,15 @@ from pydantic import BaseModel
 from torch.optim import Optimizer
 
 from freak_core import Write
-from freak_lightning import ControlCallback, GracefulStop, Pause, Section, Tunable, remote_control
+from freak_lightning import (
+    ControlCallback,
+    GracefulStop,
+    Pause,
+    Section,
+    Tunable,
+    action,
+    remote_control,
+)
 from freak_lightning.control_point import Point
 from tests.lightning.asking import patch
 from tests.lightning.forks import ON_FORKS, fit_on_forks, receipts, steps
@@ -45,6 +53,39 @@ def test_a_stop_that_the_program_sets_on_one_rank_stops_all_or_none(
     assert [(each["by"], each["status"]) for each in told] == (
         [] if rank else [("program", "applied"), ("freak", "applied")]
     )
+
+
+class Shard(BaseModel):
+    number: int = 0
+
+
+class StopsOnOne(Tunable[Shard]):
+    """Sets the stop on one rank: in an action, or where its section is applied."""
+
+    def __init__(self, stop: GracefulStop, rank: int) -> None:
+        super().__init__(Shard(), name="shard")
+        self.stop, self.rank = stop, rank
+
+    def apply(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.global_rank == self.rank:
+            self.stop.state.should_stop = True
+
+    @action
+    def finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.apply(trainer, pl_module)
+
+
+@pytest.mark.parametrize("write", [Write("action", name="finish"), patch({"shard": {"number": 7}})])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_stop_that_a_request_sets_on_one_rank_stops_all_or_none(
+    tmp_path: Path, rank: int, write: Write
+) -> None:
+    """A rank that stopped alone would save alone, and wait for the others."""
+    stop = GracefulStop(tmp_path, sync=1)
+    control = StopsOnOne(stop, rank)
+    fit_on_forks(tmp_path, [AskOnZero(tmp_path, stop, (0, 2, write)), stop, control], max_epochs=1)
+    assert steps(tmp_path) == ([8, 8] if rank else [4, 4])
+    assert [each["status"] for each in receipts(tmp_path)] == ["applied"] * (1 if rank else 3)
 
 
 def test_a_pause_that_the_program_sets_on_rank_zero_holds_all_and_a_stop_ends_it(tmp_path: Path) -> None:
@@ -143,10 +184,6 @@ def test_a_control_that_differs_on_one_rank_keeps_the_ranks_together(tmp_path: P
     assert steps(tmp_path) == [13, 13]
     asked = [each for each in receipts(tmp_path) if each["by"] != "freak"]
     assert [each["status"] for each in asked] == ["applied"] * 4, asked
-
-
-class Shard(BaseModel):
-    number: int = 0
 
 
 class Counts(Tunable[Shard]):
