@@ -10,7 +10,7 @@ The sections of the controls are where Lightning puts the states of all callback
 
 from typing import Any
 
-from freak_lightning.checkpoint.rng_states import restore_rng_states
+from freak_lightning.checkpoint.rng_states import restore_rng_states, states_of_rank
 from freak_lightning.lightning_api.checkpoints import Checkpoint, collect_checkpoint
 from freak_lightning.lightning_api.loaders import restart_loaders, store_loaders_as_finished
 from freak_lightning.lightning_api.loops import epoch_done
@@ -23,14 +23,14 @@ METRICS = "freak_metrics"
 
 
 def exact_checkpoint(
-    trainer: Trainer, *, weights_only: bool = False, rng_states: list[str] | None = None
+    trainer: Trainer, *, weights_only: bool = False, rng_states: dict[str, list[Any]] | None = None
 ) -> Checkpoint:
     """Return a checkpoint from which a resume goes on at this very point. All ranks must call it.
 
     Args:
         trainer: a trainer in ``fit``.
         weights_only: leave out optimizers, schedulers and callbacks; such a checkpoint cannot be resumed.
-        rng_states: the result of ``collect_rng_states`` on every rank, in rank order.
+        rng_states: the result of ``states_of_all_ranks``.
     """
     checkpoint = collect_checkpoint(trainer, weights_only=weights_only)
     if weights_only:
@@ -41,7 +41,7 @@ def exact_checkpoint(
         checkpoint[METRICS] = metrics
     if rng_states is not None:
         next_is_epoch = epoch_done(trainer) and not trainer.validating
-        checkpoint[RNG_STATES] = {"ranks": rng_states, "next_is_epoch": next_is_epoch}
+        checkpoint[RNG_STATES] = {**rng_states, "next_is_epoch": next_is_epoch}
     return checkpoint
 
 
@@ -89,6 +89,6 @@ class AddedContents:
                 f"{len(saved['ranks'])} ranks, and this training has {trainer.world_size}"
             )
             return
-        restore_rng_states(saved["ranks"][trainer.global_rank])
+        restore_rng_states(states_of_rank(saved, trainer.global_rank))
         if saved["next_is_epoch"]:
             restart_loaders(trainer)

@@ -6,14 +6,14 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NotRequired, TypedDict, TypeVar
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
 from freak_core import Failed, Refused
 from freak_lightning.checkpoint.as_built import Dtypes
 from freak_lightning.checkpoint.contents import exact_checkpoint
 from freak_lightning.checkpoint.exact_resume import ExactResume
 from freak_lightning.checkpoint.files import discard, finish, folder_for, free
-from freak_lightning.checkpoint.rng_states import collect_rng_states
+from freak_lightning.checkpoint.rng_states import collect_rng_states, states_of_all_ranks
 from freak_lightning.lightning_api.namespace import Callback, Trainer
 from freak_lightning.ranks.collectives import Collectives, agreed_failure, on_any
 from freak_lightning.ranks.lost import RanksLost
@@ -170,14 +170,13 @@ class CheckpointSaver:
             raise failure
         return results[0]
 
-    def _rng_states_of_all_ranks(self) -> list[str] | None:
+    def _rng_states_of_all_ranks(self) -> dict[str, list[Any]] | None:
         try:
             mine = collect_rng_states()
         except Exception:  # the other ranks wait in the collective below
             logger.exception("the states of the random number generators cannot be read")
-            mine = ""
-        states = [state for state in self._collectives.gather(mine or None) if state is not None]
-        return states if len(states) == self._trainer.world_size else None
+            mine = None
+        return states_of_all_ranks(mine, self._trainer.global_rank, self._collectives)
 
     def why_not_exact(self) -> list[str]:
         """Return why a checkpoint saved now would not be exact. All ranks must call it, and get the same."""

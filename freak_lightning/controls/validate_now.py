@@ -3,7 +3,7 @@
 from functools import partial
 
 from freak_core import Failed, Rejected
-from freak_lightning.checkpoint.rng_states import collect_rng_states, restore_rng_states
+from freak_lightning.checkpoint.rng_states import RngStates, collect_rng_states, restore_rng_states
 from freak_lightning.control import NotYet, action
 from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.loops import validates_by_clock
@@ -30,7 +30,7 @@ class ValidateNow(ControlCallback):
     _cadence: dict[str, object] | None = None
     """The trainer's own settings, while other settings make Lightning validate after this batch."""
     _clock: float | None = None
-    _rng_states: str | None = None
+    _rng_states: RngStates | None = None
     _extra = False
     _left_out = False
 

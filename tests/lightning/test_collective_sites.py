@@ -7,13 +7,22 @@ ROOT = Path(__file__).parents[2]
 
 COLLECTIVES = {
     *("broadcast", "union", "gather", "reduce_boolean_decision", "barrier", "exchange", "heartbeat"),
-    *("agreed_failure", "on_any", "agree_on", "on_any_rank", "restored_sections", "collectives_for"),
+    *(
+        "states_of_all_ranks",
+        "agreed_failure",
+        "on_any",
+        "agree_on",
+        "on_any_rank",
+        "restored_sections",
+        "collectives_for",
+    ),
     *("collect_checkpoint", "save_checkpoint"),
 }
 """Functions in which all ranks take part; those of ``ranks`` itself are only called by these."""
 
 SITES = {
     "checkpoint/contents.py exact_checkpoint": "called by CheckpointSaver._write on all ranks",
+    "checkpoint/rng_states.py states_of_all_ranks": "its caller; what the first gather returned is equal",
     "checkpoint/saver.py _agreed_place": "an agreed request or stop; errors of the folder are agreed before",
     "checkpoint/saver.py _write": "no rank failed to collect its part: agreed before",
     "checkpoint/saver.py _finished": "no rank failed to write: agreed before",
