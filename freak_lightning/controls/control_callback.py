@@ -23,7 +23,7 @@ class ControlCallback(Control[StateT], Callback):
     Args:
         freak: how to serve (host, port, name, token); one for all controls, so give it to one of them.
         sync: number of optimizer steps between two looks for requests; ``"epoch"`` or ``"auto"``. One for
-            all controls too.
+            all controls too. With several ranks ``GET /run`` says under ``agreement`` what it costs.
 
     Raises:
         ConfigurationError: ``sync`` is none of these.

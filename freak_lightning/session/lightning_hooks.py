@@ -34,6 +34,7 @@ from freak_lightning.lightning_api.validation import (
     make_validation_loaders,
     skips_validation,
 )
+from freak_lightning.session.live_requests import LiveRequests
 from freak_lightning.session.session import ControlSession
 
 logger = logging.getLogger("freak")
@@ -172,12 +173,16 @@ class SessionDriver(Callback):
         if self._sleeps and session.waiting:
             self._wake()
         mark, facts = progress(trainer, session.beats)
+        told: dict[str, object] = {**facts}
+        agreement = session.requests.cost() if isinstance(session.requests, LiveRequests) else None
+        if agreement is not None:
+            told["agreement"] = agreement
         try:
             in_force = session.in_force.read()
         except Exception:  # the training may change a group this very moment
             logger.debug("what is in force cannot be read; it is read again", exc_info=True)
-            return mark, {**facts}
-        return (mark, in_force), {**facts, "in_force": in_force}
+            return mark, told
+        return (mark, in_force), {**told, "in_force": in_force}
 
     def _validation_comes(self, session: ControlSession, trainer: Trainer) -> bool:
         """Return whether the validation that is due comes on all ranks; every rank must call it.

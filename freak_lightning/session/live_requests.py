@@ -67,6 +67,10 @@ class LiveRequests:
         self._cadence.agreed(1)
         return _entries(shared)
 
+    def cost(self) -> dict[str, float] | None:
+        """Return what agreeing costs, as ``Cadence.cost``; any thread may call it."""
+        return self._cadence.cost()
+
     def left_over(self) -> int:
         """Return how many requests were never reached; those of clients fail with the end of the run."""
         return 0

@@ -58,18 +58,33 @@ def test_agreements_are_a_quarter_second_or_one_step_apart_while_steps_stay_with
             assert steps == 1 or seconds <= 0.2501
 
 
-@settings(max_examples=100, deadline=None)
-@given(before=st.floats(0.0005, 1.0), factor=st.floats(2.0, 1000.0))
-def test_after_a_jump_one_interval_is_too_long_and_has_256_steps_at_most(
-    before: float, factor: float
+@settings(max_examples=1000, deadline=None)
+@given(
+    levels=st.lists(st.floats(0.0005, 3.0), min_size=2, max_size=4),
+    length=st.integers(1, 700),
+    seed=st.integers(),
+    extreme=st.booleans(),
+)
+def test_after_a_jump_one_interval_at_most_is_too_long_and_its_length_is_that_of_steps_before(
+    levels: list[float], length: int, seed: int, extreme: bool
 ) -> None:
-    clock = Clock()
+    """Step times stay within a factor of two of a level, which jumps every ``length`` steps or later."""
+    clock, chance = Clock(), random.Random(seed)  # noqa: S311
+    lengths = [chance.randrange(length, 2 * length) for _ in levels]
+    times = [
+        level * (chance.choice((1, 2)) if extreme else chance.uniform(1, 2))
+        for level, count in zip(levels, lengths, strict=True)
+        for _ in range(count)
+    ]
+    jumps = list(itertools.accumulate(lengths[:-1]))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "time", clock)
-        found = gaps(train(clock, Cadence("auto"), [before] * 600 + [before * factor] * 600))
-    too_long = [(steps, seconds) for steps, seconds in found if steps > 1 and seconds > 0.2501]
-    assert len(too_long) <= 2  # the one during which it jumped may be followed by one counted from its mean
-    assert all(steps <= 256 for steps, _ in found)
+        agreed = [(0, 0.0), *train(clock, Cadence("auto"), times)]
+    for (first, began), (last, ended) in itertools.pairwise(agreed):
+        if last - first > 1 and ended - began > 0.2501:
+            assert any(first <= jump < last for jump in jumps)
+            before = times[first - 1]  # the step that the interval was counted by
+            assert last - first <= min(256, 0.1251 / before)
 
 
 def test_short_steps_are_not_slowed_down_by_agreements(clock: Clock) -> None:
