@@ -26,6 +26,9 @@ torch_private: Any = distributed_c10d
 _PATIENCE = timedelta(seconds=4)
 """How long a rank waits for another one while the group is made. The whole takes twice as long at most."""
 
+_FULL_MESH = 64
+"""The most ranks that are each connected with all others, which an older torch does."""
+
 _INTERFACES = "GLOO_SOCKET_IFNAME"
 
 
@@ -163,11 +166,18 @@ def _devices(store: KeyStore, here: str) -> list[Any]:
 
 
 def _device(**where: str) -> Any:
-    """Return a device that connects two ranks when they first talk: a few connections a rank, not all."""
+    """Return a device that connects two ranks when they first talk: a few connections a rank, not all.
+
+    Raises:
+        RuntimeError: an older torch would connect each of many ranks with all others.
+    """
     create: Any = dist.ProcessGroupGloo.create_device
     try:
         return create(**where, lazy_init=True)
-    except TypeError:  # an older torch
+    except TypeError:
+        if dist.get_world_size() > _FULL_MESH:
+            ranks = f"this torch would connect each of {dist.get_world_size()} ranks with all others"
+            raise RuntimeError(f"{ranks}; a newer torch needs a few connections a rank") from None
         return create(**where)
 
 

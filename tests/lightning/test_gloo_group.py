@@ -2,16 +2,18 @@
 
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from freak_lightning import remote_control
 from freak_lightning.ranks import gloo_group
-from freak_lightning.ranks.collectives import GlooCollectives
+from freak_lightning.ranks.collectives import GlooCollectives, SingleProcess
 from tests.lightning.asking import patch
 from tests.lightning.forks import ON_FORKS, fit_on_forks, receipts, steps
 from tests.lightning.test_sharded import AskOnZero
@@ -76,3 +78,21 @@ def test_any_number_of_flags_is_united(bit: int) -> None:
     """A flag that one number has no room for would raise on the rank that sets it, while others wait."""
     alone: Any = OnlyRank()
     assert GlooCollectives(alone).union(1 << bit | 1, bit + 1) == 1 << bit | 1
+
+
+def test_no_rank_is_connected_with_more_than_64_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older torch connects each rank with all others, and knows no ``lazy_init``."""
+
+    def create_device(hostname: str = "", interface: str = "") -> Any:
+        return object()
+
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        monkeypatch.setattr(dist.ProcessGroupGloo, "create_device", create_device)
+        monkeypatch.setattr(dist, "get_world_size", lambda *_: 65)
+        group, why = gloo_group.open_gloo_group(SingleProcess(), timedelta(seconds=5))
+    finally:
+        dist.destroy_process_group()
+    assert group is None
+    assert "each of 65 ranks with all others" in why
