@@ -10,7 +10,7 @@ PYTHONS := 3.12 3.13
 DASHBOARD := tests/dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test versions pythons coverage lint types audit bench soak reference client dashboard-check vendor screenshots clean
+.PHONY: help setup demo check test test-gpu versions pythons coverage lint types audit bench soak reference client dashboard-check vendor screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -42,6 +42,9 @@ test: $(READY) lint  ## lint, types and every test
 versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## what Lightning may change: with the lowest, with pytorch_lightning alone; names in every release between
 	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q $(SIDE_BY_SIDE) -m every_lightning tests/lightning || exit; done
 	$(BIN)/python -m tests.lightning.minor_releases $(VENV)-between
+
+test-gpu: $(READY)  ## what only a GPU can settle, with one GPU or two; DeepSpeed where it is installed
+	$(BIN)/python -m pytest -m gpu tests/lightning/test_gpu.py
 
 pythons: $(READY)  ## the smoke tests of freak_core with other Pythons, without torch; a Python that is missing is skipped
 	for each in $(PYTHONS); do $(BIN)/python -m tests.pythons.other_python $$each || exit; done

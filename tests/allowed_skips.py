@@ -28,6 +28,10 @@ def environments() -> set[str]:
         found.add("lowest Lightning")
     elif not any(metadata.distributions(name="lightning")):  # find_spec would find the tests' own alias
         found.add("pytorch_lightning alone")
+    gpus = len([*Path("/dev").glob("nvidia[0-9]*")])
+    found |= {"no GPU"} if not gpus else {"one GPU"} if gpus == 1 else set()
+    if importlib.util.find_spec("deepspeed") is None:
+        found.add("no DeepSpeed")
     return found if Path("/proc/self").exists() else {*found, "no /proc"}
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def steer(
     model: LightningModule | None = None,
     resume: Path | None = None,
     full_on: int = 0,
+    others: Sequence[Callback] = (),
     **settings: Any,
 ) -> None:
     """Train on two ranks: hold a rate at step 2, validate at 3, save at 4, fail to at 5, stop at step 6."""
@@ -83,7 +85,7 @@ def steer(
         (0, 5, patch({"stop": {"should_stop": True}})),
     )
     given = {"use_distributed_sampler": False, **settings}
-    callbacks = [ask, *controls, Rates(out), FullDisk(full_on, 5)]
+    callbacks = [ask, *controls, Rates(out), FullDisk(full_on, 5), *others]
     trainer = tiny_trainer(callbacks, devices=2, **given)
     trainer.fit(model or TinyModel(), resumable_loader(), plain_loader(2), ckpt_path=resume)
 

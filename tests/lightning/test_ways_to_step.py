@@ -34,7 +34,7 @@ def no_process_group() -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def steered(way: Way) -> tuple[Ask, Line]:
+def steered(way: Way, **settings: Any) -> tuple[Ask, Line]:
     """Hold the rate after the fourth batch, scale it after the twelfth, release it after the twentieth."""
     control, model = LROverride(), way.module()
     ask = Ask(
@@ -44,20 +44,12 @@ def steered(way: Way) -> tuple[Ask, Line]:
         (2, 3, patch({"lr": {"scale": None}})),
     )
     changes: list[Any] = [] if way.change is None else [Change(way.change)]
-    fit([ask, *changes, control], model=lambda: model)
+    fit([ask, *changes, control], model=lambda: model, **settings)
     return ask, model
 
 
-@pytest.mark.filterwarnings("ignore:the override of lr is not in use")
-@pytest.mark.parametrize(
-    "way",
-    [
-        pytest.param(way, id=way.name, marks=[pytest.mark.filterwarnings("ignore")] * bool(WARNS(way.name)))
-        for way in WAYS
-    ],
-)
-def test_the_weights_move_by_the_rate_of_the_receipt(way: Way) -> None:
-    ask, model = steered(way)
+def check(way: Way, ask: Ask, model: Line) -> None:
+    """The weights must move by the rate of the receipts, or a receipt must fail."""
     first = [moved[0] for moved in model.moved]
     failed = [receipt for receipt in ask.receipts if receipt.name == "lr" and receipt.status == "failed"]
     if not way.followed:
@@ -73,6 +65,18 @@ def test_the_weights_move_by_the_rate_of_the_receipt(way: Way) -> None:
     assert told == [{0.25}, {RATE / 2}, {RATE}]
     others = [moved[1:] for moved in model.moved[8:]]
     assert all(moved == first[8 + number] for number, each in enumerate(others) for moved in each)
+
+
+@pytest.mark.filterwarnings("ignore:the override of lr is not in use")
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, id=way.name, marks=[pytest.mark.filterwarnings("ignore")] * bool(WARNS(way.name)))
+        for way in WAYS
+    ],
+)
+def test_the_weights_move_by_the_rate_of_the_receipt(way: Way) -> None:
+    check(way, *steered(way))
 
 
 def test_an_override_of_one_group_stays_with_it_when_groups_are_stepped_one_by_one() -> None:
