@@ -8,23 +8,27 @@ import argparse
 import hashlib
 import json
 import os
-import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 from pydantic import BaseModel, Field
 from torch import Tensor
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torchdata.stateful_dataloader import StatefulDataLoader
 from torchdata.stateful_dataloader.sampler import StatefulDistributedSampler
 
 from freak_core import Freak
-from freak_lightning import ControlCallback, Tunable, action, remote_control
+from freak_lightning import ControlCallback, GracefulStop, Tunable, action, remote_control
+from tests.lightning.rank_faults import Faults
 from tests.lightning.tiny import Rows, TinyModel, plain_loader, tiny_trainer
-from tests.lightning.training import end_with
+from tests.lightning.training import end_alone
 
 
 class Loss(BaseModel):
@@ -69,6 +73,14 @@ class Model(TinyModel):
         return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.9)]
 
 
+class ShardedModel(Model):
+    """Each rank has a part of the weights."""
+
+    def configure_model(self) -> None:
+        assert self.device_mesh is not None
+        fully_shard(self.net, mesh=self.device_mesh["data_parallel"])
+
+
 class Hashes(Callback):
     """Writes what this rank is after each step; it comes after the controls."""
 
@@ -89,11 +101,11 @@ class Hashes(Callback):
         sections = [
             control.state.model_dump_json() for control in self.controls if type(control.state).model_fields
         ]
-        weights = [pl_module.state_dict(), trainer.optimizers[0].state_dict()]
+        weights = _bytes([pl_module.state_dict(), trainer.optimizers[0].state_dict()])
         line = [
             trainer.global_step,
-            _hash(*weights, torch.get_rng_state()),
-            _hash(*weights, sections),
+            _hash(weights, torch.get_rng_state()),
+            _hash(weights, sections),
             self.used,
         ]
         self.file.write(json.dumps(line) + "\n")
@@ -112,7 +124,12 @@ def _hash(*things: Any) -> str:
 
 
 def _bytes(thing: Any) -> bytes:
-    """Return bytes that are equal for equal tensors, numbers and texts, however deep, and for no others."""
+    """Return bytes that are equal for equal tensors, numbers and texts, however deep, and for no others.
+
+    All ranks must call it for tensors of which each has a part.
+    """
+    if isinstance(thing, DTensor):
+        thing = thing.full_tensor()
     if isinstance(thing, Tensor):
         return f"{thing.dtype}{tuple(thing.shape)}".encode() + thing.numpy().tobytes()
     if isinstance(thing, dict):
@@ -141,20 +158,18 @@ def train(
     out.mkdir(exist_ok=True)
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     seed_everything(rank, verbose=False)
-    given = {"workers": 0, "batches": 40, "min_epochs": None, **settings}
+    given = {"workers": 0, "batches": 40, "min_epochs": None, "sharded": False, "timeout": 60.0, **settings}
     rows = Rows(2 * given["batches"] * ranks)
     sampler = StatefulDistributedSampler(rows, num_replicas=ranks, rank=rank, shuffle=True)
     loss = Loss()
     freak = Freak(name="hashed", journal=journal)
-    controls = [
-        Tunable(loss, name="loss"),
-        Nudge(),
-        *remote_control(freak=freak, sync=2, dirpath=out, replay=replay),
-    ]
+    ours = remote_control(freak=freak, sync=2, dirpath=out, replay=replay)
+    stop = next(each for each in ours if isinstance(each, GracefulStop))
+    controls = [Tunable(loss, name="loss"), Nudge(), Faults(out, stop), *ours]
     trainer = tiny_trainer(
         [*controls, Hashes(out, controls, stop_at), ModelCheckpoint(out, "regular-{epoch}")],
         devices=ranks,
-        strategy="ddp" if ranks > 1 else "auto",
+        strategy=_strategy(ranks, given["timeout"], sharded=given["sharded"]),
         max_epochs=100_000,
         min_epochs=given["min_epochs"],
         use_distributed_sampler=False,
@@ -162,11 +177,19 @@ def train(
         enable_checkpointing=True,
     )
     loader = StatefulDataLoader(rows, batch_size=2, sampler=sampler, num_workers=given["workers"])
-    trainer.fit(Model(loss), loader, plain_loader(2), ckpt_path=resume)
+    model = ShardedModel(loss) if given["sharded"] else Model(loss)
+    trainer.fit(model, loader, plain_loader(2), ckpt_path=resume)
+
+
+def _strategy(ranks: int, seconds: float, *, sharded: bool) -> Strategy | str:
+    """Return the strategy; its collectives time out after so many seconds."""
+    timeout = timedelta(seconds=seconds)
+    if sharded:
+        return ModelParallelStrategy(data_parallel_size=ranks, tensor_parallel_size=1, timeout=timeout)
+    return "auto" if ranks == 1 else DDPStrategy(timeout=timeout, process_group_backend="gloo")
 
 
 def main() -> None:
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--ranks", type=int, default=1)
@@ -174,10 +197,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--min-epochs", type=int)
+    parser.add_argument("--sharded", action="store_true", help="each rank has a part of the weights")
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds, of the ranks' collectives")
+    parser.add_argument("--on-its-own", action="store_true", help="nobody but its own errors ends a rank")
     parser.add_argument(
         "--again", type=Path, nargs="*", help="folders of legs; a later one resumes from the first"
     )
     options = parser.parse_args()
+    end_alone(options.on_its_own)
     if not options.again:
         train(
             options.out,
@@ -187,6 +214,8 @@ def main() -> None:
             workers=options.workers,
             batches=options.batches,
             min_epochs=options.min_epochs,
+            sharded=options.sharded,
+            timeout=options.timeout,
         )
     for number, leg in enumerate(options.again or ()):
         last = read_steps(leg / "rank-0.jsonl")[-1][0]

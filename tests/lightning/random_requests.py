@@ -1,8 +1,11 @@
-"""Requests of every kind, at random: some valid, some not, some too late."""
+"""Requests of every kind, at random: some valid, some not, some too late, some that hurt a rank."""
 
+import os
 import random
 import secrets
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from freak_core import Client, Receipt, Refused
@@ -10,11 +13,20 @@ from freak_core import Client, Receipt, Refused
 Ask = Callable[[Client, random.Random], Receipt]
 
 
-class Requests:
-    """One client that asks for so many things at random; ``sent`` counts them, ``receipts`` are their ids."""
+FREEZING = 50
+"""One request of so many stops a process, which takes a second."""
 
-    def __init__(self, client: Client, seed: int) -> None:
+
+class Requests:
+    """One client that asks for things at random; ``receipts`` are their ids.
+
+    Args:
+        pids: the processes of the ranks.
+    """
+
+    def __init__(self, client: Client, seed: int, pids: Sequence[int]) -> None:
         self.client = client
+        self.pids = pids
         self.chance = random.Random(seed)  # noqa: S311 - the same every time
         self.receipts: list[str] = []
         self.refused: dict[str, int] = {}
@@ -24,7 +36,7 @@ class Requests:
     def send(self, count: int) -> None:
         """Send so many requests, one after the other."""
         for _ in range(count):
-            ask = self.chance.choice(KINDS)
+            ask = Requests.freeze if self.chance.randrange(FREEZING) == 0 else self.chance.choice(KINDS)
             try:
                 receipt = ask(self)
             except Refused as refused:
@@ -58,6 +70,7 @@ class Requests:
             {"lr.hold": "0.1"},
             {"lr.groups": {"9/9": {"hold": 0.1}}},
             {"loss.weight": 99},
+            {"faults.fails_on": self.a_rank(), "loss.weight": 5.0},
             {"no.such": 1},
             {"trainer.limit_val_batches": 7},
         ]
@@ -85,11 +98,38 @@ class Requests:
                 ("checkpoint", {"name": "../escape"}),
                 ("nudge", {"by": self.chance.uniform(-1e-3, 1e-3)}),
                 ("nudge", {"by": "far"}),
-                ("fail_on", {"rank": self.chance.randrange(3)}),
+                ("fail_on", {"rank": self.a_rank()}),
                 ("no_such", {}),
             ]
         )
         return self.client.call(name, **arguments)
+
+    def a_rank(self) -> int:
+        return self.chance.randrange(len(self.pids))
+
+    def hurt(self) -> Receipt:
+        """Let one rank be late, fail or go its own way."""
+        at_once = self.chance.random() < 0.5
+        why = self.chance.choice(["no folder", "no state", "full disk"])
+        name, arguments = self.chance.choice(
+            [
+                ("late", {"seconds": self.chance.uniform(0.0, 0.5), "at_once": at_once}),
+                ("save_badly", {"why": why}),
+                ("stop_by_program", {"at_once": at_once}),
+            ]
+        )
+        return self.client.call(name, rank=self.a_rank(), **arguments)
+
+    def freeze(self) -> Receipt:
+        """Stop one rank's process for a second at most, and ask for something meanwhile."""
+        pid = self.pids[self.a_rank()]
+        going_on = threading.Timer(self.chance.random(), os.kill, (pid, signal.SIGCONT))
+        os.kill(pid, signal.SIGSTOP)
+        going_on.start()
+        try:
+            return self.client.set(self.anything())
+        finally:
+            going_on.join(10)
 
     def later(self) -> Receipt:
         run = self.client.run()
@@ -130,6 +170,7 @@ KINDS: list[Callable[[Requests], Receipt]] = [
     Requests.put,
     Requests.reset,
     *[Requests.call] * 3,
+    *[Requests.hurt] * 3,
     *[Requests.later] * 2,
     Requests.cancel,
     Requests.pause,

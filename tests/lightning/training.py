@@ -88,6 +88,14 @@ def end_with(parent: int) -> None:
     os._exit(1)
 
 
+def end_alone(alone: bool) -> None:
+    """End with whoever started this process; if ``alone``, let nothing but its own errors end a rank."""
+    if not (alone and "LOCAL_RANK" in os.environ):
+        threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    if alone:
+        subprocess_script._launch_process_observer = lambda _: None
+
+
 def strategy_of(options: argparse.Namespace) -> Any:
     """Return the strategy; its collectives time out after so many seconds, and Freak's no later."""
     if options.ranks == 1:
@@ -110,10 +118,7 @@ def main() -> None:
     parser.add_argument("--ready-only-dir", type=Path, default=None)
     parser.add_argument("--on-its-own", action="store_true", help="nobody but its own errors ends a rank")
     options = parser.parse_args()
-    if not (options.on_its_own and "LOCAL_RANK" in os.environ):
-        threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
-    if options.on_its_own:
-        subprocess_script._launch_process_observer = lambda _: None
+    end_alone(options.on_its_own)
     sync: Any = int(options.sync) if options.sync.isdecimal() else options.sync
     stop = GracefulStop(options.out, freak=Freak(name="training", port=0), sync=sync)
     dirpath = options.ready_only_dir or options.out
