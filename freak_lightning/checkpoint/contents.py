@@ -23,7 +23,7 @@ METRICS = "freak_metrics"
 
 
 def exact_checkpoint(
-    trainer: Trainer, *, weights_only: bool = False, rng_states: dict[str, list[Any]] | None = None
+    trainer: Trainer, *, weights_only: bool = False, rng_states: dict[str, Any] | None = None
 ) -> Checkpoint:
     """Return a checkpoint from which a resume goes on at this very point. All ranks must call it.
 

