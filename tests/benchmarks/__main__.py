@@ -5,19 +5,21 @@ import time
 
 from tests.benchmarks import machine, report
 from tests.benchmarks.big_state import BigState
+from tests.benchmarks.growth import Growth
 from tests.benchmarks.idle_cost import IdleCost
 from tests.benchmarks.imports import Imports
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.listing import Listing
 from tests.benchmarks.memory import Memory
+from tests.benchmarks.pace import Pace
 from tests.benchmarks.server_load import ServerLoad
-from tests.benchmarks.two_ranks import TwoRanks
 
 BENCHMARKS = {
     "server_load": ServerLoad,
     "idle_cost": IdleCost,
-    "two_ranks": TwoRanks,
     "latency": Latency,
+    "pace": Pace,
+    "growth": Growth,
     "imports": Imports,
     "listing": Listing,
     "memory": Memory,

@@ -41,20 +41,25 @@ class SameBatch(IterableDataset[Any]):
             yield self._batch
 
 
-def fit(callbacks: Sequence[Callback], *, width: int, rows: int, batches: int, ranks: int = 1) -> None:
-    """Train one epoch of ``batches`` batches, on one thread a rank."""
+def quiet_trainer(callbacks: Sequence[Callback], *, ranks: int = 1, max_epochs: int = 1) -> Trainer:
+    """Return a trainer that says and saves nothing, on one thread a rank."""
     torch.set_num_threads(1)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    trainer = Trainer(
+    return Trainer(
         callbacks=list(callbacks),
         accelerator="cpu",
         devices=ranks,
         strategy="ddp" if ranks > 1 else "auto",
-        max_epochs=1,
+        max_epochs=max_epochs,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def fit(callbacks: Sequence[Callback], *, width: int, rows: int, batches: int, ranks: int = 1) -> None:
+    """Train one epoch of ``batches`` batches."""
+    trainer = quiet_trainer(callbacks, ranks=ranks)
     trainer.fit(Network(width), DataLoader(SameBatch(rows, batches), batch_size=None))

@@ -7,15 +7,11 @@ from lightning.pytorch import Trainer
 from freak_lightning import ControlCallback, LiveMetrics, LROverride
 from freak_lightning.controls.freak_logger import FreakLogger
 from freak_lightning.optimizers.lr_recorder import RateRecorder
-from freak_lightning.ranks.cadence import Cadence
 from freak_lightning.session.lightning_hooks import SessionDriver
 
 
 class Switch:
-    """Holds the controls of one fit, its driver and its session.
-
-    Ranks must switch at the same batch. Each cadence keeps what it has learnt for the next time.
-    """
+    """Holds the controls of one fit, its driver and its session."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer: Any = trainer
@@ -45,7 +41,7 @@ class Switch:
             if live._recorder is not None:
                 live._recorder.detach()
 
-    def on(self, cadence: Cadence | None = None) -> None:
+    def on(self) -> None:
         """Fit under control."""
         self._look()
         self._trainer.callbacks, self._trainer.loggers = self._all, self._loggers
@@ -57,5 +53,3 @@ class Switch:
                 live._recorder.detach()
                 live._recorder = RateRecorder(self._trainer)
         self.driver._wake()
-        if cadence is not None:
-            self.session.requests._cadence = cadence
