@@ -13,10 +13,12 @@ from tests.benchmarks.listing import Listing
 from tests.benchmarks.memory import Memory
 from tests.benchmarks.pace import Pace
 from tests.benchmarks.server_load import ServerLoad
+from tests.benchmarks.step_hooks import StepHooks
 
 BENCHMARKS = {
     "server_load": ServerLoad,
     "idle_cost": IdleCost,
+    "step_hooks": StepHooks,
     "latency": Latency,
     "pace": Pace,
     "growth": Growth,

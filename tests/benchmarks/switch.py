@@ -4,7 +4,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from freak_lightning import ControlCallback, LiveMetrics, LROverride
+from freak_lightning import ControlCallback, LiveMetrics
 from freak_lightning.controls.freak_logger import FreakLogger
 from freak_lightning.optimizers.lr_recorder import RateRecorder
 from freak_lightning.session.lightning_hooks import SessionDriver
@@ -27,7 +27,7 @@ class Switch:
         self._others = [c for c in self._all if not isinstance(c, ControlCallback | SessionDriver)]
         controls = self.session.controls
         self._metrics: list[Any] = [c for c in controls if isinstance(c, LiveMetrics)]
-        self._overlays = [c._overlay for c in controls if isinstance(c, LROverride) and c._overlay]
+        self._overlays: list[Any] = [self.session.overlay] if self.session.overlay is not None else []
         self._loggers = self._trainer.loggers
 
     def off(self) -> None:
