@@ -58,6 +58,10 @@ class ReceiptHistory:
                     return receipt if change.new is True else None
         return None
 
+    def waiting(self) -> list[Receipt]:
+        """Return the receipts of the requests that have not ended."""
+        return [receipt for receipt in self._by_id.values() if not receipt.settled]
+
     @property
     def pending(self) -> int:
         """How many requests are accepted and wait."""

@@ -66,7 +66,7 @@ class _ClientOf(Client):
 
     def __init__(self, run: Run, token: str, timeout: float) -> None:
         super().__init__(run.url, token, timeout=timeout, ssl_ca_certs=run.ssl_certfile)
-        self._connection.check.process = run.process
+        self._connection.check.run = run
         self._id = run.id
 
     def __exit__(self, *raised: object) -> None:

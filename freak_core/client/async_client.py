@@ -71,7 +71,7 @@ class AsyncClient:
         if isinstance(there, StoredRun):
             return cls(there.path.absolute().as_uri(), timeout=timeout)
         client = cls(there.url, there.token, timeout=timeout, ssl_ca_certs=there.ssl_certfile)
-        client._connection.check.process = there.process
+        client._connection.check.run = there
         client.read_token = there.read_token
         return client
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from freak_core.addresses import is_loopback, link, served_at
 from freak_core.errors import ConfigurationError
-from freak_core.phases import Ending
+from freak_core.phases import DONE, Ending
 from freak_core.program.actions import Action
 from freak_core.program.arguments import (
     Apply,
@@ -40,7 +40,7 @@ from freak_core.program.call_thread import call_threads
 from freak_core.program.controlled_state import Model_co
 from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.program.event_log import Feed, Gauge
-from freak_core.program.listener import bind, bind_socket
+from freak_core.program.predecessor import Predecessor
 from freak_core.program.request_handler import Responder
 from freak_core.program.running import running
 from freak_core.program.script import Script, ending_here, ending_said, finished_or_stopped
@@ -118,7 +118,8 @@ class Freak(Generic[Model_co]):
         self.docs_url: str = checked_docs_url(docs_url)
         self.uvicorn_log_level: str = checked_log_level(uvicorn_log_level)
         self.name: str = writable(name or script_name())
-        self.token: str = checked_token(token_of(token, token_file))
+        self._token_asked_for = token_of(token, token_file)
+        self.token: str = checked_token(self._token_asked_for)
         self.read_token: str = new_token()
         self.allowed_hosts: tuple[str, ...] = checked_hosts(allowed_hosts)
         self.disabled: bool = os.environ.get("FREAK_DISABLED", "0") not in ("", "0")
@@ -178,6 +179,8 @@ class Freak(Generic[Model_co]):
         warn_of_read_only(store.read_only)
         if self.disabled:
             return freak
+        self._before = Predecessor(self.name)
+        self.token, self.read_token = self._before.tokens(self._token_asked_for, self.token, self.read_token)
         journal = Journal(self.journal_path)
         self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
@@ -193,6 +196,7 @@ class Freak(Generic[Model_co]):
                     RunFolder(self.id).make()
             journal.open({"run": self.id, "name": self.name, "started_at": now()})
             self._feed.start()
+            self._before.hand_over(store)
         except BaseException:
             self._serving.stop()
             self._store = self._feed = self._serving = None
@@ -202,8 +206,7 @@ class Freak(Generic[Model_co]):
         self._ender = None
         self._over = threading.Event()
         self._script.call_at_end(self._stop_at_exit)
-        if not self.ranks_agree:
-            warn_of_ranks(ranks())
+        warn_of_ranks(1 if self.ranks_agree else ranks())
         return freak
 
     def use_any_port(self) -> None:
@@ -222,11 +225,10 @@ class Freak(Generic[Model_co]):
             return
         if not (self.uds or self.certificate or is_loopback(self.host)):
             warn_of_plain_text(self.host)
-        listener = bind_socket(self.uds) if self.uds else bind(self.host, self._port_asked_for)
+        listener = self._before.listen(self.uds, self.host, self._port_asked_for)
         self.port = None if self.uds else listener.getsockname()[1]
         run = new_run(self.id, self.name, self.url, self.token, self.journal_path, self.read_token)
-        if self.certificate is not None:
-            run.ssl_certfile = self.certificate[0]
+        run.ssl_certfile = self.certificate[0] if self.certificate else None
         self._serving.start(listener, self.uvicorn_log_level, run, self.certificate)
 
     def stop(
@@ -253,11 +255,10 @@ class Freak(Generic[Model_co]):
         self._end(finished_or_stopped(self.store) if how.phase == "finished" else how)
 
     def _end(self, how: Ending, *, put_off: bool = False) -> None:
-        if self._store is not None and self._store.closed is None:
-            self.ended = how
-        if put_off and self._serving is not None:
-            self._responder.wait(0.3)
         if self._store is not None:
+            self.ended = how if self._store.closed is None else self.ended
+            if put_off and self._serving is not None:
+                self._responder.wait(0.3)
             self._store.close("the run is over")
         feed, serving = self._feed, self._serving
         self._feed = self._serving = None
@@ -271,7 +272,7 @@ class Freak(Generic[Model_co]):
         feed.flush(0.3)
         feed.event("run", how.facts())
         try:
-            serving.stop()
+            serving.stop(well=how.phase in DONE)
         finally:
             self._over.set()
         self._loop.close()

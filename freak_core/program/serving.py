@@ -11,6 +11,7 @@ from freak_core.program.call_thread import CallThread
 from freak_core.program.event_log import Feed
 from freak_core.program.request_handler import Responder
 from freak_core.program.server_process import Link
+from freak_core.runs.restart import forget, leave
 from freak_core.runs.run_file import Run, RunFile
 from freak_core.runs.tunnel import announce
 
@@ -90,6 +91,7 @@ class Serving:
                 self._link = Link(listener, self._feed, self._responder.hello, self._responder.answer)
                 self._link.start()
             self._run_file = RunFile(run)
+            leave(run)
             self._feed.on_idle.append(self._run_file.beat)
             announce(run)
         except BaseException:
@@ -97,10 +99,15 @@ class Serving:
             listener.close()
             raise
 
-    def stop(self) -> None:
-        """Send the remaining events, end the server and free the port within 2.5 seconds."""
+    def stop(self, *, well: bool = True) -> None:
+        """Send the remaining events, end the server and free the port within 2.5 seconds.
+
+        ``well`` says that the run has ended well: torchrun does not start it again.
+        """
         for caller in self._callers:
             caller.close()
+        if well and self._run_file is not None:
+            forget(self._run_file.run.id)
         began = time.monotonic()
         self._feed.flush(0.8)
         if self._link is not None:

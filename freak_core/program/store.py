@@ -273,25 +273,13 @@ class Store(Generic[Model_co]):
             if receipt is None or receipt.settled:
                 return receipt
             made = changes or self._made_by_action(write)
-            if error is not None:
-                return self._write(
-                    receipt,
-                    status="failed",
-                    error=error.problem(),
-                    revision=self.revision,
-                    changes=transaction.listed(made),
-                )
-            if changes:
+            if changes and error is None:
                 self._state.show()
-            receipt = self._write(
-                receipt,
-                status="applied",
-                applied=applied,
-                result=plain(result),
-                revision=self.revision,
-                changes=transaction.listed(made),
-                asked=self._asked(write, changes),
-            )
+            told = {"revision": self.revision, "changes": transaction.listed(made)}
+            if error is not None:
+                return self._write(receipt, status="failed", error=error.problem(), **told)
+            told |= {"result": plain(result), "asked": self._asked(write, changes)}
+            receipt = self._write(receipt, status="applied", applied=applied, **told)
         if changes and self.on_change:
             self.on_told(functools.partial(self._tell, receipt))
         return receipt
@@ -345,6 +333,11 @@ class Store(Generic[Model_co]):
             if error is not None:
                 return self._write(receipt, status="failed", error=error.problem(), result=plain(result))
             return self._write(receipt, status="applied", applied=applied, result=plain(result))
+
+    def tell(self, receipt: Receipt) -> None:
+        """Write the receipt of a request to another run of this program; it gets a number of this run."""
+        with self.lock:
+            self._write(receipt.model_copy(update={"seq": 0}))
 
     def close(self, reason: str) -> None:
         """Take no more writes. Those that have not begun fail with ``reason``; the others end normally."""

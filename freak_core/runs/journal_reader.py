@@ -50,6 +50,8 @@ def run_in(journal: Path) -> JournalledRun | None:
                     run = _started(entry)
                 elif run is not None and entry.get("phase") in ENDED:
                     run = cast(JournalledRun, {**run, **_ending(entry)})
+                elif run is not None and "phase" in entry and (error := _text(entry.get("error"))):
+                    run["error"] = error  # a rank failed, before the program was gone
     except OSError:
         return None
     return run

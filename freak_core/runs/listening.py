@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from freak_core.addresses import is_loopback
 from freak_core.errors import Unreachable
+from freak_core.runs.live_runs import list_runs
 from freak_core.runs.process import Process
+from freak_core.runs.run_file import Run
 
 _LISTEN = "0A"
 
@@ -31,8 +33,8 @@ class ListenerCheck:
         url: the URL.
 
     Attributes:
-        process: the program that serves there, where a run file tells; without it, the user who listens at
-            the first connection is taken for the right one.
+        run: the run that is served there, where a run file tells; without it, the user who listens at the
+            first connection is taken for the right one.
     """
 
     def __init__(self, url: str) -> None:
@@ -40,7 +42,7 @@ class ListenerCheck:
         self._host, self._port = parts.hostname or "", parts.port or 0
         self._checked = parts.scheme != "unix" and is_loopback(self._host)
         self._uid: int | None = None
-        self.process: Process | None = None
+        self.run: Run | None = None
 
     def __call__(self) -> None:
         """Check who listens. Where the system does not tell, as on macOS, nothing is checked.
@@ -52,14 +54,22 @@ class ListenerCheck:
         if not found:
             return
         uids = {each.uid for each in found}
-        if self.process is None:
+        if self.run is None:
             right = self._uid is None or uids == {self._uid}
             self._uid = next(iter(uids)) if self._uid is None else self._uid
         else:
-            right = uids <= {0, os.geteuid()} and _serves(self.process, found)
+            right = uids <= {0, os.geteuid()} and self._is_run(self.run, found)
         if not right:
             where = f"{self._host}:{self._port}"
             raise Unreachable(f"another program listens at {where} by now; it got no request and no token")
+
+    def _is_run(self, run: Run, found: set[Socket]) -> bool:
+        """Return whether the run has one of the sockets, or the one that torchrun started in its place."""
+        if _serves(run.process, found):
+            return True
+        again = (each for each in list_runs() if (each.url, each.token) == (run.url, run.token))
+        self.run = next((each for each in again if _serves(each.process, found)), run)
+        return self.run is not run
 
 
 def listening(host: str, port: int) -> Iterator[Socket]:

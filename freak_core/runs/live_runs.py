@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from freak_core.errors import NotFound
 from freak_core.runs.own_file import ForeignFileError, read_own
+from freak_core.runs.restart import forget_all_without_torchrun
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import (
     forget_old_pages,
@@ -50,6 +51,7 @@ def list_runs() -> list[Run]:
             with contextlib.suppress(OSError):
                 forget_tokens(path)
     forget_old_pages(SILENCE)
+    forget_all_without_torchrun()
     return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
 

@@ -58,10 +58,35 @@ def process_of(pid: int) -> Process:
     import psutil
 
     try:
-        started = _started(psutil.Process(pid))
+        return _named(psutil.Process(pid))
+    except psutil.Error:
+        return Process(socket.gethostname(), pid_space(), pid, None)
+
+
+def launcher_that_sets(variable: str) -> Process | None:
+    """Return the launcher that has set a variable of the environment for this process; None if it is not set.
+
+    It is the nearest ancestor that was started without the variable: scripts may lie in between.
+    """
+    if not os.environ.get(variable):
+        return None
+    import psutil
+
+    try:
+        ancestors = psutil.Process().parents()
+        return next((_named(each) for each in ancestors if not each.environ().get(variable)), None)
+    except (psutil.Error, OSError, RuntimeError):  # it cannot be told
+        return None
+
+
+def _named(process: "psutil.Process") -> Process:
+    import psutil
+
+    try:
+        started = _started(process)
     except (psutil.Error, OSError, RuntimeError):  # no /proc: runs are told by their heartbeat
         started = None
-    return Process(socket.gethostname(), pid_space(), pid, started)
+    return Process(socket.gethostname(), pid_space(), process.pid, started)
 
 
 def is_here(process: Process) -> bool:

@@ -3,6 +3,7 @@
     <home>/runs/<id>/      mode 0700
         run.json           how to reach the run, token included; removed when the run ends
         run.html           a page that sends a browser to the run, token included; removed with run.json
+        restart.json       the same, under torchrun, for the next start of a program that fails (restart.py)
         journal.jsonl      the receipts, unless ``Freak(journal=...)`` names another file; kept
         summary.json       what is known of the run: how far it came, how it ended; kept, like all that follow
         config.json        the state at the start, its schema and the actions

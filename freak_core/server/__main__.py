@@ -13,11 +13,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from freak_core.errors import Unreachable
 from freak_core.messages import protocol
 from freak_core.messages.protocol import FromProgram, Hello, Request
+from freak_core.phases import ENDED
+from freak_core.runs.lost_requests import end_lost_requests
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.mirror.recorder import Recorder, recording
 
@@ -74,23 +77,62 @@ def _exit_when(condition: Callable[[], bool], last: Callable[[], None] = lambda:
     threading.Thread(target=watch, name="freak-watch", daemon=True).start()
 
 
+class Loss:
+    """What the server does, once, when its program is gone: it tells what became of the open requests.
+
+    Args:
+        mirror: what clients are told from.
+        program: the process id of the program.
+    """
+
+    def __init__(self, mirror: Mirror, program: int) -> None:
+        self._mirror = mirror
+        self._program = program
+        self._lock = threading.Lock()
+
+    @property
+    def certain(self) -> bool:
+        """Whether the program has ended: this process is another one's child."""
+        return os.getppid() != self._program
+
+    def tell(self) -> None:
+        """Tell what became of the open requests: in the journal, and to whoever waits for them."""
+        with self._lock:
+            if not self._mirror.ended:
+                self._mirror.lose(self._ends())
+
+    def _ends(self) -> dict[str, protocol.Data] | None:
+        run = self._mirror.run
+        if run.get("phase") in ENDED:
+            return None  # the program has told it
+        deadline = time.monotonic() + 0.3  # the kernel closes the program's pipes before it has ended
+        while not self.certain and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if not self.certain:
+            return None
+        try:
+            return end_lost_requests(Path(run["journal_path"]), self._mirror.boot)
+        except (OSError, KeyError):  # there is no journal that can be read
+            return {}
+
+
 def main() -> None:
     """Serve until the program closes this process's stdin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    program = int(sys.argv[2])
     stdout = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints must not reach the program as a message
     mirror = Mirror(Outbox(cast(BinaryIO, stdout)).send)
+    loss = Loss(mirror, int(sys.argv[2]))
     receivers: list[Mirror | Recorder] = [mirror]
 
     def lose() -> None:
-        mirror.lose()
+        loss.tell()
         for receiver in receivers:
             if isinstance(receiver, Recorder):
                 receiver.close(1.5)
 
     # A child of the program may hold the other end of stdin open: then no end-of-file comes.
-    _exit_when(lambda: os.getppid() != program, lose)
+    _exit_when(lambda: loss.certain, lose)
     stdout.write(b"\n")  # ends a line that an import may have begun
     messages = protocol.read(cast(BinaryIO, sys.stdin.buffer))
     hello = next(messages, None)

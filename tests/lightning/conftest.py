@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,12 @@ class Training:
     """A training on some ranks in processes of its own."""
 
     def __init__(
-        self, out: Path, home: Path, *options: str, module: str = "tests.lightning.training"
+        self,
+        out: Path,
+        home: Path,
+        *options: str,
+        module: str = "tests.lightning.training",
+        launcher: Sequence[str] = (),
     ) -> None:
         self.out = out
         self._log = (out / "log.txt").open("w+")
@@ -35,7 +40,7 @@ class Training:
             "PYTHONWARNINGS": "default",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, "--out", str(out), *options],
+            [*(launcher or [sys.executable]), "-m", module, "--out", str(out), *options],
             cwd=ROOT,
             env=environment,
             stdout=self._log,

@@ -139,7 +139,7 @@ def _ask(http: httpx.Client, run: Run) -> Facts:
                 facts = client.run()
         else:
             check = ListenerCheck(run.url)
-            check.process = run.process
+            check.run = run
             check()
             answer = http.get(f"{run.url}/run", headers={"Authorization": f"Bearer {token}"})
             facts = answer.raise_for_status().json()

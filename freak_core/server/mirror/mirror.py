@@ -5,16 +5,17 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from freak_core.errors import NotFound, Unreachable, refusal
 from freak_core.messages.event_buffer import Recent
-from freak_core.messages.protocol import Event, FromProgram, Hello, Order, Reply, Request
+from freak_core.messages.protocol import Data, Event, EventType, FromProgram, Hello, Order, Reply, Request
 from freak_core.messages.state_changes import with_changes
 from freak_core.phases import ENDED, LOST, arrived
 from freak_core.receipt_history import ReceiptHistory
 from freak_core.receipts import Receipt
+from freak_core.runs.lost_requests import as_lost
 from freak_core.server.mirror.metric_history import History, Series
 from freak_core.server.mirror.progress_rate import Pace
 
@@ -73,14 +74,27 @@ class Mirror:
             self.ended = True
             self._wake()
 
-    def lose(self) -> None:
-        """Note that the program is gone; if it has not said how it ended, the run is lost."""
+    def lose(self, ends: Mapping[str, Data] | None = None) -> None:
+        """Note that the program is gone; if it has not said how it ended, the run is lost.
+
+        Args:
+            ends: the last receipts of its requests, by id. Those that are not in it have failed. None if it
+                is not certain that the program has ended: then they stay accepted.
+        """
         with self._lock:
             if not self.ended and self.run.get("phase") not in ENDED:
-                number = self.recent.position + 1
-                self._event({"type": "event", "event": "run", "data": dict(LOST), "seq": number})
+                if ends is not None:
+                    for receipt in self.receipts.waiting():
+                        lost = as_lost(receipt.model_dump(mode="json"))
+                        self._add("receipt", ends.get(receipt.id, lost))
+                told = {"error": self.run["error"]} if self.run.get("error") else {}
+                self._add("run", {**LOST, **told})
             self.ended = True
             self._wake()
+
+    def _add(self, kind: EventType, data: Data) -> None:
+        """Note an event that the program did not send."""
+        self._event({"type": "event", "event": kind, "data": data, "seq": self.recent.position + 1})
 
     def _hello(self, message: Hello) -> None:
         self.boot, self.prefix = message["boot"], message["prefix"]
