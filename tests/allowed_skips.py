@@ -1,6 +1,9 @@
 """The skips that ``skips.txt`` allows, by environment."""
 
+import functools
 import importlib.util
+import shutil
+import subprocess
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -32,7 +35,18 @@ def environments() -> set[str]:
     found |= {"no GPU"} if not gpus else {"one GPU"} if gpus == 1 else set()
     if importlib.util.find_spec("deepspeed") is None:
         found.add("no DeepSpeed")
+    if not can_make_machines():
+        found.add("no network namespaces")
     return found if Path("/proc/self").exists() else {*found, "no /proc"}
+
+
+@functools.cache
+def can_make_machines() -> bool:
+    """Whether this user may make network namespaces, and mount files and name hosts in them."""
+    if shutil.which("ip") is None or shutil.which("unshare") is None:
+        return False
+    command = ["unshare", "--net", "--mount", "--uts", "ip", "link", "add", "type", "veth"]
+    return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
 
 
 def allowed(test: str) -> bool:

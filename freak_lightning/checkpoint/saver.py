@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
@@ -16,6 +16,7 @@ from freak_lightning.checkpoint.files import discard, finish, folder_for, free
 from freak_lightning.checkpoint.rng_states import collect_rng_states, states_of_all_ranks
 from freak_lightning.lightning_api.namespace import Callback, Trainer
 from freak_lightning.ranks.collectives import Collectives, agreed_failure, on_any
+from freak_lightning.ranks.interrupts import failure_of
 from freak_lightning.ranks.lost import RanksLost
 
 logger = logging.getLogger("freak")
@@ -151,7 +152,7 @@ class CheckpointSaver:
                 return ""
             try:
                 return finish(partial, path, replace=replace).name
-            except Exception:
+            except BaseException:
                 discard(partial)
                 raise
 
@@ -230,18 +231,15 @@ def _failure_of(act: Callable[[], object]) -> Refused | None:
         return failed
     except RanksLost:
         raise
-    except BaseException as error:
-        sharded = type(error).__name__ == "CheckpointException"  # torch's, which is no Exception
-        if not sharded and not isinstance(error, Exception):
-            raise
-        return Failed(f"the checkpoint could not be saved: {_in_one_line(error)}")
+    except BaseException as error:  # noqa: BLE001 - torch's CheckpointException is no Exception
+        failures = getattr(error, "failures", None)
+        if not isinstance(failures, dict):
+            return failure_of(error, "the checkpoint could not be saved: {}")
+        return Failed(f"the checkpoint could not be saved: {_by_rank(failures)}")
     return None
 
 
-def _in_one_line(error: BaseException) -> str:
-    """Return the error's text; that of a sharded checkpoint names each rank's error, without tracebacks."""
-    failures = getattr(error, "failures", None)
-    if not isinstance(failures, dict):
-        return f"{type(error).__name__}: {error}"
+def _by_rank(failures: Mapping[int, tuple[BaseException, object]]) -> str:
+    """Return the errors of the ranks that have failed in a sharded checkpoint, without tracebacks."""
     by_rank = ((rank, failure[0]) for rank, failure in failures.items())
     return "; ".join(f"rank {rank}: {type(failed).__name__}: {failed}" for rank, failed in by_rank)

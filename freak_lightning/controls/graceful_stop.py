@@ -17,6 +17,7 @@ from freak_lightning.lightning_api.namespace import LightningModule, Trainer, ra
 from freak_lightning.lightning_api.validation import batches_to_validation
 from freak_lightning.ranks.cadence import Sync
 from freak_lightning.ranks.heartbeat import SIGTERM
+from freak_lightning.ranks.interrupts import Interrupted
 
 ENDLESS = "whose length is unknown: on data without an end it never ends; after 'batch' stops at once"
 
@@ -160,6 +161,8 @@ class GracefulStop(ControlCallback[Stop]):
         try:
             name = f"stop-epoch={trainer.current_epoch}-step={trainer.global_step}"
             told["checkpoint"] = self.session.save(self.dirpath, name)
+        except Interrupted:
+            raise
         except Failed as failure:
             return Failed(f"{unless}, since {failure.detail}")
         return None

@@ -2,13 +2,14 @@
 
 import json
 from datetime import timedelta
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 import torch.distributed as dist
 
 from freak_core import Failed, Refused, refusal
 from freak_lightning.ranks.gloo_group import GlooGroup, group_timeout, open_gloo_group
+from freak_lightning.ranks.interrupts import Interrupted, KeptInterrupt, failure_of, interrupted_elsewhere
 from freak_lightning.ranks.lost import told_as_lost_ranks
 
 Decision = TypeVar("Decision")
@@ -188,16 +189,33 @@ def collectives_for(
 def agreed_failure(collectives: Collectives, failure: Refused | None) -> Refused | None:
     """Return the failure that all ranks agree on, or None if no rank failed. All ranks must call it.
 
-    It is that of the lowest rank that failed; its detail says which ranks failed, unless all failed alike.
+    It is that of the lowest rank that was interrupted or, if none was, that failed; its detail says which
+    ranks failed, unless all failed alike. If a rank was interrupted, it is ``Interrupted`` on all ranks.
     """
     if not collectives.union(int(failure is not None)):
         return None
     outcomes = collectives.gather(None if failure is None else json.dumps(failure.problem()))
-    failed = [rank for rank, outcome in enumerate(outcomes) if outcome is not None]
-    agreed = _to_refusal(str(outcomes[failed[0]]))
+    failed = {rank: _problem(outcome) for rank, outcome in enumerate(outcomes) if outcome is not None}
+    interrupted = [problem for problem in failed.values() if problem.get("interrupted")]
+    agreed = refusal((interrupted or list(failed.values()))[0])
     if len(set(outcomes)) > 1:
-        agreed.detail += f" (on {_named(failed, len(outcomes))} of {len(outcomes)})"
-    return agreed
+        agreed.detail += f" (on {_named(list(failed), len(outcomes))} of {len(outcomes)})"
+    if isinstance(failure, Interrupted):
+        return Interrupted(agreed.detail, failure.error)
+    return interrupted_elsewhere(agreed.detail) if interrupted else agreed
+
+
+def end_if_interrupted(collectives: Collectives, kept: KeptInterrupt) -> None:
+    """Raise on all ranks if one of them has kept an interrupt. All ranks must call it.
+
+    Raises:
+        BaseException: the interrupt, on the rank that has kept it.
+        RankFailed: on the others; the message has the rank and its interrupt.
+    """
+    error, kept.error = kept.error, None
+    agreed = agreed_failure(collectives, None if error is None else failure_of(error))
+    if isinstance(agreed, Interrupted):
+        raise agreed.error
 
 
 def on_any(collectives: Collectives, here: bool) -> bool:
@@ -212,11 +230,12 @@ def _named(failed: list[int], world_size: int) -> str:
     return f"rank {', '.join(map(str, failed[:8]))}{more}"
 
 
-def _to_refusal(text: str) -> Refused:
+def _problem(text: str) -> dict[str, Any]:
     try:
-        return refusal(json.loads(text))
+        problem: dict[str, Any] = json.loads(text)
     except ValueError:
-        return Failed(text)
+        return Failed(text).problem()
+    return problem
 
 
 def _to_bytes(value: object) -> bytes:

@@ -23,8 +23,11 @@ from freak_lightning.ranks.lost import told_as_lost_ranks
 torch_private: Any = distributed_c10d
 """What torch does not declare: the default store, and the parts of which a process group is made."""
 
-_PATIENCE = timedelta(seconds=4)
-"""How long a rank waits for another one while the group is made. The whole takes twice as long at most."""
+_CONNECTING = timedelta(seconds=1.5)
+"""What gloo is told to wait for a connection. It waits five times as long, if it gets no answer."""
+
+_PATIENCE = timedelta(seconds=2)
+"""How long a rank waits for another one in a first collective, once they are connected."""
 
 _FULL_MESH = 64
 """The most ranks that are each connected with all others, which an older torch does."""
@@ -147,7 +150,7 @@ def _connected(store: KeyStore, here: str) -> Any:
     """Connect to the other ranks, and try the two collectives that the group is for."""
     kind: Any = dist.ProcessGroupGloo
     options = kind._Options()
-    options._timeout = _PATIENCE
+    options._timeout = _CONNECTING
     options._devices = _devices(store, here)
     group = kind(store, dist.get_rank(), dist.get_world_size(), options)
     trial = GlooGroup(group, _PATIENCE)

@@ -12,6 +12,7 @@ from freak_lightning.control import Control, NotYet
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_info
 from freak_lightning.ranks.collectives import Collectives, agreed_failure, on_any
+from freak_lightning.ranks.interrupts import Interrupted, KeptInterrupt, failure_of
 from freak_lightning.ranks.lost import RanksLost
 from freak_lightning.session.program_changes import ProgramChanges
 
@@ -37,8 +38,9 @@ class Attempt:
 class Execution:
     """Carries requests out on this rank, agrees with the other ranks on how they went, writes receipts.
 
-    A request that fails on one rank is taken back on all. All ranks must call every method at the same
-    points with the same requests.
+    A request that fails on one rank is taken back on all. If a signal has interrupted a rank in it, such as
+    Ctrl-C, all ranks end after its receipt. All ranks must call every method at the same points with the same
+    requests.
 
     Args:
         trainer: the trainer that fits.
@@ -47,6 +49,7 @@ class Execution:
         sections: the controls that own a section, by its name.
         collectives: how ranks agree.
         programs: what the program sets by itself; an action or ``apply`` may do so on one rank only.
+        interrupt: keeps what interrupts this rank alone, until the ranks agree.
     """
 
     def __init__(
@@ -57,7 +60,9 @@ class Execution:
         sections: Mapping[str, Control],
         collectives: Collectives,
         programs: ProgramChanges,
+        interrupt: KeptInterrupt,
     ) -> None:
+        self._interrupt = interrupt
         self._trainer = trainer
         self._pl_module = pl_module
         self._store = store
@@ -107,18 +112,21 @@ class Execution:
             return not holds
         self._passed.discard(entry.receipt_id)
         if failure is not None and attempt.changes:
-            go_back(self._revert, self._store)
+            go_back(self._revert, self._store, self._interrupt)
             for name in attempt.applied_to:
-                go_back(partial(self._apply, name), self._sections[name])
-        receipt = self._store.complete(
-            entry.receipt_id,
-            point.applied(self._trainer.world_size),
-            () if failure else attempt.changes,
-            result=attempt.result,
-            error=failure,
-        )
-        if receipt is not None:
-            rank_zero_info(f"Freak: {receipt}")
+                go_back(partial(self._apply, name), self._sections[name], self._interrupt)
+        with self._interrupt.kept():  # on_change functions run on rank zero only
+            receipt = self._store.complete(
+                entry.receipt_id,
+                point.applied(self._trainer.world_size),
+                () if failure else attempt.changes,
+                result=attempt.result,
+                error=failure,
+            )
+            if receipt is not None:
+                rank_zero_info(f"Freak: {receipt}")
+        if isinstance(failure, Interrupted):
+            raise failure.error
         return True
 
     def _attempt(self, write: Write) -> Attempt:
@@ -169,10 +177,10 @@ class Execution:
                 attempt.failure = Failed("NotYet is for actions: apply cannot be called again later")
         except Refused as refused:
             attempt.failure = refused
-        except Exception as error:
+        except BaseException as error:
             rank = self._trainer.global_rank
             logger.exception("Freak: %s failed on rank %d; the state is put back", what, rank)
-            attempt.failure = Failed(f"{type(error).__name__}: {error}")
+            attempt.failure = failure_of(error)
 
     def _revert(self) -> None:
         with self._programs.request():
@@ -184,11 +192,12 @@ class Execution:
             return control.apply(self._trainer, self._pl_module)
 
 
-def go_back(how: Callable[[], object], what: object) -> None:
+def go_back(how: Callable[[], object], what: object, interrupt: KeptInterrupt) -> None:
     """Go back to a former state; never raises, since the other ranks wait in the next collective."""
     try:
         how()
     except RanksLost:
         raise
-    except Exception:
+    except BaseException as error:
         logger.exception("%s could not go back to its former state", type(what).__name__)
+        interrupt.keep(error)

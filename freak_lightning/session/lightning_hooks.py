@@ -34,6 +34,7 @@ from freak_lightning.lightning_api.validation import (
     make_validation_loaders,
     skips_validation,
 )
+from freak_lightning.ranks.presence import Presence
 from freak_lightning.session.live_requests import LiveRequests
 from freak_lightning.session.session import ControlSession
 
@@ -48,6 +49,8 @@ class SessionDriver(Callback):
         self._contents = AddedContents()
         self._begin_anew()
 
+        self._presence: Presence | None = None
+
     def _begin_anew(self) -> None:
         self._session: ControlSession | None = None
         self._ours: list[Callback] = []
@@ -61,20 +64,32 @@ class SessionDriver(Callback):
 
     @classmethod
     def attach(cls, trainer: Trainer) -> None:
-        """Put a driver behind the last control, unless there is one."""
+        """Put a driver behind the last control, unless there is one; count this rank for all others."""
         callbacks = callbacks_of(trainer)
-        if not any(isinstance(callback, cls) for callback in callbacks):
+        driver = next((callback for callback in callbacks if isinstance(callback, cls)), None)
+        if driver is None:
             last = max(i for i, callback in enumerate(callbacks) if isinstance(callback, Control))
             # The precision plugin has not converted the model yet.
             driver = cls(dtypes_of(trainer.lightning_module))
             set_callbacks(trainer, [*callbacks[: last + 1], driver, *callbacks[last + 1 :]])
+        if driver._presence is None:
+            names = [type(callback).__name__ for callback in callbacks if isinstance(callback, Control)]
+            driver._presence = Presence(names, trainer.world_size)
+            driver._presence.tell()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the session."""
         show_hooks([self])  # a fit that failed may have left one hidden
         self._begin_anew()
         self._ours = [each for each in callbacks_of(trainer) if isinstance(each, Control) or each is self]
+        presence, self._presence = self._presence, None
+        lacking = presence.lacking() if presence is not None else None
+        if lacking is not None:
+            logger.error(lacking)
+            return
         self._session = session = ControlSession(trainer, pl_module, self._ours)
+        if presence is not None:
+            presence.forget()
         self._foreseeable = all(_changes_with_requests_only(control) for control in session.controls)
         self._recall()
         if session.freak is not None:

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from freak_core import Action, ConfigurationError, Failed, Refused
+from freak_core import Action, ConfigurationError, Refused
 from freak_lightning.control import Control
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.ranks.collectives import Collectives, on_any
+from freak_lightning.ranks.interrupts import failure_of
 
 logger = logging.getLogger("freak")
 
@@ -118,9 +119,9 @@ def restored_sections(sections: Mapping[str, Control], collectives: Collectives)
         failure: Refused | None = None
         try:
             changed = bool(control.state_dict())
-        except Exception as error:
+        except BaseException as error:
             logger.exception("%s cannot tell what it holds", type(control).__name__)
-            changed, failure = True, Failed(f"{type(error).__name__}: {error}")
+            changed, failure = True, failure_of(error)
         if on_any(collectives, changed):
             found[name] = failure
     return found

@@ -4,24 +4,12 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel
-
-from freak_core import (
-    Action,
-    ConfigurationError,
-    Ending,
-    Entry,
-    Failed,
-    Freak,
-    PortTaken,
-    Refused,
-    Store,
-)
+from freak_core import ConfigurationError, Ending, Entry, Failed, Freak, Refused, Store
 from freak_lightning.checkpoint.saver import CheckpointSaver, SavedCheckpoint
 from freak_lightning.control import Control
 from freak_lightning.control_point import Point
@@ -32,10 +20,17 @@ from freak_lightning.lightning_api.strategies import collective_timeout
 from freak_lightning.optimizers.in_force import InForce
 from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
 from freak_lightning.ranks.cadence import Sync
-from freak_lightning.ranks.collectives import NO_GROUP, agreed_failure, collectives_for, on_any
+from freak_lightning.ranks.collectives import (
+    NO_GROUP,
+    agreed_failure,
+    collectives_for,
+    end_if_interrupted,
+    on_any,
+)
 from freak_lightning.ranks.deferred_signal import deferred
 from freak_lightning.ranks.first_failure import FirstFailure
-from freak_lightning.ranks.heartbeat import SIGTERM, heartbeat
+from freak_lightning.ranks.heartbeat import INTERRUPT, SIGTERM, heartbeat
+from freak_lightning.ranks.interrupts import Interrupted, KeptInterrupt, failure_of
 from freak_lightning.ranks.lost import RanksLost
 from freak_lightning.session.agreed_waits import AgreedWaits
 from freak_lightning.session.execution import Execution, go_back
@@ -54,7 +49,8 @@ from freak_lightning.session.sections import (
     root_of,
     sections_of,
 )
-from freak_lightning.session.setup_facts import facts_of, told_setup
+from freak_lightning.session.serving import served
+from freak_lightning.session.setup_facts import told_setup
 
 logger = logging.getLogger("freak")
 
@@ -92,6 +88,7 @@ class ControlSession:
         self.why_no_overlay: str = "training has not started"
         self.in_force: InForce = InForce(trainer, None)
         self.freak: Freak | None = None
+        self._interrupt = KeptInterrupt()
         timeout = collective_timeout(trainer)
         self._collectives, no_group = collectives_for(trainer.world_size, trainer.strategy, timeout)
         if no_group:
@@ -108,10 +105,17 @@ class ControlSession:
             self.requests = ReplayedRequests(trainer, self.store, journal)
         self._programs = ProgramChanges(self._sections, self.store, is_rank_zero=trainer.is_global_zero)
         self._execution = Execution(
-            trainer, pl_module, self.store, self._sections, self._collectives, self._programs
+            trainer,
+            pl_module,
+            self.store,
+            self._sections,
+            self._collectives,
+            self._programs,
+            self._interrupt,
         )
         self._due = self._pause_interrupted = False
-        self._agreed = AgreedWaits(self.controls, self._collectives, alone=trainer.world_size == 1)
+        alone = trainer.world_size == 1
+        self._agreed = AgreedWaits(self.controls, self._collectives, self._interrupt, alone=alone)
         self.point: Point = self._point()
         for control in self.controls:
             with self._logged(control):
@@ -136,49 +140,24 @@ class ControlSession:
             journal = recorded_requests_of(self.controls, self.trainer)
             root = root_of(self._sections)
             if self.trainer.is_global_zero:
-                self._serve(freak, root, actions)
+                self.freak = served(freak, root, actions, self.controls, self.trainer)
             self.store: Store = self.freak.store if self.freak else Store(root, "sync", actions=dict(actions))
         except ConfigurationError as error:
             failure = Failed(str(error))
-        except Exception as error:
+        except BaseException as error:
             logger.exception("the controls cannot begin")
-            failure = Failed(f"{type(error).__name__}: {error}")
+            failure = failure_of(error)
         failure = self.agree_on(failure)
         if failure is not None:
             self.close()
             self.close_group()
-            raise ConfigurationError(failure.detail)
+            raise failure.error if isinstance(failure, Interrupted) else ConfigurationError(failure.detail)
         key, _ = self._collectives.broadcast(secrets.token_hex(4), 0)
         rank, world_size = self.trainer.global_rank, self.trainer.world_size
         self._first_failure = FirstFailure(f"freak/{key}/failed", rank, world_size)
+        if self.freak is not None:
+            self._first_failure.watch(partial(_tell_failure, self.freak))
         return sync, self._collectives.broadcast(journal, 0)[0]
-
-    def _serve(self, freak: Freak | None, root: BaseModel, actions: Mapping[str, Action]) -> None:
-        """Start the server; a training goes on without it, and on another port if the port is taken.
-
-        Raises:
-            ConfigurationError: the user must change something.
-        """
-        try:
-            freak = freak or Freak()
-            freak.ranks_agree = True
-            for name, action in actions.items():
-                freak.action(name=name, confirm=action.confirm)(action.function)
-            try:
-                self.freak = freak.control(root, apply="sync")
-            except PortTaken as taken:
-                freak.use_any_port()
-                self.freak = freak.control(root, apply="sync")
-                rank_zero_warn(f"{taken}. The training is served at {self.freak.url}")
-            facts: dict[str, object] = {}
-            for control in self.controls:
-                with self._logged(control):
-                    facts |= control.facts(self.trainer)
-            self.freak.phase("starting", **{**facts, **facts_of(self.trainer)})
-        except ConfigurationError:
-            raise
-        except Exception:
-            logger.exception("Freak cannot serve; training goes on without remote control")
 
     # -- control points, called by the driver on every rank --------------------------------------
 
@@ -220,14 +199,16 @@ class ControlSession:
         try:
             result[name] = control.state.model_dump(mode="json", fallback=repr)
             control.apply(self.trainer, self.pl_module)
-        except Exception as error:
+        except BaseException as error:
             logger.exception("%s cannot go on as the checkpoint says", type(control).__name__)
-            failure = Failed(f"{type(error).__name__}: {error}")
+            failure = failure_of(error)
         failure = self.agree_on(failure)
         if failure is not None:
-            go_back(lambda: control.become(control.initial_document()), control)
-            go_back(lambda: control.apply(self.trainer, self.pl_module), control)
+            go_back(lambda: control.become(control.initial_document()), control, self._interrupt)
+            go_back(lambda: control.apply(self.trainer, self.pl_module), control, self._interrupt)
         self.record("restore", point, result, failure)
+        if isinstance(failure, Interrupted):
+            raise failure.error
 
     def idle(self, *, last_batch: bool) -> bool:
         """Count an optimizer step; return whether no rank has anything to do after it."""
@@ -264,8 +245,10 @@ class ControlSession:
         """Carry out the requests that still wait for a better point: none follows."""
         point = self._point()
         self._carry_out(self.requests.at_train_end(point), point, last=True)
+        end_if_interrupted(self._collectives, self._interrupt)
         # Only rank zero knows who has asked for a stop.
-        self._ending = self.trainer.strategy.broadcast(self._how_it_ended(), src=0)
+        told, _ = self._collectives.broadcast(self._how_it_ended().facts(), 1)
+        self._ending = Ending(**told)
         if self.requests.left_over():
             rank_zero_warn(f"{self.requests.left_over()} requests of the journal were never reached")
 
@@ -302,16 +285,21 @@ class ControlSession:
             with self._logged(control), self._programs.visit(control):
                 control.on_control_point(self.trainer, self.pl_module, point)
 
-    @staticmethod
     @contextmanager
-    def _logged(control: Control) -> Iterator[None]:
-        """Log what a control raises: training goes on, and other ranks may wait for this one."""
+    def _logged(self, control: Control) -> Iterator[None]:
+        """Log what a control raises: training goes on, and other ranks may wait for this one.
+
+        An interrupt is kept until the ranks agree the next time.
+        """
         try:
             yield
         except RanksLost:
             raise
-        except Exception:
+        except Interrupted as interrupted:  # on all ranks, here
+            raise interrupted.error from None
+        except BaseException as error:
             logger.exception("%s failed; training goes on", type(control).__name__)
+            self._interrupt.keep(error)
 
     # -- the pause -------------------------------------------------------------------------------
 
@@ -324,10 +312,11 @@ class ControlSession:
         ended_by = None if self.requests.live else "replay"
         with deferred(signal.SIGTERM) as sigterm:
             while ended_by is None:
-                signalled = sigterm or self.trainer.received_sigterm
-                ended_by = heartbeat(self._collectives, SIGTERM if signalled else self._reason_to_go_on())
+                ended_by = heartbeat(self._collectives, self._reason_to_go_on(bool(sigterm)))
                 if ended_by is None:
                     self._beat(point)
+            if ended_by == INTERRUPT:
+                end_if_interrupted(self._collectives, self._interrupt)
             self._pause_interrupted = ended_by == "validation"
             for control in self.controls:
                 with self._logged(control), self._programs.visit(control):
@@ -338,8 +327,13 @@ class ControlSession:
                 sigterm_flag(self.trainer).received_sigterm = True
                 sigterm.append(signal.SIGTERM)
 
-    def _reason_to_go_on(self) -> str | None:
-        if not self._pauses():
+    def _reason_to_go_on(self, sigterm: bool) -> str | None:
+        pauses = self._pauses()
+        if self._interrupt.error is not None:
+            return INTERRUPT
+        if sigterm or self.trainer.received_sigterm:
+            return SIGTERM
+        if not pauses:
             return "control"
         return "validation" if self.deferred else None
 
@@ -424,6 +418,7 @@ class ControlSession:
             with self._logged(control):
                 control.on_session(None)
         self._closed = True
+        self._interrupt.end_here()
 
     def _how_it_ended(self) -> Ending:
         try:
@@ -444,3 +439,8 @@ class ControlSession:
     def close_group(self) -> None:
         """Free the ranks' process group."""
         self._collectives.close()
+
+
+def _tell_failure(freak: Freak, what: str) -> None:
+    """Say that another rank has failed; this one may wait for it in a collective, until its timeout."""
+    freak.phase("failing", error=what)

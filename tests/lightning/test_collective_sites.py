@@ -16,7 +16,7 @@ COLLECTIVES = {
         "restored_sections",
         "collectives_for",
     ),
-    *("collect_checkpoint", "save_checkpoint"),
+    *("collect_checkpoint", "save_checkpoint", "end_if_interrupted", "_agree"),
 }
 """Functions in which all ranks take part; those of ``ranks`` itself are only called by these."""
 
@@ -31,6 +31,7 @@ SITES = {
     "checkpoint/saver.py _on_all_ranks": "catches what this rank raises, and agrees on it",
     "checkpoint/saver.py _rng_states_of_all_ranks": "called by _write; what fails here is sent as null",
     "controls/param_group_control.py on_control_point": "a request that all ranks have applied",
+    "session/agreed_waits.py _agree": "its callers, in this list; the flags that were agreed",
     "session/agreed_waits.py begin": "on_train_start of every rank",
     "session/agreed_waits.py renew": "the flags that were agreed last, or an exchange at this point",
     "session/execution.py _carry_out_one": "the requests that rank zero sent",

@@ -1,8 +1,10 @@
 """Two real ranks over gloo, steered over HTTP: the same changes, in the same order, at the same step."""
 
 import os
+import re
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,14 +12,14 @@ import pytest
 
 from freak_core import Client, Failed, Rejected
 from tests.lightning.conftest import Training
-from tests.pairs import WHOLE, grid
+from tests.pairs import grid
 from tests.waiting import eventually
 
 Start = Callable[..., Training]
 pytestmark = pytest.mark.ranks
 
 
-@pytest.mark.parametrize("sync", ["epoch", "auto", "1"] if WHOLE else ["epoch", "auto"])
+@pytest.mark.parametrize("sync", ["epoch", "auto"])
 def test_a_change_arrives_with_every_cadence(start: Start, sync: str) -> None:
     training = start("--ranks", "2", "--sync", sync, "--batches", "20")
     client = training.connect()
@@ -29,6 +31,20 @@ def test_a_change_arrives_with_every_cadence(start: Start, sync: str) -> None:
     client.set({"stop.should_stop": True}, wait=30)
     assert training.end() == 0, training.log()
     assert training.record(0) == training.record(1)
+
+
+def test_with_256_open_files_a_training_is_steered_and_ends(start: Start) -> None:
+    few = ["sh", "-c", 'ulimit -n 256; exec "$0" "$@"', sys.executable]
+    training = start("--ranks", "2", "--sync", "1", launcher=few)
+    client = training.connect()
+    limits = Path(f"/proc/{training.pid(1)}/limits").read_text()
+    assert re.search(r"Max open files +256 ", limits), limits
+    held = client.set({"lr.hold": 0.5}, wait=30)
+    assert (held.status, held.applied and held.applied.ranks) == ("applied", 2)
+    client.set({"stop.should_stop": True}, wait=30)
+    assert training.end() == 0, training.log()
+    assert training.record(0) == training.record(1)
+    assert "could not connect" not in training.log()
 
 
 def test_a_request_that_fails_on_one_rank_fails_and_names_it(start: Start) -> None:
@@ -65,12 +81,21 @@ def test_a_crash_on_all_ranks_takes_the_server_along(start: Start) -> None:
     gone(client)
 
 
-def test_the_error_of_a_run_names_the_rank_that_failed_first(start: Start, home: Path) -> None:
-    training = start("--ranks", "2", "--on-its-own")
-    training.connect().call("crash_on", rank=1, wait=30)
+def test_a_run_names_the_rank_that_failed_first_while_another_still_waits_for_it(
+    start: Start, home: Path
+) -> None:
+    """Rank one has raised, and keeps its connections open for a while; rank zero waits for it."""
+    training = start("--ranks", "2", "--on-its-own", "--lingers")
+    client = training.connect()
+    client.call("crash_on", rank=1, wait=30)
+    training.wait_until(lambda: client.run()["phase"] == "failing")
+    culprit = "rank 1 of 2 failed first: RuntimeError: the model crashed"
+    assert client.run()["error"] == culprit
+    assert training.process.poll() is None
     assert training.end() != 0
     journal = next(home.glob("runs/*/journal.jsonl"))
-    eventually(lambda: "rank 1 of 2 failed first: RuntimeError: the model crashed" in journal.read_text())
+    eventually(lambda: '"phase":"failed"' in journal.read_text())
+    assert f"RankFailed: {culprit}. Then rank 0" in journal.read_text()
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, help="seconds, of the ranks' collectives")
     parser.add_argument("--ready-only-dir", type=Path, default=None)
     parser.add_argument("--on-its-own", action="store_true", help="nobody but its own errors ends a rank")
+    parser.add_argument("--lingers", action="store_true", help="rank one stays for a while after an error")
     options = parser.parse_args()
     end_alone(options.on_its_own)
     sync: Any = int(options.sync) if options.sync.isdecimal() else options.sync
@@ -133,7 +134,12 @@ def main() -> None:
         use_distributed_sampler=False,
         default_root_dir=options.out,
     )
-    trainer.fit(FragileModel(), resumable_loader(options.batches), plain_loader(2))
+    try:
+        trainer.fit(FragileModel(), resumable_loader(options.batches), plain_loader(2))
+    except RuntimeError:
+        if options.lingers and trainer.global_rank == 1:
+            time.sleep(10)  # its connections stay open
+        raise
     (options.out / f"ended-{os.environ.get('LOCAL_RANK', '0')}").write_text(str(trainer.global_step))
 
 
