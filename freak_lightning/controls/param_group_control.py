@@ -13,6 +13,7 @@ from freak_lightning.lightning_api.namespace import LightningModule, Trainer, ra
 from freak_lightning.optimizers.group_names import Names
 from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
 from freak_lightning.optimizers.steps_seen import Look
+from freak_lightning.ranks.interrupts import KeptInterrupt
 from freak_lightning.session.execution import go_back
 
 Said = TypeVar("Said")
@@ -128,7 +129,7 @@ class ParamGroupControl(ControlCallback[StateT]):
         if failure is None:
             return
         if session.on_any_rank(seen.past) and not session.on_any_rank(seen.used):
-            self._release(trainer, pl_module)
+            self._release(trainer, pl_module, session.interrupt)
             failure.detail += " The override is released."
         rank_zero_warn(failure.detail)
         session.record(self.section_name(), point, None, failure)
@@ -165,10 +166,10 @@ class ParamGroupControl(ControlCallback[StateT]):
         )
         return _Seen(used=bool(used), past=not how_long, why=why)
 
-    def _release(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def _release(self, trainer: Trainer, pl_module: LightningModule, interrupt: KeptInterrupt) -> None:
         """Set the section back, so that the state tells no override that is not in force."""
-        go_back(lambda: self.become(self.initial_document()), self)
-        go_back(lambda: self.apply(trainer, pl_module), self)
+        go_back(lambda: self.become(self.initial_document()), self, interrupt)
+        go_back(lambda: self.apply(trainer, pl_module), self, interrupt)
         self._watches = self._watches_epochs = False
         self._watch = self._epoch_look = None
 

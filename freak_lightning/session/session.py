@@ -88,7 +88,7 @@ class ControlSession:
         self.why_no_overlay: str = "training has not started"
         self.in_force: InForce = InForce(trainer, None)
         self.freak: Freak | None = None
-        self._interrupt = KeptInterrupt()
+        self.interrupt: KeptInterrupt = KeptInterrupt()
         timeout = collective_timeout(trainer)
         self._collectives, no_group = collectives_for(trainer.world_size, trainer.strategy, timeout)
         if no_group:
@@ -111,11 +111,11 @@ class ControlSession:
             self._sections,
             self._collectives,
             self._programs,
-            self._interrupt,
+            self.interrupt,
         )
         self._due = self._pause_interrupted = False
         alone = trainer.world_size == 1
-        self._agreed = AgreedWaits(self.controls, self._collectives, self._interrupt, alone=alone)
+        self._agreed = AgreedWaits(self.controls, self._collectives, self.interrupt, alone=alone)
         self.point: Point = self._point()
         for control in self.controls:
             with self._logged(control):
@@ -204,8 +204,8 @@ class ControlSession:
             failure = failure_of(error)
         failure = self.agree_on(failure)
         if failure is not None:
-            go_back(lambda: control.become(control.initial_document()), control, self._interrupt)
-            go_back(lambda: control.apply(self.trainer, self.pl_module), control, self._interrupt)
+            go_back(lambda: control.become(control.initial_document()), control, self.interrupt)
+            go_back(lambda: control.apply(self.trainer, self.pl_module), control, self.interrupt)
         self.record("restore", point, result, failure)
         if isinstance(failure, Interrupted):
             raise failure.error
@@ -245,7 +245,7 @@ class ControlSession:
         """Carry out the requests that still wait for a better point: none follows."""
         point = self._point()
         self._carry_out(self.requests.at_train_end(point), point, last=True)
-        end_if_interrupted(self._collectives, self._interrupt)
+        end_if_interrupted(self._collectives, self.interrupt)
         # Only rank zero knows who has asked for a stop.
         told, _ = self._collectives.broadcast(self._how_it_ended().facts(), 1)
         self._ending = Ending(**told)
@@ -299,7 +299,7 @@ class ControlSession:
             raise interrupted.error from None
         except BaseException as error:
             logger.exception("%s failed; training goes on", type(control).__name__)
-            self._interrupt.keep(error)
+            self.interrupt.keep(error)
 
     # -- the pause -------------------------------------------------------------------------------
 
@@ -316,7 +316,7 @@ class ControlSession:
                 if ended_by is None:
                     self._beat(point)
             if ended_by == INTERRUPT:
-                end_if_interrupted(self._collectives, self._interrupt)
+                end_if_interrupted(self._collectives, self.interrupt)
             self._pause_interrupted = ended_by == "validation"
             for control in self.controls:
                 with self._logged(control), self._programs.visit(control):
@@ -329,7 +329,7 @@ class ControlSession:
 
     def _reason_to_go_on(self, sigterm: bool) -> str | None:
         pauses = self._pauses()
-        if self._interrupt.error is not None:
+        if self.interrupt.error is not None:
             return INTERRUPT
         if sigterm or self.trainer.received_sigterm:
             return SIGTERM
@@ -418,7 +418,7 @@ class ControlSession:
             with self._logged(control):
                 control.on_session(None)
         self._closed = True
-        self._interrupt.end_here()
+        self.interrupt.end_here()
 
     def _how_it_ended(self) -> Ending:
         try:
