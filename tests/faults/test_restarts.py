@@ -76,7 +76,7 @@ def test_a_program_that_is_started_again_is_found_where_it_was(start: Start, bod
         first.gone(8.0)
     else:
         first.say()
-        first.wait()
+        first.wait(20)
     second = start(IDLE, **UNDER_TORCHRUN)
     assert where(second) == where(first)
     assert second.journal != first.journal
@@ -114,7 +114,7 @@ def test_a_program_that_ended_well_leaves_nothing_to_take_over(start: Start) -> 
     first = start(IDLE, **UNDER_TORCHRUN)
     assert len(restarts(first.home)) == 1
     first.say()
-    first.wait()
+    first.wait(20)
     assert restarts(first.home) == []
     second = start(IDLE, **UNDER_TORCHRUN)
     assert where(second)[1] != where(first)[1]
