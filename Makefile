@@ -40,9 +40,10 @@ test: $(READY) lint  ## lint, types and every test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	$(MAKE) --no-print-directory versions
 
-versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## what Lightning may change: with the lowest, with pytorch_lightning alone; names in every release between
+versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## with the lowest Lightning, with pytorch_lightning alone, names in every release between; the lowest of our own dependencies
 	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q $(SIDE_BY_SIDE) -m every_lightning tests/lightning || exit; done
 	$(BIN)/python -m tests.lightning.minor_releases $(VENV)-between
+	$(BIN)/python -m tests.pythons.other_python lowest
 
 test-gpu: $(READY)  ## what only a GPU can settle, with one GPU or two; DeepSpeed where it is installed
 	$(BIN)/python -m pytest -m gpu tests/lightning/test_gpu.py
@@ -83,6 +84,7 @@ soak: $(READY)  ## the long proofs: every row of each grid, a long pause, random
 		tests/lightning/test_checkpoint_now.py tests/lightning/test_lr_grid.py tests/lightning/test_exact_grid.py
 	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_two_ranks.py \
 		tests/lightning/test_replay_of_legs.py tests/faults/test_how_it_ended.py tests/core/test_locale.py
+	FREAK_SOAK=1 $(BIN)/python -m pytest -n 2 --timeout 1500 tests/core/test_schemathesis.py tests/faults/test_random_kills.py
 	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
 		tests/lightning/test_pause.py -k 'random or outlive'
 	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE:loadfile=load) tests/faults/test_memory.py
@@ -105,4 +107,4 @@ screenshots: $(READY)  ## take the pictures in docs/img anew
 
 clean:  ## forget the virtual environment and the caches
 	rm -rf $(VENV) $(LIGHTNINGS:%=$(VENV)-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
-		$(PYTHONS:%=$(VENV)-%) $(VENV)-between .coverage .coverage.*
+		$(PYTHONS:%=$(VENV)-%) $(VENV)-between $(VENV)-lowest-core .coverage .coverage.*

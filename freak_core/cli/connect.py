@@ -1,7 +1,6 @@
 """Finds the run that a command is about, and connects to it."""
 
 import contextlib
-import os
 import re
 import shlex
 import socket
@@ -21,6 +20,7 @@ from freak_core.runs.run_file import Run
 from freak_core.runs.stored_runs import StoredRun, find_stored
 from freak_core.runs.tunnel import tunnel_command
 from freak_core.text.timestamps import age
+from freak_core.token_file import token_of_environment
 
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")
 
@@ -147,7 +147,7 @@ def _is_address(wanted: str) -> bool:
 
 def _run_at(url: str) -> Run | None:
     """Return the run of this machine that listens at the very address of ``url``, unless a token is given."""
-    if "#token=" in url or os.environ.get("FREAK_TOKEN"):
+    if "#token=" in url or token_of_environment():
         return None
     host, port = _place(url)
     return next((run for run in list_runs() if run.near and _is_at(_place(run.url), host, port)), None)

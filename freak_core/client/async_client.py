@@ -25,7 +25,8 @@ class AsyncClient:
     Args:
         url: the address of the server, ``http://host:port`` or ``unix:///path/to/socket``; a link that was
             copied from the run has the token in it. ``file:///path`` of the folder of a run that has ended.
-        token: the bearer token, if the URL has none. Default: the environment variable ``FREAK_TOKEN``.
+        token: the bearer token, if the URL has none. Default: the environment variable ``FREAK_TOKEN``, or
+            what is in the file that ``FREAK_TOKEN_FILE`` names.
         timeout: seconds to wait for an answer, added to the ``wait`` of a call.
         ssl_ca_certs: file of certificates to trust besides the system's, for a server with HTTPS.
 
@@ -34,7 +35,7 @@ class AsyncClient:
     raised. A write that is sent again is carried out once: each has an Idempotency-Key.
 
     Raises:
-        ConfigurationError: ``url`` is not a valid URL.
+        ConfigurationError: ``url`` is not a valid URL, or the token file cannot be read.
     """
 
     def __init__(

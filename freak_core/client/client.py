@@ -27,7 +27,8 @@ class Client:
     Args:
         url: the address of the server, ``http://host:port`` or ``unix:///path/to/socket``; a link that was
             copied from the run has the token in it. ``file:///path`` of the folder of a run that has ended.
-        token: the bearer token, if the URL has none. Default: the environment variable ``FREAK_TOKEN``.
+        token: the bearer token, if the URL has none. Default: the environment variable ``FREAK_TOKEN``, or
+            what is in the file that ``FREAK_TOKEN_FILE`` names.
         timeout: seconds to wait for an answer, added to the ``wait`` of a call.
         ssl_ca_certs: file of certificates to trust besides the system's, for a server with HTTPS.
 
@@ -36,7 +37,7 @@ class Client:
     raised. A write that is sent again is carried out once: each has an Idempotency-Key.
 
     Raises:
-        ConfigurationError: ``url`` is not a valid URL.
+        ConfigurationError: ``url`` is not a valid URL, or the token file cannot be read.
     """
 
     def __init__(
@@ -166,7 +167,7 @@ class Client:
         """
         return completed(self._conversation.ask(calls.receipt(receipt_id)))
 
-    def set(self, values: Mapping[str, Any], **options: Unpack[WriteOptions]) -> Receipt:
+    def set(self, values: Mapping[str, object], **options: Unpack[WriteOptions]) -> Receipt:
         """Change values of the state, all of them or none: ``client.set({"lr.hold": 3e-4}, wait=30)``.
 
         Args:
@@ -187,7 +188,7 @@ class Client:
 
     def patch(
         self,
-        operations: Sequence[Mapping[str, Any]],
+        operations: Sequence[Mapping[str, object]],
         **options: Unpack[WriteOptions],
     ) -> Receipt:
         """Apply a JSON Patch (RFC 6902), all operations or none: add, remove and move items of lists.
@@ -205,7 +206,7 @@ class Client:
         """
         return completed(self._conversation.ask(calls.json_patch(operations, options)))
 
-    def put(self, path: str, value: Any, **options: Unpack[WriteOptions]) -> Receipt:
+    def put(self, path: str, value: object, **options: Unpack[WriteOptions]) -> Receipt:
         """Replace the value at a path; options and errors as in ``set``.
 
         Args:
@@ -227,7 +228,7 @@ class Client:
     def call(
         self,
         action: str,
-        given: Mapping[str, Any] | None = None,
+        given: Mapping[str, object] | None = None,
         /,
         *,
         wait: float = 0.0,
@@ -235,7 +236,7 @@ class Client:
         key: str | None = None,
         at_step: int | None = None,
         at_epoch: int | None = None,
-        **arguments: Any,
+        **arguments: object,
     ) -> Receipt:
         """Call an action of the program; ``receipt.result`` is its return value.
 

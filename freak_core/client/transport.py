@@ -23,6 +23,7 @@ from freak_core.client.requests import Call, refusal_of
 from freak_core.errors import ConfigurationError
 from freak_core.runs.listening import ListenerCheck
 from freak_core.runs.stored_runs import BROKEN, open_run
+from freak_core.token_file import token_of_environment
 
 Result = TypeVar("Result")
 CertificateFile: TypeAlias = "str | os.PathLike[str] | None"
@@ -48,11 +49,11 @@ class Address:
         has the address of its folder, ``file:///path/to/folder``.
 
         Raises:
-            ConfigurationError: ``url`` is not a valid URL.
+            ConfigurationError: ``url`` is not a valid URL, or ``FREAK_TOKEN_FILE`` cannot be read.
         """
         address, fragment = token_in(url if "://" in url else f"http://{url}")
         address = address.rstrip("/")
-        token = (token or fragment or os.environ.get("FREAK_TOKEN", "")).strip()
+        token = (token or fragment or token_of_environment() or "").strip()
         if address.startswith("unix://"):
             path, _, prefix = address.removeprefix("unix://").partition(":")
             return cls(address, token, f"http://localhost{prefix}/", path)

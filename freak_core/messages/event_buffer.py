@@ -51,7 +51,10 @@ class Recent:
 
     def since(self, seq: int) -> list[Event] | None:
         """Return the events after ``seq``, or None where some of them are forgotten."""
-        return None if seq < self.floor else [event for event in self if event.get("seq", 0) > seq]
+        if seq < self.floor:
+            return None
+        newer = (event for _, event in reversed(self._events))
+        return list(itertools.takewhile(lambda event: event.get("seq", 0) > seq, newer))[::-1]
 
     @property
     def position(self) -> int:

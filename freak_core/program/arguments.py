@@ -11,6 +11,7 @@ from typing import Literal
 from freak_core.addresses import is_loopback
 from freak_core.errors import ConfigurationError
 from freak_core.phases import ENDED
+from freak_core.token_file import token_in_file, token_of_environment
 
 SHORTEST = 16
 """The least number of characters of a token."""
@@ -65,18 +66,10 @@ def token_of(token: str | None, token_file: str | os.PathLike[str] | None) -> st
     Raises:
         ConfigurationError: the file cannot be read or is empty, or token and file are given.
     """
-    file = os.environ.get("FREAK_TOKEN_FILE") or token_file
-    if os.environ.get("FREAK_TOKEN") or not file:
-        return os.environ.get("FREAK_TOKEN") or token
-    if token:
+    found = token_of_environment()
+    if found is None and token and token_file:
         raise ConfigurationError("give token or token_file, not both")
-    try:
-        found = Path(file).expanduser().read_text("utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"cannot read the token file {str(file)!r}: {error}") from None
-    if not found:
-        raise ConfigurationError(f"the token file {str(file)!r} is empty")
-    return found
+    return found or (token_in_file(token_file) if token_file else token)
 
 
 def checked_certificate(

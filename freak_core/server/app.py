@@ -1,5 +1,6 @@
 """The application: the routes behind access control, in the server process or in the user's app."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -13,11 +14,12 @@ from starlette.types import Message as ASGIMessage
 
 from freak_core.errors import Refused
 from freak_core.messages.protocol import Hello
-from freak_core.server.api.access import LOOPBACK, Access
+from freak_core.server.api.access import LOOPBACK, READING, Access
 from freak_core.server.api.freak_v0 import FreakV0
 from freak_core.server.api.problems import problem_response, refusal_response, secure
 from freak_core.server.api.routes import Routes
 from freak_core.server.api.static_pages import Pages
+from freak_core.server.api.turns import turn
 from freak_core.server.mirror.mirror import Mirror
 
 _METHODS = ("GET", "HEAD", "PATCH", "PUT", "POST", "DELETE")
@@ -52,7 +54,10 @@ def create_app(mirror: Mirror, hello: Hello) -> FastAPI:
 
 
 class Guard:
-    """Checks Host and Origin of every request, with or without a route, and adds the security headers."""
+    """Checks Host and Origin of every request, with or without a route, and adds the security headers.
+
+    Requests begin in turn, so that a crowd makes no round of the event loop long.
+    """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
@@ -66,9 +71,20 @@ class Guard:
                 secure(MutableHeaders(raw=message["headers"]))
             await send(message)
 
-        app = self._app
+        app, request = self._app, Request(scope)
+        connection = getattr(request.state, "connection", None)  # none where a test asks the app itself
+
+        def is_open() -> bool:
+            return connection is None or connection.is_open
+
+        who = self._access.whose(request)
+        if who != "owner" or request.method in READING:  # what the owner changes waits behind no crowd
+            await turn(who, is_open)
+        if not is_open():
+            await asyncio.sleep(0)  # by then uvicorn knows, too, and takes no answer for an error
+            return
         try:
-            self._access.check_origin(Request(scope))
+            self._access.check_origin(request)
         except Refused as refused:
             app = refusal_response(refused)
         await app(scope, receive, send_with_headers)

@@ -1,12 +1,16 @@
 """Limits for connections: how many, and how long a request may take to arrive. They need no token."""
 
 import asyncio
+import itertools
 import socket
 import struct
 import time
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from freak_core.server.places import Who, most_connections, most_files, places_of
 
@@ -16,6 +20,9 @@ REQUEST_WITHIN = 10.0
 
 WRITE_WITHIN = 10.0
 """Seconds that a client may take to read what the server has sent, before the next part is sent."""
+
+NEW = 1.0
+"""Seconds in which a connection counts as new."""
 
 ACCEPT_AT_ONCE = 64
 """Connections that are accepted before one is served. ``asyncio`` calls this the backlog."""
@@ -56,7 +63,6 @@ class ImpatientProtocol(H11Protocol):
         """Wait for a request."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "connection": self}  # requests find it in their state
-        self._since = time.monotonic()
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._watch()
@@ -64,21 +70,41 @@ class ImpatientProtocol(H11Protocol):
 
     def belongs_to(self, who: Who) -> None:
         """Note whose token came with a request: the connection takes one of the places of that token."""
-        if self.who != who:
+        if self.who != who and self.is_open:
+            self._let_go()
             self.who = who
             self._make_place()
 
+    def _hold(self) -> None:
+        """Count as a connection of its token, the newest of them."""
+        held = _HELD.setdefault(self.server_state, {}).setdefault(self.who, {})
+        held.pop(self, None)
+        held[self] = None
+        self._since = time.monotonic()
+
+    def _let_go(self) -> None:
+        _HELD.get(self.server_state, {}).get(self.who, {}).pop(self, None)
+
     def _make_place(self) -> None:
-        """Close the oldest connections of the same token if there are too many, idle ones first."""
-        of_token = [each for each in self.connections if isinstance(each, ImpatientProtocol) and each.is_open]
-        of_token = [each for each in of_token if each.who == self.who]
-        too_many = len(of_token) - places_of(self.who, most_connections())
-        if too_many > 0:
-            others = (each for each in of_token if each is not self)
-            for each in sorted(others, key=lambda each: (not each.idle, each._unread is None, each._since))[
-                :too_many
-            ]:
-                each.transport.abort()
+        """Close connections of the same token if there are too many."""
+        self._hold()
+        held = _HELD[self.server_state][self.who]
+        while len(held) > places_of(self.who, most_connections()):
+            closed = self._least_missed([each for each in held if each is not self])
+            closed._let_go()
+            closed.transport.abort()
+
+    @staticmethod
+    def _least_missed(oldest_first: Sequence["ImpatientProtocol"]) -> "ImpatientProtocol":
+        """Return the oldest idle connection, or of others that of a client that only reads.
+
+        A connection that is new is not idle: its request may be on the way.
+        """
+        new = time.monotonic() - NEW
+        idle = (each for each in oldest_first if each.idle and each._since < new)
+        unread = (each for each in oldest_first if each._unread is not None)
+        reading = (each for each in oldest_first if not each.idle and each.scope["method"] in ("GET", "HEAD"))
+        return next(itertools.chain(idle, unread, reading, oldest_first))
 
     def pause_writing(self) -> None:
         """Wait until the client has read enough to send more; close the connection if it does not."""
@@ -100,13 +126,16 @@ class ImpatientProtocol(H11Protocol):
             self._unread = None
 
     def data_received(self, data: bytes) -> None:
-        """Read a part of a request."""
+        """Read a part of a request. Of requests that are sent without waiting, the first one is answered."""
         super().data_received(data)
+        if self.cycle is not None and not self.idle and self.conn.trailing_data[0]:
+            self.cycle.keep_alive = False  # closes the connection after the answer
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting for a request."""
         super().connection_lost(exc)
+        self._let_go()
         self._stop_waiting()
         if self._unread is not None:
             self._unread.cancel()
@@ -127,7 +156,8 @@ class ImpatientProtocol(H11Protocol):
 
     def _watch(self) -> None:
         if not self._incomplete:
-            self._since = time.monotonic()
+            if self.is_open:
+                self._hold()
             self._stop_waiting()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(REQUEST_WITHIN, self.transport.abort)
@@ -136,3 +166,7 @@ class ImpatientProtocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+_HELD: WeakKeyDictionary[ServerState, dict[Who | None, dict[ImpatientProtocol, None]]] = WeakKeyDictionary()
+"""The open connections of each server, by whose token they have; those of the newest requests come last."""

@@ -12,6 +12,7 @@ from freak_core.server.api.access import Access
 from freak_core.server.app import mount_pages, mount_routes
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.mirror.recorder import Recorder, recording
+from freak_core.text.strict_json import dumps
 
 
 class Program(Protocol):
@@ -93,6 +94,10 @@ class EmbeddedMirror(Mirror):
     async def current(self) -> tuple[int, Any]:
         """Return revision and value of the state now, with changes that the program itself made."""
         return await asyncio.to_thread(self._program.read) or await super().current()
+
+    def as_json(self, value: Any) -> str:
+        """Return a value as JSON. It may be the program's own, which changes in place: nothing is kept."""
+        return dumps(value)
 
     def _carry_out(self, request: WriteRequest) -> None:
         asyncio.get_running_loop().run_in_executor(None, self._program.answer, request)

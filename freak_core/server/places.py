@@ -61,6 +61,10 @@ class WaitingPlaces:
         with self.place(who, purpose):
             yield True
 
+    def taken(self, purpose: Purpose) -> int:
+        """Return how many requests have a place now, of all tokens."""
+        return sum(number for (_, each), number in self._taken.items() if each == purpose)
+
     @staticmethod
     def _most(purpose: Purpose) -> int:
         share = places_of("owner", most_connections())

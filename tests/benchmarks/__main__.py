@@ -11,6 +11,7 @@ from tests.benchmarks.imports import Imports
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.listing import Listing
 from tests.benchmarks.memory import Memory
+from tests.benchmarks.owner_stop import OwnerStop
 from tests.benchmarks.pace import Pace
 from tests.benchmarks.server_load import ServerLoad
 from tests.benchmarks.step_hooks import StepHooks
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "listing": Listing,
     "memory": Memory,
     "big_state": BigState,
+    "owner_stop": OwnerStop,
 }
 
 

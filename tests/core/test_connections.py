@@ -88,6 +88,20 @@ def test_who_does_not_read_the_answers_is_hung_up_on(
     assert watch.poll(20_000)
 
 
+def test_of_requests_that_are_sent_without_waiting_the_first_is_answered(connect: Connect) -> None:
+    connection = connect()
+    assert b"200 OK" in answer(connection)
+    connection.sendall(ASK * 3)
+    heard = b""
+    while data := connection.recv(65536):
+        heard += data
+    assert heard.count(b"200 OK") == 1
+    whole = connect()
+    for part in (ASK[:9], ASK[9:], POST, b"{}{}"):  # in parts, and with a body: one at a time is enough
+        whole.sendall(part)
+    assert b"200 OK" in answer(connect())
+
+
 def test_there_are_fewer_connections_than_files_that_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
     unlimited = places.resource.RLIM_INFINITY
     for limit, most in ((128, 64), (1024, 512), (1 << 20, 1000), (unlimited, 1000)):

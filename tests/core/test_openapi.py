@@ -62,7 +62,15 @@ def test_there_is_a_typed_route_for_each_field(shared: httpx.Client) -> None:
     schema = lr["put"]["requestBody"]["content"]["application/json"]["schema"]
     assert (schema["type"], schema["exclusiveMinimum"], schema["maximum"]) == ("number", 0, 10)
     asked = {parameter["name"] for parameter in lr["put"]["parameters"]}
-    assert {"wait", "dry_run", "note", "at_step", "If-Match", "Idempotency-Key"} <= asked
+    assert {"wait", "dry_run", "note", "If-Match", "Idempotency-Key"} <= asked
+    assert not {"at_step", "at_epoch"} & asked, "this program applies writes at once"
+
+
+def test_a_program_that_applies_writes_in_steps_takes_a_step(served: Serve, connect: Connect) -> None:
+    document = described(connect(served(apply="sync")))
+    for path in ("/state", "/state/{path}", "/state/head/lr"):
+        asked = {parameter["name"] for parameter in document["paths"][path]["delete"]["parameters"]}
+        assert {"at_step", "at_epoch"} <= asked
 
 
 def test_what_is_described_is_what_is_there(shared: httpx.Client) -> None:

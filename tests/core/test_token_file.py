@@ -7,6 +7,7 @@ import pytest
 from freak_core import Client, ConfigurationError, Freak
 from freak_core.client.transport import Address
 from freak_core.runs.live_runs import list_runs
+from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 
 TOKEN = "the-token-of-the-file"
@@ -28,6 +29,30 @@ def test_the_environment_names_the_file_and_the_token_itself_takes_precedence(
     assert Freak().token == TOKEN
     monkeypatch.setenv("FREAK_TOKEN", "the-token-of-the-environment")
     assert Freak().token == "the-token-of-the-environment"
+
+
+def test_a_client_and_the_command_line_read_the_file_too(
+    served: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    program = served(token=TOKEN)
+    monkeypatch.setenv("FREAK_TOKEN_FILE", str(tmp_path / "token"))
+    with Client(program.url) as client:
+        assert client.get("epochs") == 10
+    monkeypatch.setenv("FREAK_HOME", str(tmp_path / "another home"))
+    assert freak("get", "epochs", "--run", program.url).out == "10\n"
+
+
+def test_a_client_says_that_the_file_cannot_be_read(
+    served: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = served()
+    monkeypatch.setenv("FREAK_TOKEN_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        Client(program.url)
+    assert "nowhere" in freak("get", "epochs", "--run", program.url, code=2).err
+    with Client(program.link) as client:  # what is given takes precedence
+        assert client.get("epochs") == 10
 
 
 def test_a_token_file_that_cannot_work_is_said_at_once(home: Path, tmp_path: Path) -> None:

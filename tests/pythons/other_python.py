@@ -1,13 +1,17 @@
-"""The smoke tests of freak_core with another Python: python -m tests.pythons.other_python 3.12.
+"""The smoke tests of freak_core with another Python, or with the lowest versions that pyproject.toml allows.
 
-Its environment, ``.venv-3.12``, has no torch. A Python that is neither on the PATH nor in pyenv's folder is
-printed as skipped.
+python -m tests.pythons.other_python 3.12     in .venv-3.12; a Python that is missing is printed as skipped
+python -m tests.pythons.other_python lowest   in .venv-lowest-core, with the Python that runs this
+
+The environments have no torch.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +22,8 @@ SMOKE = [
     "tests/core/test_program.py",
     "tests/core/test_merge.py",
     "tests/core/test_client.py",
+    "tests/core/test_events.py",
+    "tests/core/test_connections.py",
     "tests/core/cli/test_commands.py",
     "tests/faults/test_forks.py",
 ]
@@ -34,14 +40,20 @@ def found(version: str) -> Path | None:
     return None
 
 
-def environment(python: Path, folder: Path) -> Path:
+def lowest() -> list[str]:
+    """Return the lowest version of each dependency that the project says it works with."""
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    return [re.sub(r">=([\w.]+).*", r"==\1", each) for each in needed]
+
+
+def environment(python: Path, folder: Path, pinned: list[str]) -> Path:
     """Return the Python of an environment with freak_core in it, made where there is no current one."""
     inside, ready = folder / "bin" / "python", folder / ".ready"
     sources = [ROOT / "pyproject.toml", ROOT / "constraints.txt"]
     if not ready.exists() or ready.stat().st_mtime < max(source.stat().st_mtime for source in sources):
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True, timeout=120)
         pip = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-c", ROOT / "constraints.txt", *WANTED], check=True, timeout=900)
+        subprocess.run([*pip, *pinned, *WANTED], check=True, timeout=900)
         ready.touch()
     return inside
 
@@ -49,12 +61,16 @@ def environment(python: Path, folder: Path) -> Path:
 def main() -> None:
     """Run the smoke tests, or say that the Python is missing."""
     version = sys.argv[1]
-    python = found(version)
-    if python is None:
+    options: list[str] = []
+    if version == "lowest":
+        inside = environment(Path(sys.executable), ROOT / ".venv-lowest-core", lowest())
+        options = ["-W", "default"]  # old versions use what newer ones of others call deprecated
+    elif (python := found(version)) is not None:
+        inside = environment(python, ROOT / f".venv-{version}", ["-c", str(ROOT / "constraints.txt")])
+    else:
         print(f"Python {version}: skipped, since it is not installed here")
         return
-    inside = environment(python, ROOT / f".venv-{version}")
-    command = [inside, "-m", "pytest", "-q", "-n", "3", "-p", "no:cacheprovider", *SMOKE]
+    command = [inside, "-m", "pytest", "-q", "-n", "3", "-p", "no:cacheprovider", *options, *SMOKE]
     raise SystemExit(subprocess.run(command, cwd=ROOT, timeout=600, check=False).returncode)
 
 

@@ -11,7 +11,7 @@ from freak_core.errors import AccessDenied, Unauthorized
 from freak_core.server.places import Who
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_READING = ("GET", "HEAD", "OPTIONS")
+READING = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True)
@@ -66,20 +66,27 @@ class Access:
         ):
             raise AccessDenied("requests from pages of other sites are refused")
 
-    def _who(self, request: Request) -> Who:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not given:
-            raise Unauthorized("send the header 'Authorization: Bearer TOKEN'; the program printed the token")
-        candidate = given.strip().encode("utf-8", "surrogateescape")
+    def whose(self, request: Request) -> Who | None:
+        """Return whose token a request has; None for no token or an invalid one."""
+        candidate = _token(request).encode("utf-8", "surrogateescape")
         owner = secrets.compare_digest(candidate, self.token.encode())
         reader = secrets.compare_digest(candidate, self.read_token.encode())
-        if owner:
-            return "owner"
-        if not reader:
+        return "owner" if owner else "reader" if reader else None
+
+    def _who(self, request: Request) -> Who:
+        if not _token(request):
+            raise Unauthorized("send the header 'Authorization: Bearer TOKEN'; the program printed the token")
+        who = self.whose(request)
+        if who is None:
             raise Unauthorized("the token is not valid: it may be of an earlier run")
-        if request.method not in _READING:
+        if who == "reader" and request.method not in READING:
             raise AccessDenied("this token is read-only")
-        return "reader"
+        return who
+
+
+def _token(request: Request) -> str:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else ""
 
 
 def _follows_link(request: Request) -> bool:

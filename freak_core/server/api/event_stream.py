@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Annotated
 
 from fastapi import Query
@@ -11,14 +11,27 @@ from fastapi.sse import format_sse_event
 from starlette.types import Receive, Scope, Send
 
 from freak_core.errors import Malformed
-from freak_core.messages.protocol import EVENT_TYPES
+from freak_core.messages.protocol import EVENT_TYPES, Event
+from freak_core.server.api.turns import turn
+from freak_core.server.mirror.large_texts import is_large
 from freak_core.server.mirror.mirror import Mirror
-from freak_core.text.strict_json import dumps
 
 Names = frozenset[str]
 
 PING_EVERY = 15.0
 """Seconds without an event after which a comment is sent, so that no proxy closes the connection."""
+
+PART = 32_000
+"""Bytes of small events that are sent at once."""
+
+SENT_WITHIN = 0.0005
+"""About the seconds that the server needs to send a part of a stream, with as much for all else."""
+
+BYTES_A_SECOND = 50_000_000
+"""What all streams together may send."""
+
+LONGEST_REST = 2.0
+"""Seconds that a stream rests at most after it has sent."""
 
 
 class EventStream(StreamingResponse):
@@ -46,7 +59,7 @@ class EventStream(StreamingResponse):
             await super().stream_response(send)
 
 
-def wanted_types(
+async def wanted_types(
     types: Annotated[
         str | None,
         Query(description=f"event types, separated by commas, of: {', '.join(EVENT_TYPES)}; by default all"),
@@ -64,10 +77,18 @@ def wanted_types(
     return wanted
 
 
-async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncGenerator[bytes]:
+async def stream(
+    mirror: Mirror, last_id: str | None, types: Names, streams: Callable[[], int] = lambda: 1
+) -> AsyncGenerator[bytes]:
     """Yield the events after ``last_id``; a client that missed too many gets one ``reset`` with a snapshot.
 
     The stream ends when another program takes the place of this one: that one has tokens of its own.
+
+    Args:
+        mirror: where the events are.
+        last_id: the id of the last event that the client knows; None for the newest.
+        types: of the events to send.
+        streams: tells how many streams there are: the more, the longer each rests after it has sent.
     """
     boot = mirror.boot
     seq = _resume_at(mirror, last_id)
@@ -82,14 +103,13 @@ async def stream(mirror: Mirror, last_id: str | None, types: Names) -> AsyncGene
             missed = mirror.events_since(seq)
             if missed is None:
                 seq, reset = _reset(mirror)
+                await turn("parts of large answers")
                 yield reset
-            for event in missed or ():
-                seq = event["seq"]
-                if event["event"] in types:
-                    yield _sse(mirror.boot, seq, event["event"], event["data"])
-                    await asyncio.sleep(
-                        0
-                    )  # a long replay must not block other clients, and must notice a client that left
+            for part in _parts(mirror, missed or [], types):
+                await turn("parts of large answers")
+                yield part
+                await asyncio.sleep(_rest(len(part), streams()))
+            seq = missed[-1]["seq"] if missed else seq
             if ended:
                 return
             try:
@@ -110,10 +130,34 @@ def _resume_at(mirror: Mirror, last_id: str | None) -> int | None:
     return int(seq) if mirror.recent.floor <= int(seq) <= mirror.position() else None
 
 
+def _rest(size: int, streams: int) -> float:
+    """Return the seconds until a stream sends more, so that all streams together leave time for the rest."""
+    return min(streams * max(SENT_WITHIN, size / BYTES_A_SECOND), LONGEST_REST)
+
+
+def _parts(mirror: Mirror, events: list[Event], types: Names) -> Iterator[bytes]:
+    """Yield the events of some types, many small ones at once; of a large state only the newest."""
+    part = b""
+    newest = next((event["seq"] for event in reversed(events) if event["event"] == "state"), 0)
+    for event in events:
+        is_old = event["event"] == "state" and event["seq"] < newest
+        if event["event"] in types and not (is_old and is_large(event["data"])):
+            part += mirror.written(event, lambda event: _event_bytes(mirror, event))
+        if len(part) > PART:
+            yield part
+            part = b""
+    if part:
+        yield part
+
+
 def _reset(mirror: Mirror) -> tuple[int, bytes]:
     seq, snapshot = mirror.snapshot()
-    return seq, _sse(mirror.boot, seq, "reset", snapshot)
+    return seq, _sse(mirror, seq, "reset", snapshot)
 
 
-def _sse(boot: str, seq: int, kind: str, data: object) -> bytes:
-    return format_sse_event(data_str=dumps(data), event=kind, id=f"{boot}-{seq}")
+def _event_bytes(mirror: Mirror, event: Event) -> bytes:
+    return _sse(mirror, event["seq"], event["event"], event["data"])
+
+
+def _sse(mirror: Mirror, seq: int, kind: str, data: object) -> bytes:
+    return format_sse_event(data_str=mirror.as_json(data), event=kind, id=f"{mirror.boot}-{seq}")

@@ -7,7 +7,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from freak_core.errors import Malformed, Rejected
 from freak_core.messages.write_options import QUERY, WriteOptions
@@ -40,21 +40,21 @@ class FreakV0:
         add("/set/{path:path}", self.put_value, methods=["PUT"], name="replace a value (0.0.2)")
         add("/reset", self.reset, methods=["DELETE"], name="reset the state (0.0.2)")
 
-    async def get_state(self) -> JSONResponse:
+    async def get_state(self, request: Request) -> Response:
         """Return the state."""
-        return await self.get_value("")
+        return await self.get_value(request, "")
 
-    async def get_value(self, path: StatePath) -> JSONResponse:
+    async def get_value(self, request: Request, path: StatePath) -> Response:
         """Return the value at a path of slashes."""
         _, value = await self._routes.mirror.current()
-        return JSONResponse(paths.get(value, paths.from_pointer(path)))
+        return await self._routes.shown(request, paths.get(value, paths.from_pointer(path)))
 
     async def get_from_path(
-        self, path: Annotated[str, Query(description="path with dots, such as lr.hold")]
-    ) -> JSONResponse:
+        self, request: Request, path: Annotated[str, Query(description="path with dots, such as lr.hold")]
+    ) -> Response:
         """Return the value at a path with dots."""
         _, value = await self._routes.mirror.current()
-        return JSONResponse(paths.get(value, paths.from_dots(path)))
+        return await self._routes.shown(request, paths.get(value, paths.from_dots(path)))
 
     async def patch_state(self, request: Request) -> JSONResponse:
         """Merge a JSON merge patch (RFC 7396) into the state."""

@@ -1,11 +1,10 @@
 """Heavy reads: answers that take long are made beside the event loop, one at a time for each token."""
 
 import asyncio
-import functools
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from freak_core.runs.thinning import Point
 from freak_core.server.places import Who
@@ -13,23 +12,39 @@ from freak_core.text.strict_json import dumps
 
 Answer = TypeVar("Answer")
 
-PIECE = 2000
+PIECE = 200
 """Points that are written as JSON at once: meanwhile the interpreter runs nothing else."""
+
+REST = 20
+"""Rounds of the event loop between two heavy reads of a token. A round is long while many clients ask."""
 
 
 class HeavyReads:
-    """One thread for each token: however many heavy reads a token asks for, all other requests go on."""
+    """One heavy read at a time for each token: however many it asks for, all other requests go on."""
 
     def __init__(self) -> None:
-        self._threads: dict[Who, ThreadPoolExecutor] = {}
-        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="freak-reads")
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Who, asyncio.Lock]] = (
+            WeakKeyDictionary()
+        )
 
     async def answer(self, who: Who, make: Callable[[], Answer]) -> Answer:
-        """Return what ``make`` returns on the thread of a token, after its earlier heavy reads."""
-        with self._lock:
-            if who not in self._threads:
-                self._threads[who] = ThreadPoolExecutor(1, thread_name_prefix=f"freak-reads-{who}")
-        return await asyncio.get_running_loop().run_in_executor(self._threads[who], functools.partial(make))
+        """Return what ``make`` returns on a thread, after the earlier heavy reads of a token."""
+        loop = asyncio.get_running_loop()
+        turn = self._turns.setdefault(loop, {}).setdefault(who, asyncio.Lock())
+        await turn.acquire()
+        try:
+            return await loop.run_in_executor(self._threads, make)
+        finally:
+            _release(loop, turn, REST)
+
+
+def _release(loop: asyncio.AbstractEventLoop, turn: asyncio.Lock, after: int) -> None:
+    """Release a lock after some rounds of an event loop."""
+    if after:
+        loop.call_soon(_release, loop, turn, after - 1)
+    else:
+        turn.release()
 
 
 def points_as_json(points_by_name: Iterable[tuple[str, list[Point]]]) -> str:

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from freak_core import errors
 from freak_core.messages import json_patch
 from freak_core.receipts import Receipt
+from freak_core.server.api.request_body import JSON_TYPES
 from freak_core.server.api.write_options import WRITE_PARAMETERS
 from freak_core.text import paths
 
@@ -53,18 +54,26 @@ def describe(
         routes=routes,
         servers=[{"url": "."}],  # beside this document, whatever prefix or tunnel it is behind
     )
-    for path in found["paths"].values():
-        for method, operation in path.items():
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
             operation["tags"] = ["every program"]
             read = operation["responses"] | _refusals(_READ_REFUSALS)
             operation["responses"] = read if method == "get" else _written()
+            if method != "get":
+                named = [each for each in operation.get("parameters", []) if each["in"] == "path"]
+                left_out = ("dry_run", "at_step", "at_epoch") if path.startswith("/receipts") else ()
+                known = [each for each in _write_parameters(run) if each["name"] not in left_out]
+                operation["parameters"] = [*named, *known]
     schemas = _shared("", Receipt.model_json_schema()) | {"Problem": _PROBLEM_SCHEMA}
     schemas |= _shared(_STATE, schema)
-    found["paths"] |= dict(_fields(schema))
+    parameters = _write_parameters(run)
+    merge: JSONObject = {"schema": _merge_schema(schema)}
+    found["paths"]["/state"]["patch"]["requestBody"]["content"] |= dict.fromkeys(JSON_TYPES, merge)
+    found["paths"] |= dict(_fields(schema, parameters))
     for name, action in actions.items():
         prefix = f"action.{_component(name)}."
         schemas |= _shared(prefix, action["arguments"])
-        found["paths"][f"/actions/{quote(name, safe='')}"] = _action(name, action, prefix)
+        found["paths"][f"/actions/{quote(name, safe='')}"] = _action(name, action, prefix, parameters)
     found["components"] = {
         "schemas": schemas,
         "responses": {kind.__name__: _refusal(kind.status) for kind in _WRITE_REFUSALS},
@@ -109,6 +118,10 @@ def _described(kind: str, description: str) -> JSONObject:
     return {"type": kind, "description": description}
 
 
+def _pointer(description: str) -> JSONObject:
+    return {**_described("string", description), "pattern": "^(/([^~]|~0|~1)*)?$"}
+
+
 _PROBLEM_SCHEMA: JSONObject = {
     "title": "Problem",
     "description": "Why a request was refused: a problem document (RFC 9457).",
@@ -146,23 +159,44 @@ JSON_PATCH_SCHEMA: JSONObject = {
                 **_described("string", "what to do; `merge` is not in the RFC: a merge patch of one value"),
                 "enum": list(json_patch.MEMBERS),
             },
-            "path": _described("string", "JSON Pointer; `-` is the place after the last item of a list"),
-            "from": _described("string", "JSON Pointer to what is moved or copied"),
+            "path": _pointer("JSON Pointer; `-` is the place after the last item of a list"),
+            "from": _pointer("JSON Pointer to what is moved or copied"),
             "value": {"description": "the value of add, replace, test and merge"},
         },
+        "anyOf": [
+            {"properties": {"op": {"const": op}}, "required": ["op", *([needed] if needed else [])]}
+            for op, needed in json_patch.MEMBERS.items()
+        ],
         "required": ["op", "path"],
     },
 }
 
 
-def _fields(schema: JSONObject) -> Iterator[tuple[str, JSONObject]]:
+def _write_parameters(run: JSONObject) -> list[JSONObject]:
+    """Return the options of a write: a program that applies writes at once takes no step and no epoch."""
+    at_once = run.get("apply") == "now"
+    return [each for each in WRITE_PARAMETERS if not (at_once and each["name"] in ("at_step", "at_epoch"))]
+
+
+def _merge_schema(schema: JSONObject) -> JSONObject:
+    """Return the schema of a merge patch of the whole state: some of its fields."""
+    known = {name: _moved(each, _STATE) for name, each in schema.get("properties", {}).items()}
+    return {
+        "description": "A JSON merge patch (RFC 7396): an object of the values to change.",
+        "type": "object",
+        "properties": known,
+        "additionalProperties": schema.get("additionalProperties", False),
+    }
+
+
+def _fields(schema: JSONObject, parameters: list[JSONObject]) -> Iterator[tuple[str, JSONObject]]:
     """Yield route and description of every field that the schema of a state names, at any depth."""
     definitions = schema.get("$defs", {})
     waiting: list[tuple[paths.Path, JSONObject, tuple[str, ...]]] = [((), schema, ())]
     while waiting:
         path, node, seen = waiting.pop()
         if path:
-            yield "/state" + quote(paths.to_pointer(path)), _field(path, node)
+            yield "/state" + quote(paths.to_pointer(path)), _field(path, node, parameters)
         ref = node.get("$ref", "").removeprefix("#/$defs/")
         if ref and ref not in seen:  # a model that contains itself is described once
             node, seen = definitions.get(ref, {}), (*seen, ref)
@@ -170,13 +204,13 @@ def _fields(schema: JSONObject) -> Iterator[tuple[str, JSONObject]]:
         waiting += [((*path, name), each, seen) for name, each in reversed(properties.items())]
 
 
-def _field(path: paths.Path, schema: JSONObject) -> JSONObject:
+def _field(path: paths.Path, schema: JSONObject, parameters: list[JSONObject]) -> JSONObject:
     schema = _moved(schema, _STATE)
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
     about = schema.get("description") or schema.get("title") or paths.to_dots(path)
     name = _component(".".join(path))
     common = {"tags": ["state"], "description": about}
-    write = {**common, "parameters": WRITE_PARAMETERS, "responses": _written()}
+    write = {**common, "parameters": parameters, "responses": _written()}
     read = {"200": _answer("the value", schema, "ETag"), **_refusals(_READ_REFUSALS)}
     return {
         "get": {
@@ -199,7 +233,7 @@ def _field(path: paths.Path, schema: JSONObject) -> JSONObject:
     }
 
 
-def _action(name: str, action: JSONObject, prefix: str) -> JSONObject:
+def _action(name: str, action: JSONObject, prefix: str, parameters: list[JSONObject]) -> JSONObject:
     schema = _moved(action["arguments"], prefix)
     return {
         "post": {
@@ -207,8 +241,11 @@ def _action(name: str, action: JSONObject, prefix: str) -> JSONObject:
             "summary": f"call {name}",
             "description": action.get("description") or "",
             "operationId": f"call_{_component(name)}",
-            "parameters": WRITE_PARAMETERS,
-            "requestBody": {"content": {"application/json": {"schema": schema}}},
+            "parameters": parameters,
+            "requestBody": {
+                "required": bool(schema.get("required")),
+                "content": {"application/json": {"schema": schema}},
+            },
             "responses": _written(),
         }
     }
@@ -225,8 +262,14 @@ def _shared(prefix: str, schema: JSONObject) -> dict[str, JSONObject]:
 
 
 def _moved(schema: JSONObject, prefix: str) -> JSONObject:
-    """Return a schema whose references point to the components."""
-    return {key: _moved_value(value, prefix) for key, value in schema.items() if key != "$defs"}
+    """Return a schema whose references point to the components; of a state, unknown fields are refused."""
+    moved = {key: _moved_value(value, prefix) for key, value in schema.items() if key != "$defs"}
+    if prefix and isinstance(moved.get("properties"), dict) and moved.get("type") == "object":
+        moved.setdefault("additionalProperties", False)
+    tag, kinds = schema.get("discriminator"), moved.get("oneOf")
+    if isinstance(tag, dict) and isinstance(kinds, list):  # it is needed also where it has a default
+        moved["oneOf"] = [{"allOf": [kind, {"required": [tag["propertyName"]]}]} for kind in kinds]
+    return moved
 
 
 def _moved_value(value: object, prefix: str) -> object:

@@ -2,10 +2,11 @@
 
 import contextlib
 import math
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from freak_core.errors import Malformed
 from freak_core.messages import json_patch
@@ -15,19 +16,26 @@ from freak_core.phases import arrived
 from freak_core.receipts import Receipt
 from freak_core.server.api.event_stream import EventStream, Names, stream, wanted_types
 from freak_core.server.api.heavy_reads import HeavyReads, points_as_json
-from freak_core.server.api.json_response import JSONResponse
+from freak_core.server.api.json_response import JSONResponse, LargeAnswer
 from freak_core.server.api.openapi import JSON_PATCH_SCHEMA, JSONObject, describe
 from freak_core.server.api.problems import Route
 from freak_core.server.api.prometheus import CONTENT_TYPE, exposition
 from freak_core.server.api.request_body import JSON_TYPES, PATCH_TYPES, content_type, json_body
 from freak_core.server.api.write_options import WRITE_PARAMETERS, etag, flag, write_options
 from freak_core.server.api.write_queue import WriteQueue
+from freak_core.server.mirror.large_texts import is_large
 from freak_core.server.mirror.metric_history import Axis
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.places import WaitingPlaces
 from freak_core.text import paths
 
-StatePath = Annotated[str, Path(description="JSON Pointer into the state, without its first slash: lr/hold")]
+StatePath = Annotated[
+    str,
+    Path(
+        description="JSON Pointer into the state, without its first slash: lr/hold",
+        json_schema_extra={"pattern": "^([^~]|~0|~1)*$"},
+    ),
+]
 IfNoneMatch = Annotated[str | None, Header(description="answer with 304 if the state still has this ETag")]
 ReceiptId = Annotated[str, Path(description="id of the receipt")]
 Endpoint = Callable[..., Awaitable[Response]]
@@ -40,10 +48,13 @@ AT_ONCE_WITHIN = 5.0
 _OPTIONS: JSONObject = {"parameters": WRITE_PARAMETERS}
 
 
-def _with_body(about: str) -> JSONObject:
+def _with_body(about: str, schema: JSONObject | None = None) -> JSONObject:
     """Return the options of a write and its JSON body, for OpenAPI."""
-    body = {"description": about, "content": {"application/json": {"schema": {}}}}
-    return {**_OPTIONS, "requestBody": body}
+    content = {"application/json": {"schema": schema or {}}}
+    return {
+        **_OPTIONS,
+        "requestBody": {"description": about, "required": schema is None, "content": content},
+    }
 
 
 def _patched() -> JSONObject:
@@ -52,7 +63,7 @@ def _patched() -> JSONObject:
     merge = {"description": "A JSON merge patch (RFC 7396): an object of the values to change."}
     kinds: JSONObject = {kind: {"schema": merge} for kind in JSON_TYPES}
     kinds[json_patch.CONTENT_TYPE] = {"schema": JSON_PATCH_SCHEMA}
-    return {**_OPTIONS, "requestBody": {"description": about, "content": kinds}}
+    return {**_OPTIONS, "requestBody": {"description": about, "required": True, "content": kinds}}
 
 
 class Routes:
@@ -75,14 +86,15 @@ class Routes:
         self._write(value, self.put_value, "PUT", "replace a value", whole)
         self._read("/schema", self.get_schema, "JSON schema of the state")
         self._read("/actions", self.get_actions, "list the actions")
-        arguments = _with_body("a JSON object of arguments; it may be left out")
+        arguments = _with_body("a JSON object of arguments; it may be left out", {"type": "object"})
         self._write("/actions/{name:path}", self.call_action, "POST", "call an action", arguments)
         self._read("/receipts", self.get_receipts, "list receipts")
         self._read("/receipts/{receipt_id}", self.get_receipt, "read a receipt")
         self._write("/receipts/{receipt_id}", self.cancel, "DELETE", "cancel a pending request")
         self._read("/run", self.get_run, "phase, progress and health of the run")
         self._read("/series", self.get_series, "history of the metrics")
-        self._read("/metrics", self.get_metrics, "the numbers of the run, for Prometheus")
+        numbers = "the numbers of the run, for Prometheus"
+        self._read("/metrics", self.get_metrics, numbers, kind=PlainTextResponse)
         self._read("/openapi.json", self.get_openapi, "OpenAPI document", listed=False)
         self.router.add_api_route(
             "/events",
@@ -94,9 +106,18 @@ class Routes:
             response_description="the events, as text/event-stream",
         )
 
-    def _read(self, path: str, endpoint: Endpoint, name: str, *, listed: bool = True) -> None:
-        add, done = self.router.add_api_route, "found"
-        add(path, endpoint, methods=["GET"], name=name, response_description=done, include_in_schema=listed)
+    def _read(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        name: str,
+        *,
+        listed: bool = True,
+        kind: type[Response] = JSONResponse,
+    ) -> None:
+        add = self.router.add_api_route
+        described: dict[str, Any] = {"response_description": "found", "response_class": kind}
+        add(path, endpoint, methods=["GET"], name=name, include_in_schema=listed, **described)
         add(path, endpoint, methods=["HEAD"], name=f"{name}, headers only", include_in_schema=False)
 
     def _write(
@@ -111,17 +132,29 @@ class Routes:
 
     # -- reading ---------------------------------------------------------------------------------
 
-    async def get_state(self, if_none_match: IfNoneMatch = None) -> Response:
+    async def get_state(self, request: Request, if_none_match: IfNoneMatch = None) -> Response:
         """Return the state. The header ``ETag`` names its revision."""
-        return await self.get_value("", if_none_match)
+        return await self.get_value(request, "", if_none_match)
 
-    async def get_value(self, path: StatePath, if_none_match: IfNoneMatch = None) -> Response:
+    async def get_value(
+        self, request: Request, path: StatePath, if_none_match: IfNoneMatch = None
+    ) -> Response:
         """Return the value at a path. The header ``ETag`` names the revision of the state."""
         revision, value = await self.mirror.current()
         tag = etag(self.mirror.boot, revision)
         if if_none_match is not None and (tag in if_none_match or if_none_match.strip() == "*"):
             return Response(status_code=304, headers={"ETag": tag})
-        return JSONResponse(paths.get(value, paths.from_pointer(path)), headers={"ETag": tag})
+        return await self.shown(request, paths.get(value, paths.from_pointer(path)), {"ETag": tag})
+
+    async def shown(self, request: Request, value: Any, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer that has a value of the state; a large one is written beside the event loop."""
+        if not is_large(value):
+            return JSONResponse(value, headers=headers)
+
+        def read() -> Response:
+            return LargeAnswer(self.mirror.as_json(value), headers=headers, media_type="application/json")
+
+        return await self.heavy.answer(request.state.by, read)
 
     async def get_schema(self) -> JSONResponse:
         """Return the JSON schema of the state."""
@@ -201,7 +234,7 @@ class Routes:
         def read() -> Response:
             metrics, ended = self.mirror.measured()
             text = exposition(self.mirror.run_info(), state, metrics, ended)
-            return Response(text, media_type=CONTENT_TYPE)
+            return LargeAnswer(text, media_type=CONTENT_TYPE)
 
         return await self.heavy.answer(request.state.by, read)
 
@@ -238,7 +271,7 @@ class Routes:
             last = math.inf if until is None else until
             found = self.mirror.histories(names).items()
             text = points_as_json((name, each.read(max_points, axis, since, last)) for name, each in found)
-            return Response(text, media_type="application/json")
+            return LargeAnswer(text, media_type="application/json")
 
         return await self.heavy.answer(request.state.by, read)
 
@@ -257,7 +290,8 @@ class Routes:
         """
         place = contextlib.ExitStack()
         place.enter_context(self.places.place(request.state.by, "streams"))
-        return EventStream(stream(self.mirror, last_event_id, types), place)
+        events = stream(self.mirror, last_event_id, types, lambda: self.places.taken("streams"))
+        return EventStream(events, place)
 
     # -- writing ---------------------------------------------------------------------------------
 

@@ -19,9 +19,10 @@ def _parameter(name: str, where: str, schema: Mapping[str, object], description:
 
 
 _SECONDS = {"type": "number", "minimum": 0, "maximum": 60, "default": 0}
-_COUNT = {"type": "integer", "minimum": 0}
+_COUNT = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
+_IF_MATCH = {"type": "string", "pattern": r'^(\*|[0-9]{1,15}|(W/)?"([0-9a-f]{12}-)?[0-9]{1,15}")$'}
 _TEXT = {"type": "string"}
-WRITE_PARAMETERS = [
+WRITE_PARAMETERS: list[dict[str, object]] = [
     _parameter(
         "wait",
         "query",
@@ -31,7 +32,7 @@ WRITE_PARAMETERS = [
     _parameter(
         "dry_run",
         "query",
-        {"type": "boolean", "default": False},
+        {"anyOf": [{"type": "boolean"}, {"enum": ["", "1", "0"]}], "default": False},
         "only validate: nothing is changed, and there is no receipt in the history",
     ),
     _parameter(
@@ -42,13 +43,13 @@ WRITE_PARAMETERS = [
     _parameter(
         "If-Match",
         "header",
-        _TEXT,
+        _IF_MATCH,
         "refuse the request with 412 if the state has changed since this revision: an ETag or its number",
     ),
     _parameter(
         "Idempotency-Key",
         "header",
-        _TEXT,
+        {**_TEXT, "maxLength": 200},
         "at most 200 characters; sent again, a request with the same key gets the first receipt",
     ),
     _parameter("Freak-Note", "header", _TEXT, "the reason, percent-encoded; takes precedence over ``note``"),
@@ -74,13 +75,13 @@ def write_options(
     for name in request.query_params:  # a dry run with a typing error must not be carried out
         if name not in known:
             raise Malformed(f"there is no option {name!r}{paths.did_you_mean(name, known)}")
-    dry_run = flag(request, "dry_run")
+    dry_run, key = flag(request, "dry_run"), _key(request)
     return WriteOptions(
         wait=_seconds(request.query_params.get("wait"), otherwise=wait),
         note=_note(request),
         if_match=_expected_revision(request, boot, revision),
         dry_run=dry_run,
-        key=None if dry_run else _key(request),
+        key=None if dry_run else key,
         at_step=_count(request, "at_step"),
         at_epoch=_count(request, "at_epoch"),
     )

@@ -16,6 +16,7 @@ from freak_core.phases import ENDED, LOST, arrived
 from freak_core.receipt_history import ReceiptHistory
 from freak_core.receipts import Receipt
 from freak_core.runs.lost_requests import as_lost
+from freak_core.server.mirror.large_texts import LargeTexts
 from freak_core.server.mirror.metric_history import History, Series
 from freak_core.server.mirror.progress_rate import Pace
 
@@ -36,7 +37,8 @@ class Mirror:
     def __init__(self, send: Callable[[Request], None]) -> None:
         self._send = send
         self._lock = threading.Lock()
-        self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._waiters: dict[asyncio.AbstractEventLoop, set[asyncio.Event]] = {}
+        self._woken: set[asyncio.AbstractEventLoop] = set()
         self._replies: dict[str, Reply] = {}
         self._expected: set[str] = set()
         self.boot: str = ""
@@ -51,6 +53,8 @@ class Mirror:
         self.ended: bool = False
         self.series: Series = Series()
         self._pace = Pace()
+        self._texts = LargeTexts()
+        self._written: dict[int, bytes] = {}
 
     # -- messages from the program ----------------------------------------------------------------------
 
@@ -102,6 +106,7 @@ class Mirror:
         self.receipts = ReceiptHistory(map(Receipt.model_validate, message["receipts"]))
         self.revision, self.value = message["revision"], message["value"]
         self.recent = Recent((), message["floor"])
+        self._written = {}
         before = self.value
         for event in message["events"]:
             whole = _with_state(event, before)
@@ -135,12 +140,22 @@ class Mirror:
                 self.run = {**self.run, **{k: v for k, v in data.items() if v is not None}}
                 self._pace.enter(data.get("phase"))
                 self._pace.note(data.get("step"))
-        self.recent.add(event)
+        for forgotten in self.recent.add(event):
+            self._written.pop(forgotten["seq"], None)
 
     def _wake(self) -> None:
-        for loop, event in self._waiters:
+        """Wake all that wait, with one call for each event loop: hundreds may wait."""
+        for loop in self._waiters.keys() - self._woken:
             with contextlib.suppress(RuntimeError):  # the event loop is closed, so nobody waits in it
-                loop.call_soon_threadsafe(event.set)
+                loop.call_soon_threadsafe(self._tell, loop)
+                self._woken.add(loop)
+
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            self._woken.discard(loop)
+            waiting = tuple(self._waiters.get(loop, ()))
+        for event in waiting:
+            event.set()
 
     # -- questions from the routes ---------------------------------------------------------------------
 
@@ -206,6 +221,21 @@ class Mirror:
         with self._lock:
             return self.recent.since(seq)
 
+    def as_json(self, value: Any) -> str:
+        """Return a value of the state, or one that contains it, as JSON."""
+        return self._texts.dumps(value)
+
+    def written(self, event: Event, write: Callable[[Event], bytes]) -> bytes:
+        """Return what ``write`` makes of an event; it is made once, however many streams send it."""
+        with self._lock:
+            known = self._written.get(event["seq"])
+        if known is None:
+            known = write(event)
+            with self._lock:
+                if event["seq"] > self.recent.floor:
+                    self._written[event["seq"]] = known
+        return known
+
     def position(self) -> int:
         """Return the number of the newest event."""
         with self._lock:
@@ -214,14 +244,16 @@ class Mirror:
     @contextlib.contextmanager
     def news(self) -> Iterator[asyncio.Event]:
         """Give an ``asyncio.Event`` that is set whenever a message arrives."""
-        waiter = (asyncio.get_running_loop(), asyncio.Event())
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
         with self._lock:
-            self._waiters.add(waiter)
+            self._waiters.setdefault(loop, set()).add(event)
         try:
-            yield waiter[1]
+            yield event
         finally:
             with self._lock:
-                self._waiters.discard(waiter)
+                self._waiters[loop].discard(event)
+                if not self._waiters[loop]:
+                    del self._waiters[loop]
 
     async def request(self, order: Order) -> Receipt:
         """Send a write to the program; return the receipt that it answers with.
