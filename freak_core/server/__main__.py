@@ -4,6 +4,7 @@ It talks to the program over its own stdin and stdout. It exits when the program
 """
 
 import contextlib
+import gc
 import os
 import queue
 import signal
@@ -163,6 +164,7 @@ def _serve(mirror: Mirror, hello: Hello, servers: "list[HttpServer]") -> None:
 
         listener = socket.socket(fileno=int(sys.argv[1]))
         server = HttpServer(create_app(mirror, hello), listener, hello["log_level"], hello["certificate"])
+        gc.freeze()  # what was imported stays: looking through it again and again keeps requests waiting
         server.start()
         servers.append(server)
     except BaseException:  # noqa: BLE001  stderr goes to the program's log
