@@ -43,7 +43,7 @@ from freak_core.program.event_log import Feed, Gauge
 from freak_core.program.predecessor import Predecessor
 from freak_core.program.request_handler import Responder
 from freak_core.program.running import running
-from freak_core.program.script import Script, ending_here, ending_said, finished_or_stopped
+from freak_core.program.script import Script, ending_said, finished_or_stopped
 from freak_core.program.serving import Serving
 from freak_core.program.start_warnings import warn_of_plain_text, warn_of_ranks, warn_of_read_only
 from freak_core.program.store import Store
@@ -172,6 +172,7 @@ class Freak(Generic[Model_co]):
             store = Store(state, how, actions=self._actions, on_change=self._on_change)
         except RecursionError:
             raise ConfigurationError("the state contains itself, or is nested too deep for JSON") from None
+        self._script = Script()
         freak._store = store
         self.ended = None
         self._loop.notice()
@@ -202,7 +203,6 @@ class Freak(Generic[Model_co]):
             self._store = self._feed = self._serving = None
             raise
         running.add(self)
-        self._script = Script()
         self._ender = None
         self._over = threading.Event()
         self._script.call_at_end(self._stop_at_exit)
@@ -246,7 +246,7 @@ class Freak(Generic[Model_co]):
         """
         if self._store is None:
             return
-        how = ending_said(error, by, reason) or ending_here(self._store, sys._getframe(1))
+        how = ending_said(error, by, reason) or self._script.ending_here(self._store, sys._getframe(1))
         if not self._store.context.put_off(functools.partial(self._end, how, put_off=True)):
             self._end(how)
 

@@ -34,12 +34,13 @@ class Script:
         while frame is not None and frame.f_back is not None:
             frame = frame.f_back
         self._first = frame
+        self._handled = _identity(sys.exception())
         processes = sys.modules.get("multiprocessing.process")
         self._is_child = processes is not None and processes.parent_process() is not None
-        _note_exits()
 
     def call_at_end(self, function: Callable[[], None]) -> None:
         """Call ``function`` as the program ends."""
+        _note_exits()
         atexit.register(function)
         if self._is_child:  # it may end without atexit
             from multiprocessing.util import Finalize
@@ -56,9 +57,26 @@ class Script:
         if traceback is not None and traceback.tb_frame is self._first:  # else it is of a prompt's line
             return Ending.of(sys.last_value)
         if _noted:
-            code, signal = _noted[-1]
-            return exit_with(code) if signal is None else interrupted_by(signal, SystemExit(code))
+            exit_ = _noted[-1]
+            signal = exit_.signal
+            return exit_with(exit_.code) if signal is None else interrupted_by(signal, SystemExit(exit_.code))
         return Ending("exited", "the program raised SystemExit; its exit code is not known")
+
+    def ending_here(self, store: Store, caller: FrameType) -> Ending:
+        """Return how a run ends whose program calls ``stop()`` in the frame ``caller``, and says no more.
+
+        It says so by its place: in the handler of a signal, while an exception is handled, in an action.
+        """
+        signal = signal_underway()
+        if signal is not None:
+            return interrupted_by(signal)
+        error = sys.exception()
+        # One that was handled before the run began has not ended it.
+        if error is not None and _identity(error) != self._handled and _is_handled_above(error, caller):
+            return Ending.of(error)
+        if store.context.receipt is not None:
+            return _stopped(store.context.receipt)
+        return finished_or_stopped(store)
 
 
 def ending_said(error: BaseException | Ending | None, by: str | None, reason: str | None) -> Ending | None:
@@ -67,22 +85,6 @@ def ending_said(error: BaseException | Ending | None, by: str | None, reason: st
         return error if isinstance(error, Ending) else Ending.of(error)
     stopped = by is not None or reason is not None
     return Ending("stopped", stopped_by=by or "program", reason=reason) if stopped else None
-
-
-def ending_here(store: Store, caller: FrameType) -> Ending:
-    """Return how a run ends whose program calls ``stop()`` in the frame ``caller``, and says no more.
-
-    It says so by its place: in the handler of a signal, in the ``finally`` of an exception, in an action.
-    """
-    signal = signal_underway()
-    if signal is not None:
-        return interrupted_by(signal)
-    error = sys.exception()
-    if error is not None and error.__traceback__ is not None and error.__traceback__.tb_frame is caller:
-        return Ending.of(error)
-    if store.context.receipt is not None:
-        return _stopped(store.context.receipt)
-    return finished_or_stopped(store)
 
 
 def finished_or_stopped(store: Store) -> Ending:
@@ -99,8 +101,47 @@ def _has_returned(frame: FrameType) -> bool:
     return dis.opname[frame.f_code.co_code[frame.f_lasti]] in _RETURNS
 
 
-_noted: list[tuple[object, str | None]] = []
-"""The code of the last ``sys.exit`` of the main thread, and the signal whose handler called it."""
+def _identity(error: BaseException | None) -> tuple[int, int] | None:
+    traceback = error.__traceback__ if error is not None else None
+    return None if traceback is None else (id(error), traceback.tb_lineno)
+
+
+def _is_handled_above(error: BaseException, caller: FrameType) -> bool:
+    """Whether ``caller``, or a function that has called it, handles ``error``."""
+    frame: FrameType | None = caller
+    while frame is not None:
+        if error.__traceback__ is not None and error.__traceback__.tb_frame is frame:
+            return True
+        frame = frame.f_back
+    return False
+
+
+class _Exit:
+    """A call of ``sys.exit`` on the main thread.
+
+    Attributes:
+        code: the exit code.
+        signal: the signal whose handler has called it.
+    """
+
+    def __init__(self, code: object) -> None:
+        self.code = code
+        self.signal = signal_underway()
+
+
+class _Witness:
+    """Forgets a call of ``sys.exit`` whose exception has ended while the program went on."""
+
+    def __init__(self, exit_: _Exit) -> None:
+        self._exit = exit_
+
+    def __del__(self) -> None:
+        if sys._getframe().f_back is not None and self._exit in _noted:  # else the program has been left
+            _noted.clear()
+
+
+_noted: list[_Exit] = []
+"""The last call of ``sys.exit`` on the main thread, unless the program has caught its exception."""
 
 
 def _note_exits() -> None:
@@ -116,7 +157,8 @@ def _noting(function: Callable[..., object]) -> Callable[..., Any]:
     @functools.wraps(function, updated=())
     def noting(code: object = None, /) -> Any:
         if threading.current_thread() is threading.main_thread():
-            _noted[:] = [(code, signal_underway())]
+            _noted[:] = [_Exit(code)]
+            witness = _Witness(_noted[0])  # noqa: F841  the traceback of the exception keeps this frame
         return function(code)
 
     noting.noted_by_freak = True  # type: ignore[attr-defined]

@@ -185,6 +185,8 @@ class _Schemas:
 @functools.lru_cache(maxsize=1024)
 def _depth(kind: type[BaseModel]) -> int:
     """Return how many validator functions a class has around its model."""
+    if kind is BaseModel:  # any model; it has no schema of its own
+        return 0
     schema: Any = kind.__pydantic_core_schema__
     definitions = {each["ref"]: each for each in schema.get("definitions", ())}
     return len(_chain(schema["schema"] if schema["type"] == "definitions" else schema, definitions)[0])

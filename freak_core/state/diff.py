@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, RootModel
 
 from freak_core.errors import NotFound
+from freak_core.interrupts import let_interrupts_through
 from freak_core.receipts import ChangedValue
 from freak_core.state.fields import has_hidden
 from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, differences, equal
@@ -41,20 +42,21 @@ def hides(model: BaseModel, held: Snapshot, made: Sequence[Change] = ()) -> bool
     return secret or has_hidden(type(model)) or bool(_hidden(model, held))
 
 
-def _hidden(value: object, held: Snapshot, depth: int = 0) -> dict[Path, JSON]:
+def _hidden(value: object, held: Snapshot, way: tuple[int, ...] = ()) -> dict[Path, JSON]:
     """Return secrets and excluded fields by path. Those inside a list are under the list's path."""
-    if depth > DEEPEST or held.is_plain(value):
+    if id(value) in way or len(way) > DEEPEST or held.is_plain(value):
         return {}  # readers see nothing of it, or all
+    way = (*way, id(value))
     if isinstance(value, SECRETS):
-        return {(): repr(value.get_secret_value())}
+        return {(): _repr(value.get_secret_value())}
     if isinstance(value, list | tuple):
-        inside = ["{}" if type(each) in PLAIN else repr(_hidden(each, held, depth + 1)) for each in value]
+        inside = ["{}" if type(each) in PLAIN else repr(_hidden(each, held, way)) for each in value]
         return {(): list(inside)} if any(each != "{}" for each in inside) else {}
     found: dict[Path, JSON] = {}
     excluded: list[str] = []
     children: dict[Any, Any] = {}
     if isinstance(value, RootModel):
-        return _hidden(value.root, held, depth)
+        return _hidden(value.root, held, way)
     if isinstance(value, BaseModel):
         excluded = [name for name, field in type(value).model_fields.items() if field.exclude]
         children = value.__dict__ | (getattr(value, "__pydantic_extra__", None) or {})
@@ -66,8 +68,17 @@ def _hidden(value: object, held: Snapshot, depth: int = 0) -> dict[Path, JSON]:
         if key in excluded:
             found[(key,)] = repr(reveal(child, ABSENT, exact=True))
         elif type(child) not in PLAIN:
-            found |= {(str(key), *path): hidden for path, hidden in _hidden(child, held, depth + 1).items()}
+            found |= {(str(key), *path): hidden for path, hidden in _hidden(child, held, way).items()}
     return found
+
+
+def _repr(secret: object) -> str:
+    """Return a text that is different for another secret."""
+    try:
+        return repr(secret)
+    except BaseException as error:  # noqa: BLE001  the program's own class
+        let_interrupts_through(error)
+        return object.__repr__(secret)
 
 
 def changes(before: View, after: View) -> list[Change]:

@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typing_extensions
@@ -72,7 +72,7 @@ class Record:
         """Return the number of wrong tags and of unknown keys in ``body``."""
         named = self.by_names(body)
         wrong = sum(
-            1 for name, allowed in self.tags.items() if name in named and not _among(named[name], allowed)
+            1 for name, allowed in self.tags.items() if name in named and not among(named[name], allowed)
         )
         unknown = sum(1 for key in named if key not in self.fields and key not in self.computed)
         return wrong, 0 if self.open or not self.checked else unknown
@@ -252,5 +252,6 @@ def _is_literal(hint: TypeHint) -> bool:
     return origin is Literal
 
 
-def _among(value: object, allowed: frozenset[object]) -> bool:
+def among(value: object, allowed: Collection[object]) -> bool:
+    """Whether a JSON value is one of the ``allowed``."""
     return not isinstance(value, dict | list) and value in allowed

@@ -12,7 +12,7 @@ from freak_core.errors import FieldError
 from freak_core.interrupts import let_interrupts_through
 from freak_core.state import validation
 from freak_core.state.class_schema import live_validator, validated
-from freak_core.state.fields import record
+from freak_core.state.fields import among, record
 from freak_core.state.in_place import reach
 from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equal
 from freak_core.state.live_values import MARK, LiveValues, validating
@@ -78,7 +78,7 @@ class _Marks:
         held = {**live.__dict__, **(live.model_extra or {})}
         tags = getattr(record(type(live)), "tags", {})  # a union is told apart by their plain values
         marked = {
-            name: value if name in tags else self._child(held, old, new, name, origin)
+            name: value if among(value, tags.get(name, ())) else self._child(held, old, new, name, origin)
             for name, value in new.items()
         }
         for name in held.keys() & type(live).model_fields.keys() - old.keys() - new.keys():  # no JSON form
@@ -141,7 +141,8 @@ class _Marks:
         fields = record(type(live))
         if fields is None or not isinstance(old, dict) or not isinstance(new, dict):
             return False
-        return fields.misfit(new) == (0, 0)
+        known = {name: value for name, value in new.items() if not equal(old.get(name, ABSENT), value)}
+        return fields.misfit(known) == (0, 0)
 
 
 def _where(error: BaseException) -> str:

@@ -55,10 +55,14 @@ class Reading:
         # The program may change the live objects meanwhile: a copy of them agrees with itself.
         self.copy: BaseModel = twin(model, self.held)
         self._model = self.copy
+        # pydantic would use iterators up.
+        self._to_dump: BaseModel = (
+            twin(model, self.held, iterators=False) if self.held.has_iterators else self.copy
+        )
         self._plain: PlainFields = PlainFields(model, self.held, None if earlier is None else earlier._plain)
         if _round_trip_differs(type(model)):
             self._plain.forget()
-        dumped = _dump(self.copy, exclude=self._plain.unchanged)
+        dumped = _dump(self._to_dump, exclude=self._plain.unchanged)
         self._dumped: Any = self._plain.complete(dumped, None if earlier is None else earlier._dumped)
         self.public: dict[str, JSON] = cast(dict[str, JSON], _shown_fields(self._dumped, self._plain.fields))
 
@@ -71,7 +75,7 @@ class Reading:
         """
         kind, dumped = type(self._model), self._dumped
         if _round_trip_differs(kind):
-            dumped = _dump(self._model, round_trip=True)
+            dumped = _dump(self._to_dump, round_trip=True)
         document = copied(self.document())  # the values that do not validate are replaced in it
         valid, errors = outcome(kind, document)
         serialized = None
@@ -96,7 +100,7 @@ class Reading:
         """
         dumped = self._dumped
         if _round_trip_differs(type(self._model)):
-            dumped = _dump(self._model, round_trip=True)
+            dumped = _dump(self._to_dump, round_trip=True)
         if isinstance(self._model, RootModel):
             return cast(dict[str, JSON], reveal(self._model, dumped, exact=exact))
         return cast(dict[str, JSON], _reveal_model(self._model, dumped, exact, 0, self._plain.fields))
@@ -190,8 +194,17 @@ def _shown(value: object) -> Any:
     return None if value is ABSENT else writable(value)
 
 
-def _dump(model: BaseModel, *, round_trip: bool = False, exclude: dict[str, Any] | None = None) -> Any:
-    """Serialize by field names. A field whose serializer raises becomes ``ABSENT``."""
+def _dump(
+    model: BaseModel,
+    *,
+    round_trip: bool = False,
+    exclude: dict[str, Any] | None = None,
+    way: tuple[int, ...] = (),
+) -> Any:
+    """Serialize by field names. A field whose serializer raises becomes ``ABSENT``.
+
+    ``way`` has the ids of the objects that ``model`` is in.
+    """
 
     def dump(include: set[str] | None) -> Any:
         return type(model).__pydantic_serializer__.to_python(
@@ -222,18 +235,20 @@ def _dump(model: BaseModel, *, round_trip: bool = False, exclude: dict[str, Any]
         except BaseException as error:  # noqa: BLE001
             let_interrupts_through(error)
             held = model.__dict__.get(name, ABSENT)
-            result[name] = ABSENT if name in own else _dump_inside(held, round_trip=round_trip)
+            result[name] = ABSENT if name in own else _dump_inside(held, round_trip, (*way, id(model)))
     return result
 
 
-def _dump_inside(value: object, *, round_trip: bool, depth: int = 0) -> Any:
+def _dump_inside(value: object, round_trip: bool, way: tuple[int, ...]) -> Any:
     """Serialize what ``value`` holds one by one, where some of it raises; ``ABSENT`` for a single value."""
-    again = functools.partial(_dump_inside, round_trip=round_trip, depth=depth + 1)
-    shown = _jsonable(value, "utf8") if depth < DEEPEST else _unknown(value)
+    if id(value) in way or len(way) >= DEEPEST:  # an object that contains itself
+        return ABSENT if value is ABSENT else _unknown(value)
+    again = functools.partial(_dump_inside, round_trip=round_trip, way=(*way, id(value)))
+    shown = _jsonable(value, "utf8")
     if shown is not ABSENT:
         return shown
     if isinstance(value, BaseModel):
-        return _dump(value, round_trip=round_trip)
+        return _dump(value, round_trip=round_trip, way=way)
     if isinstance(value, dict) and all(type(key) is str for key in value):
         return {key: again(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -268,11 +283,14 @@ def reveal(  # noqa: PLR0911  one return per kind of value
     if isinstance(live, RootModel):
         root = reveal(live.root, dumped, exact=exact, bytes_mode=bytes_mode, depth=depth)
         return Kept(live, root.form) if isinstance(root, Kept) else root
-    if isinstance(live, BaseModel) and depth < DEEPEST:
+    unknown = isinstance(dumped, str) and dumped.startswith(_UNKNOWN)
+    if unknown or depth >= DEEPEST or isinstance(live, Iterator):  # to read an iterator would use it up
+        return Kept(live)
+    if isinstance(live, BaseModel):
         return _reveal_model(live, dumped, exact, depth)
     if dumped is ABSENT or isinstance(live, SECRETS):
         dumped = _jsonable(live.get_secret_value() if isinstance(live, SECRETS) else live, bytes_mode)
-    if (isinstance(dumped, str) and dumped.startswith(_UNKNOWN)) or depth >= DEEPEST:
+    if isinstance(dumped, str) and dumped.startswith(_UNKNOWN):
         return Kept(live)
     again = functools.partial(reveal, exact=exact, bytes_mode=bytes_mode, depth=depth + 1)
     found = _reveal_container(live, dumped, again)

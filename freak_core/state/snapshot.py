@@ -43,6 +43,9 @@ class Snapshot:
         model: the live state.
         earlier: a snapshot of before. The contents of containers that have not changed are taken from it.
         exact: tell 1 from true and 0.0 from -0.0 where a container of plain data may have changed.
+
+    Attributes:
+        has_iterators: whether an iterator is somewhere in the state.
     """
 
     def __init__(self, model: BaseModel, earlier: "Snapshot | None" = None, *, exact: bool = True) -> None:
@@ -51,6 +54,7 @@ class Snapshot:
         self._notes: dict[int, _Note] = {}
         self._comparable = True
         self._complete = True
+        self.has_iterators: bool = False
         known = earlier._notes if earlier is not None else {}
         waiting: list[object] = [model]
         while waiting:
@@ -148,6 +152,7 @@ class Snapshot:
         elif not isinstance(value, (*NEVER_CHANGE, tuple)):
             self._comparable = False
             self._complete = self._complete and not isinstance(value, Mapping | MutableSet)
+            self.has_iterators = self.has_iterators or isinstance(value, Iterator)
         if isinstance(value, BaseModel) and not all(
             map(_stays, (getattr(value, "__pydantic_private__", None) or {}).values())
         ):

@@ -1,6 +1,7 @@
 """A copy of the live state for validators: its containers are copies, everything else is the live object."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, cast
 
@@ -9,18 +10,21 @@ from pydantic import BaseModel
 from freak_core.state.snapshot import Snapshot
 
 
-def twin(model: BaseModel, held: Snapshot) -> BaseModel:
+def twin(model: BaseModel, held: Snapshot, *, iterators: bool = True) -> BaseModel:
     """Return a copy of ``model`` as it was ``held``.
 
     Models, lists, dicts and sets are copied, also inside tuples. Private attributes and all other values are
     the live objects. No code of the program runs.
+
+    With ``iterators=False`` the copy is for serialization, which would use iterators up: each is replaced by
+    an object that can do everything else. Dataclasses and deques are copied then, too.
     """
     copies: dict[int, Any] = {}
     for live, _ in held.contents:
-        if isinstance(live, BaseModel) or type(live) in (list, dict, set):
+        if isinstance(live, BaseModel) or type(live) in (list, dict, set) or not iterators:
             kind: Any = type(live)
             copies[id(live)] = kind.__new__(kind)
-    of = _Copies(copies, held)
+    of = _Copies(copies, held, iterators=iterators)
     for live, contents in held.contents:
         if id(live) in copies:
             _fill(live, copies[id(live)], contents, of.copy, plain=held.is_plain(live))
@@ -29,8 +33,9 @@ def twin(model: BaseModel, held: Snapshot) -> BaseModel:
 
 
 class _Copies:
-    def __init__(self, copies: dict[int, Any], held: Snapshot) -> None:
+    def __init__(self, copies: dict[int, Any], held: Snapshot, *, iterators: bool) -> None:
         self._copies = copies
+        self._iterators = iterators
         self._held = held
 
     def copy(self, value: object) -> Any:
@@ -38,6 +43,8 @@ class _Copies:
         if type(value) is tuple and not self._held.is_plain(value):
             inner = tuple(map(self.copy, value))
             return inner if any(one is not other for one, other in zip(inner, value, strict=True)) else value
+        if not self._iterators and isinstance(value, Iterator):
+            return _stand_in(value)
         return self._copies.get(id(value), value)
 
 
@@ -53,7 +60,15 @@ def _fill(live: Any, empty: Any, contents: Any, copy: Callable[[Any], Any], *, p
         object.__setattr__(empty, "__pydantic_extra__", inner)
     elif isinstance(live, dict):
         empty.update(contents if plain else {key: copy(value) for key, value in contents.items()})
-    elif isinstance(live, list):
+    elif isinstance(live, list | deque):
         empty.extend(contents if plain else map(copy, contents))
-    else:
+    elif isinstance(live, set):
         empty.update(contents)
+    else:  # a dataclass
+        empty.__dict__.update({name: copy(value) for name, value in contents.items()})
+
+
+def _stand_in(iterator: Any) -> Any:
+    """Return an object with the attributes of an iterator, and a type of that name, that yields nothing."""
+    attributes = {"__getattr__": lambda _, name: getattr(iterator, name)}
+    return type(type(iterator).__name__, (), attributes)()
