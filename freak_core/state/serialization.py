@@ -165,8 +165,17 @@ def _round_trip_differs(kind: type[BaseModel]) -> bool:
 
     A serializer that takes ``info`` can see the difference too.
     """
-    schema = repr(kind.__pydantic_core_schema__)
-    return "'type': 'json'" in schema or "'info_arg': True" in schema
+    waiting: list[Any] = [kind.__pydantic_core_schema__]
+    while waiting:
+        schema = waiting.pop()
+        if isinstance(schema, dict):
+            if schema.get("type") == "json" or schema.get("info_arg") is True:
+                return True
+            # Not the default: it is an object of the program.
+            waiting += [inner for key, inner in schema.items() if key not in ("default", "metadata")]
+        elif isinstance(schema, list | tuple):
+            waiting += schema
+    return False
 
 
 def _shown_fields(dumped: object, plain: FieldForms) -> Any:

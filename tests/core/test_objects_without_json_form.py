@@ -485,6 +485,17 @@ def test_other_fields_change_beside_a_value_that_is_odd(hint: Any, make: Any) ->
     assert state.odd is there
 
 
+@pytest.mark.parametrize("make", [lambda: 10**5000, Mute, lambda: [1, 10**5000], lambda: {"a": Mute()}])
+def test_other_fields_change_beside_a_default_that_is_odd(make: Any) -> None:
+    kind: Any = create_model("Odd", rate=(float, 0.1), odd=(Any, make()))
+    state = kind()
+    there, store = state.odd, Store(state)
+    store.submit(Write("put", ("rate",), 0.2))
+    store.submit(Write("reset"))
+    assert state.rate == 0.1
+    assert state.odd is there
+
+
 def test_a_field_beside_a_tag_that_is_not_valid_changes_and_the_tag_can_be_repaired() -> None:
     state: Any = create_model("Tagged", mode=(Mode, Mode())).model_construct()
     mode = state.mode = Mode.model_construct(name="quick", size=1)
