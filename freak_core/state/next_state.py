@@ -116,7 +116,9 @@ class _Marks:
         if isinstance(live, list | tuple | deque) and isinstance(old, list) and isinstance(new, list):
             if len(live) != len(old):
                 return self._inside(new)
-            if not origin.moved and PLAIN.issuperset(set(map(type, live))):
+            # A huge integer is plain, and in a document it is kept.
+            plain = PLAIN.issuperset(set(map(type, live))) and Kept not in set(map(type, new))
+            if not origin.moved and plain:
                 return new
             held, before = dict(enumerate(live)), dict(enumerate(old))
             return [self._item(held, before, new, i, origin) for i in range(len(new))]
@@ -131,7 +133,7 @@ class _Marks:
         return list(map(self._inside, new)) if isinstance(new, list) else new
 
     def _item(self, live: Any, old: Any, new: Any, key: Any, origin: Origin) -> Any:
-        plain = type(live.get(key)) in PLAIN and origin.stays(key)
+        plain = type(live.get(key)) in PLAIN and type(new[key]) is not Kept and origin.stays(key)
         return new[key] if plain else self._child(live, old, new, key, origin)
 
     def _is_next(self, live: BaseModel, old: object, new: object) -> bool:

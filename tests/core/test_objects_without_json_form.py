@@ -496,6 +496,15 @@ def test_other_fields_change_beside_a_default_that_is_odd(make: Any) -> None:
     assert state.odd is there
 
 
+@pytest.mark.parametrize("hint", [list[int], list[Any], tuple[int, ...], dict[str, int]])
+def test_an_item_beside_a_huge_integer_changes(hint: Any) -> None:
+    many = {"0": 10**5000, "1": 1} if hint == dict[str, int] else [10**5000, 1]
+    many = tuple(many) if hint == tuple[int, ...] else many
+    state: Any = create_model("Odd", many=(hint, ...)).model_construct(many=many)
+    Store(state).submit(Write("put", ("many", "1"), 2))
+    assert list(state.many.values() if isinstance(many, dict) else state.many) == [10**5000, 2]
+
+
 def test_a_field_beside_a_tag_that_is_not_valid_changes_and_the_tag_can_be_repaired() -> None:
     state: Any = create_model("Tagged", mode=(Mode, Mode())).model_construct()
     mode = state.mode = Mode.model_construct(name="quick", size=1)
