@@ -45,10 +45,16 @@ def test_the_same_step_twice_and_no_step_are_no_way_back() -> None:
     assert told(event(3, a=1.0), event(3, a=2.0), event(None, a=3.0), event(3, a=1.0))["a"][-1] == (0, 3)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), None, 10**5000], ids=["nan", "infinity", "none", "5,001 digits"]
+)
 def test_what_is_not_finite_is_a_point_without_a_value(value: float | None) -> None:
     (batch,) = NumberedPoints().batches([event(1, a=value, b="text", c=[1], d=True)])
     assert dict(zip(batch.names, batch.values, strict=True)) == {"a": [None], "d": [True]}
+
+
+def test_a_step_that_no_float_holds_is_none() -> None:
+    assert told(event(10**5000, a=1.0), event(3, a=1.0))["a"] == [(0, None), (0, 3)]
 
 
 def test_points_of_one_metric_stay_in_their_order_whatever_comes_with_them() -> None:

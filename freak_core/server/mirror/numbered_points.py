@@ -45,7 +45,7 @@ class NumberedPoints:
             values = self._numbers(event["data"]["values"])
             if not values:
                 continue
-            step, at = event["data"]["step"], round(event["data"]["at"], 3)
+            step, at = _finite(event["data"]["step"]), round(event["data"]["at"], 3)
             names = tuple(values)
             new_segment = self._goes_back(names, step)
             mixed = names not in open_batches and any(set(names) & set(other) for other in open_batches)
@@ -80,5 +80,13 @@ class NumberedPoints:
                 continue
             if name not in self.newest and len(self.newest) + len(found) >= MOST_METRICS:
                 continue
-            found[name] = value if value is not None and abs(value) < math.inf else None
+            found[name] = _finite(value)
         return found
+
+
+def _finite(value: float | None) -> float | None:
+    """Return a number that every reader knows; None for NaN, infinity, and what is larger than any float."""
+    try:
+        return value if value is not None and math.isfinite(value) else None
+    except OverflowError:
+        return None

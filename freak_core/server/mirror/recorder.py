@@ -128,7 +128,9 @@ class Recorder:
                     )
                 self._healthy = False
             except Exception:
-                logger.exception("Freak could not write down a part of the run")
+                if self._healthy:
+                    logger.exception("Freak cannot write down a part of the run")
+                self._healthy = False
 
     def _write(self) -> None:
         if self._hello is not None:
