@@ -98,8 +98,11 @@ class Hashes(Callback):
         self.used.append(optimizer.param_groups[0]["lr"])
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        # What a program has set in a stop or a pause is put back at the next point only.
         sections = [
-            control.state.model_dump_json() for control in self.controls if type(control.state).model_fields
+            control.state.model_dump_json()
+            for control in self.controls
+            if type(control.state).model_fields and not control.requests_only
         ]
         weights = _bytes([pl_module.state_dict(), trainer.optimizers[0].state_dict()])
         line = [

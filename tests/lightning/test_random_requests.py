@@ -24,7 +24,7 @@ pytestmark = pytest.mark.ranks
 
 SOAK = os.environ.get("FREAK_SOAK") == "1"
 CLIENTS = 4
-TIMEOUT = 45
+TIMEOUT = 120 if SOAK else 45
 """Seconds of the strategy's collectives."""
 SETTLED = {"applied", "failed", "rejected", "cancelled"}
 
