@@ -107,13 +107,21 @@ def _identity(error: BaseException | None) -> tuple[int, int] | None:
 
 
 def _is_handled_above(error: BaseException, caller: FrameType) -> bool:
-    """Whether ``caller``, or a function that has called it, handles ``error``."""
+    """Whether ``caller`` handles ``error``, or a ``finally`` or ``with`` block above it passes it on."""
     frame: FrameType | None = caller
     while frame is not None:
         if error.__traceback__ is not None and error.__traceback__.tb_frame is frame:
-            return True
+            return frame is caller or _passes_on(frame)
         frame = frame.f_back
     return False
+
+
+def _passes_on(frame: FrameType) -> bool:
+    """Whether a frame that handles an exception is in no ``except`` block: the exception goes on."""
+    names = [each.opname for each in dis.get_instructions(frame.f_code) if each.offset <= frame.f_lasti]
+    while "PUSH_EXC_INFO" in names:  # begins a block that handles an exception
+        names = names[names.index("PUSH_EXC_INFO") + 1 :]
+    return names[:1] != ["POP_TOP"] and not {"CHECK_EXC_MATCH", "CHECK_EG_MATCH"} & set(names)
 
 
 class _Exit:

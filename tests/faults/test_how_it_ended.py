@@ -92,6 +92,31 @@ def test_an_exception_underway_ends_the_run_wherever_stop_is_called(freak: Freak
     assert (freak.ended.phase, freak.ended.error) == ("failed", "ValueError: boom")
 
 
+def test_an_exception_that_a_finally_passes_on_ends_the_run(freak: Freak) -> None:
+    freak.control(Settings())
+
+    def main() -> None:
+        try:
+            raise ValueError("boom")
+        finally:
+            Ends(freak).end()
+
+    with pytest.raises(ValueError, match="boom"):
+        main()
+    assert freak.ended is not None
+    assert freak.ended.phase == "failed"
+
+
+def test_an_exception_that_is_caught_above_does_not_end_the_run(freak: Freak) -> None:
+    freak.control(Settings())
+    try:
+        raise ValueError("boom")
+    except:  # noqa: E722  a bare one is of another form
+        Ends(freak).end()
+    assert freak.ended is not None
+    assert freak.ended.phase == "finished"
+
+
 def test_an_exception_from_before_the_run_does_not_end_it(freak: Freak) -> None:
     try:
         raise ValueError("boom")
