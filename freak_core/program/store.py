@@ -335,7 +335,7 @@ class Store(Generic[Model_co]):
             return self._write(receipt, status="applied", applied=applied, result=plain(result))
 
     def tell(self, receipt: Receipt) -> None:
-        """Write the receipt of a request to another run of this program; it gets a number of this run."""
+        """Write ``receipt``, that of a request to another run of this program, with a number of this run."""
         with self.lock:
             self._write(receipt.model_copy(update={"seq": 0}))
 
