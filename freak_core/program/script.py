@@ -141,10 +141,10 @@ class _Witness:
     """Forgets a call of ``sys.exit`` whose exception has ended while the program went on."""
 
     def __init__(self, exit_: _Exit) -> None:
-        self._exit = exit_
+        self._at_exit = exit_
 
     def __del__(self) -> None:
-        if sys._getframe().f_back is not None and self._exit in _noted:  # else the program has been left
+        if sys._getframe().f_back is not None and self._at_exit in _noted:  # else the program has been left
             _noted.clear()
 
 
