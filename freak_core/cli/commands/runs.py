@@ -15,7 +15,7 @@ from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, measured, say, show, show_facts, show_json, show_table
 from freak_core.client.client import Client
 from freak_core.client.documents import RunFacts, Schema
-from freak_core.errors import NotFound, Refused
+from freak_core.errors import NotFound, Refused, Unreachable
 from freak_core.phases import ENDED, LOST, because
 from freak_core.runs.listening import ListenerCheck
 from freak_core.runs.live_runs import list_runs
@@ -140,7 +140,10 @@ def _ask(http: httpx.Client, run: Run) -> Facts:
         else:
             check = ListenerCheck(run.url)
             check.run = run
-            check()
+            try:
+                check()
+            except Unreachable:  # another program has the port by now
+                return {"state": "no answer"}
             answer = http.get(f"{run.url}/run", headers={"Authorization": f"Bearer {token}"})
             facts = answer.raise_for_status().json()
     except (httpx.HTTPError, Refused, ValueError) as error:
