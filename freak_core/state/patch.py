@@ -202,8 +202,10 @@ class Draft:
         try:
             value = restored(get(self.initial, target.place.path), target.place)
         except NotFound:
-            if holds_kept(there):
+            if isinstance(there, Kept) and there.form is ABSENT:
                 return
+            if holds_kept(there):  # what it held at the start is not known as JSON
+                raise rejected([_would_lose(target.place.path)]) from None
             if isinstance(holder, list) or (record is not None and key in record.fields):
                 message = "this path had no value at the start. Reset the object that contains it."
                 raise rejected([reason(target.place.path, "no_initial_value", message)]) from None

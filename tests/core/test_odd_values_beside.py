@@ -128,6 +128,15 @@ def test_an_item_beside_a_huge_integer_changes(hint: Any) -> None:
     assert list(state.many.values() if isinstance(many, dict) else state.many) == [10**5000, 2]
 
 
+def test_a_reset_of_a_list_is_refused_where_its_start_is_not_known() -> None:
+    state: Any = create_model("Odd", many=(list[int], ...)).model_construct(many=[10**5000, 1])
+    store = Store(state)
+    store.submit(Write("put", ("many", "1"), 2))
+    with pytest.raises(Rejected, match="has no JSON form"):
+        store.submit(Write("reset", ("many",)))
+    assert state.many == [10**5000, 2]
+
+
 def test_a_field_beside_a_tag_that_is_not_valid_changes_and_the_tag_can_be_repaired() -> None:
     state: Any = create_model("Tagged", mode=(Mode, Mode())).model_construct()
     mode = state.mode = Mode.model_construct(name="quick", size=1)
