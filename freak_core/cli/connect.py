@@ -26,14 +26,21 @@ _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?|\w+://.*|\[[0-9a-fA-F:]+\]:\d+(/.*)?")
 
 
 def connect(
-    wanted: str | None, *, reading: bool = False, ended: bool = False, timeout: float = 10.0
+    wanted: str | None,
+    *,
+    reading: bool = False,
+    ended: bool = False,
+    silent: bool = False,
+    timeout: float = 10.0,
 ) -> Client:
     """Return a client for a run.
 
     Args:
         wanted: its id, name or job id, the beginning of an id or name, or its URL. Default: the only run.
         reading: use the read-only token, if the run's file has one.
-        ended: where no live run fits, read the folder of the newest ended run with this name or id.
+        ended: where no live run fits, read the folder of the newest ended run with this name or id,
+            and say on stderr how it ended.
+        silent: do not say how it ended.
         timeout: seconds that the run has to answer.
 
     Raises:
@@ -49,7 +56,8 @@ def connect(
     else:
         stored = ended_run(wanted) if ended else None
         if stored is not None:
-            say(how_it_ended(stored))
+            if not silent:
+                say(how_it_ended(stored))
             return Client(stored.path.absolute().as_uri(), timeout=timeout)
         run = find(wanted)
     if not run.near:

@@ -59,7 +59,7 @@ def process_of(pid: int) -> Process:
 
     try:
         return _named(psutil.Process(pid))
-    except psutil.Error:
+    except (psutil.Error, OSError):  # a system without /proc tells nothing
         return Process(socket.gethostname(), pid_space(), pid, None)
 
 

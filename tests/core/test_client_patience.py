@@ -49,7 +49,7 @@ def test_an_event_that_was_cut_off_comes_again_whole(freak: Freak, twin: Twin) -
     for index in range(30):
         freak.phase("training", at=index)
     with (
-        Proxy(freak.port, breaks_after=1500) as proxy,
+        Proxy(freak.port, breaks_after=1100) as proxy,
         twin(f"http://127.0.0.1:{proxy.port}", freak.token) as client,
     ):
         seen = []

@@ -253,11 +253,25 @@ def test_stop_asks_saves_and_stops(shell: Terminal, training: Terminal, folder: 
     assert "seen enough" in shell.run(f"freak log --journal {journal}")
 
 
+def test_an_ended_run_is_compared_exported_and_pruned(
+    shell: Terminal, asked: Callable[..., Any], folder: Path
+) -> None:
+    assert re.search(r"^state +stopped +stopped$", shell.run("freak compare digits digits"), re.MULTILINE)
+    assert [each["state"] for each in asked("compare digits digits")] == ["stopped", "stopped"]
+    assert re.search(r"wrote \d+ points of \d+ metrics", shell.run("freak export digits --output points.csv"))
+    assert re.search(r"^accuracy,\d+,\d+,", (folder / "points.csv").read_text(), re.MULTILINE)
+    assert "would delete" in shell.run("freak prune")
+    (pruned,) = asked("prune --yes")
+    assert (pruned["name"], pruned["deleted"]) == ("digits", True)
+    assert "digits" not in shell.run("freak ls --all")
+
+
 def test_this_session_has_every_command_and_every_exit_code() -> None:
     session = Path(__file__).read_text()
-    for command in get_command(app).commands:  # type: ignore[attr-defined]
-        assert re.search(rf"freak {command}\b", session), command
-        assert re.search(rf'asked\(f?"{command}\b|freak {command}\b[^"]* --json', session), command
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        assert re.search(rf"freak {name}\b", session), name
+        if any("--json" in option.opts for option in command.params):
+            assert re.search(rf'asked\(f?"{name}\b|freak {name}\b[^"]* --json', session), name
     for code in (1, 2, 3, 4, 5, 6, 7):
         assert re.search(rf"freak [^\n]*, code={code}\)", session), code
         assert re.search(rf"asked\([^\n]*, code={code}\)", session), code

@@ -110,9 +110,9 @@ def read():
     freak.publish(step=1, loss=0.5)
     freak.stop()
 bad = []
-until = time.monotonic() + 3
+until = time.monotonic() + 2
 children = 0
-while time.monotonic() < until:
+while time.monotonic() < until or children < 20:
     freak.publish(step=children, loss=0.5)
     status = in_child(read)
     children += 1
@@ -127,7 +127,6 @@ hear()
         http.patch("state", json={"left": number, "right": number})
     facts = program.hear()
     assert facts["bad"] == [], program.error_text
-    assert facts["children"] > 20
 
 
 def test_a_child_may_be_under_control_itself(start: Start) -> None:

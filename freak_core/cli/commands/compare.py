@@ -54,7 +54,7 @@ def compare(runs: RunsArgument, as_json: JsonOption = False) -> None:
 
 def _column(wanted: str) -> dict[str, Any]:
     """Return what is compared of a run."""
-    with connect(wanted, reading=True, ended=True) as client:
+    with connect(wanted, reading=True, ended=True, silent=True) as client:
         facts = client.run()
         state: Mapping[str, object] = {}
         with contextlib.suppress(NotFound):
