@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
-from lightning.pytorch.cli import LightningCLI
 from pydantic import BaseModel
 from torch import Tensor
 
@@ -81,6 +80,8 @@ def test_a_control_without_a_section_has_no_place_in_the_state(tmp_path: Path) -
 def test_one_entry_of_a_config_file_brings_all_controls_that_are_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from lightning.pytorch.cli import LightningCLI  # here: it warns when it is imported
+
     monkeypatch.setattr("sys.argv", ["train.py"])
     entry = "freak_lightning.RemoteControl"
     config = {"callbacks": [{"class_path": entry, "init_args": {"maximum": 1.0, "dirpath": str(tmp_path)}}]}
