@@ -33,8 +33,8 @@ check: $(READY) lint dashboard-check  ## lint, types and the tests that start no
 	$(BIN)/python -m pytest -q -n 2 -m "not processes" tests/core tests/test_rules.py
 
 test: $(READY) lint  ## lint, types and every test
-	@missing=; for each in chromium tmux zsh fish ip; do command -v $$each >/dev/null || missing="$$missing $$each"; done; \
-		missing=$$(echo "$$missing" | sed 's/\bip$$/iproute2/'); \
+	@missing=; for each in chromium tmux zsh fish ip sshd; do PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null || missing="$$missing $$each"; done; \
+		missing=$$(echo "$$missing" | sed 's/\bip\b/iproute2/; s/\bsshd$$/openssh-server/'); \
 		test -z "$$missing" || { echo "the tests of browser, terminal, shells and networks need it: installing Debian's$$missing" >&2; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)

@@ -78,9 +78,13 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
 }
 """The commands by name, in the groups of ``freak --help``."""
 
+NEVER_CONNECT = ("open", "tunnel", "token", "prune")
+"""The commands that ask no run on another machine."""
+
 for group, commands in COMMANDS.items():
     for name, command in commands.items():
-        app.command(name, rich_help_panel=group)(exits(with_options(command)))
+        connects = name not in NEVER_CONNECT
+        app.command(name, rich_help_panel=group)(exits(with_options(command, connects=connects)))
 
 
 def main() -> None:

@@ -13,8 +13,10 @@ from freak_core.cli.durations import short
 from freak_core.cli.exit_codes import NoSuchRun
 from freak_core.cli.terminal import say
 from freak_core.client.client import Client
+from freak_core.client.transport import completed
 from freak_core.errors import NotFound, Unreachable
 from freak_core.phases import ENDED, because
+from freak_core.reach.forwarding import Forwarding
 from freak_core.runs.live_runs import chosen, list_runs, named
 from freak_core.runs.run_file import Run
 from freak_core.runs.stored_runs import StoredRun, find_stored
@@ -60,27 +62,49 @@ def connect(
                 say(how_it_ended(stored))
             return Client(stored.path.absolute().as_uri(), timeout=timeout)
         run = find(wanted)
-    if not run.near:
+    try:
+        return ClientOf(run, (reading and run.read_token) or run.token, timeout)
+    except Unreachable as refused:
         raise NoSuchRun(
-            f"the run {run.name!r} is on {run.host} and cannot be reached from here. Open a tunnel:\n"
+            f"{refused.detail}\nOr open a tunnel:\n"
             f"  {tunnel_command(run)}\nthen, in another shell:\n"
             f'  export FREAK_RUN="$(freak open {shlex.quote(run.name)})"'
-        )
-    return _ClientOf(run, (reading and run.read_token) or run.token, timeout)
+        ) from None
 
 
-class _ClientOf(Client):
-    """A client that says so if its run does not answer because it has ended meanwhile."""
+class ClientOf(Client):
+    """A client that says so if its run does not answer because it has ended meanwhile.
 
-    def __init__(self, run: Run, token: str, timeout: float) -> None:
+    Args:
+        run: the run, of this machine or another one.
+        token: the token for it.
+        timeout: seconds that the run has to answer, once its machine is reached.
+        forwarding: reaches the other machine; the caller closes it. Default: one of its own.
+
+    Raises:
+        NoSuchRun: the run has ended.
+        Unreachable: the machine cannot be reached.
+    """
+
+    def __init__(self, run: Run, token: str, timeout: float, forwarding: Forwarding | None = None) -> None:
         super().__init__(run.url, token, timeout=timeout, ssl_ca_certs=run.ssl_certfile)
-        self._connection.check.run = run
         self._id = run.id
+        try:
+            own = forwarding or Forwarding(say)
+            completed(self._connection.reach(run, own, shared=forwarding is not None))
+        except Unreachable:
+            self.close()
+            self._unless_ended()
+            raise
 
     def __exit__(self, *raised: object) -> None:
         self.close()
-        lost = any(isinstance(each, Unreachable) for each in raised)
-        ended = find_stored(self._id, {run.id for run in list_runs()}) if lost else None
+        if any(isinstance(each, Unreachable) for each in raised):
+            self._unless_ended()
+
+    def _unless_ended(self) -> None:
+        """Raise ``NoSuchRun`` if the run has ended by now."""
+        ended = find_stored(self._id, {run.id for run in list_runs()})
         if ended is not None and ended.phase in ENDED:
             raise NoSuchRun(how_it_ended(ended)) from None
 

@@ -1,5 +1,6 @@
 """The arguments and options that several commands share; those of requests are declared here only."""
 
+import contextlib
 import functools
 import inspect
 import re
@@ -9,6 +10,7 @@ from typing import Annotated, ParamSpec, TypedDict, Unpack, get_args, get_origin
 import typer
 
 from freak_core.cli.completion import complete_action, complete_described, complete_path, complete_run
+from freak_core.reach.forwarding import forbidding
 
 Parameters = ParamSpec("Parameters")
 
@@ -71,6 +73,13 @@ ActionArgument = Annotated[
         help="Name of the action; 'freak describe' lists them.",
     ),
 ]
+NoSshOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-ssh",
+        help="Do not connect to other machines, neither with ssh nor with kubectl; as FREAK_NO_SSH=1.",
+    ),
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
@@ -121,12 +130,18 @@ class ChangeOptions(ScheduleOptions, total=False):
     ]
 
 
-def with_options(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
-    """Return a command whose ``**options: Unpack[...]`` typer reads as one parameter for each key."""
+def with_options(command: Callable[Parameters, None], *, connects: bool) -> Callable[Parameters, None]:
+    """Return a command whose ``**options: Unpack[...]`` typer reads as one parameter for each key.
+
+    Args:
+        command: the command.
+        connects: add ``--no-ssh``.
+    """
 
     @functools.wraps(command)
     def expanded(*args: Parameters.args, **options: Parameters.kwargs) -> None:
-        command(*args, **options)
+        with forbidding() if options.pop("no_ssh", False) else contextlib.nullcontext():
+            command(*args, **options)
 
     parameters = []
     for each in inspect.signature(command).parameters.values():
@@ -139,5 +154,9 @@ def with_options(command: Callable[Parameters, None]) -> Callable[Parameters, No
             parameters.append(
                 inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
             )
+    if connects:
+        parameters.append(
+            inspect.Parameter("no_ssh", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=NoSshOption)
+        )
     expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return expanded

@@ -1,5 +1,6 @@
 """``AsyncClient``: reads and steers a run from code that awaits."""
 
+import logging
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
@@ -11,12 +12,16 @@ from freak_core.client.notebook import client_page
 from freak_core.client.retries import Conversation, Event, found
 from freak_core.client.transport import Address, AsyncConnection
 from freak_core.messages.write_options import WriteOptions
+from freak_core.reach.forwarding import Forwarding
 from freak_core.receipts import Receipt
 from freak_core.runs.stored_runs import StoredRun
 from freak_core.text.html_tables import State
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+logger = logging.getLogger("freak")
 
 
 class AsyncClient:
@@ -53,9 +58,18 @@ class AsyncClient:
 
     @classmethod
     async def find(
-        cls, run: str | None = None, *, wait: float = 0.0, timeout: float = 15.0, ended: bool = False
+        cls,
+        run: str | None = None,
+        *,
+        wait: float = 0.0,
+        timeout: float = 15.0,
+        ended: bool = False,
+        ssh: bool = True,
     ) -> Self:
-        """Return a client for a live run of this machine, or for one that has ended.
+        """Return a client for a live run, or for one that has ended.
+
+        If no run of this machine fits, a run of another machine that shares the home folder is reached with
+        ``ssh``, or with ``kubectl port-forward`` in a pod. A warning of the logger ``freak`` says so.
 
         Args:
             run: the name of the run, its id, its job id, or how an id or name begins. Default: the only
@@ -64,16 +78,22 @@ class AsyncClient:
             timeout: as for the constructor.
             ended: if no live run fits, take the newest ended run with this name or id. Its client reads what
                 is in the folder of the run, and refuses every write with ``RunOver``.
+            ssh: connect to other machines. The environment variable ``FREAK_NO_SSH`` forbids it, too.
 
         Raises:
             NotFound: no live run or several live runs fit; the message lists them.
+            Unreachable: the run is on another machine, and ssh does not reach it; the message says why.
         """
-        there = await found(run, wait, AsyncConnection.pause, ended=ended)
+        there = await found(run, wait, AsyncConnection.pause, ended=ended, ssh=ssh)
         if isinstance(there, StoredRun):
             return cls(there.path.absolute().as_uri(), timeout=timeout)
         client = cls(there.url, there.token, timeout=timeout, ssl_ca_certs=there.ssl_certfile)
-        client._connection.check.run = there
         client.read_token = there.read_token
+        try:
+            await client._connection.reach(there, Forwarding(logger.warning))
+        except BaseException:
+            await client.close()
+            raise
         return client
 
     @property

@@ -15,6 +15,7 @@ from freak_core.client.requests import Call
 from freak_core.client.transport import Connection
 from freak_core.errors import NotFound, RunOver, TooManyRequests, Unreachable
 from freak_core.phases import ENDED, arrived
+from freak_core.reach.forwarding import forbidden
 from freak_core.receipts import Receipt
 from freak_core.runs.live_runs import find_run, list_runs
 from freak_core.runs.run_file import Run
@@ -150,13 +151,13 @@ class Conversation:
 
 
 async def found(
-    run: str | None, wait: float, pause: Callable[[float], Awaitable[None]], *, ended: bool
+    run: str | None, wait: float, pause: Callable[[float], Awaitable[None]], *, ended: bool, ssh: bool
 ) -> Run | StoredRun:
-    """Return the live run of this machine that ``run`` names; see ``AsyncClient.find``."""
+    """Return the live run that ``run`` names; see ``AsyncClient.find``."""
     deadline = time.monotonic() + wait
     while True:
         try:
-            return find_run(run)
+            return find_run(run, elsewhere=ssh and not forbidden())
         except NotFound:
             stored = find_stored(run, {live.id for live in list_runs()}) if ended else None
             if stored is not None:

@@ -9,7 +9,7 @@ import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -21,7 +21,9 @@ from freak_core.addresses import link, token_in
 from freak_core.client.folder import FolderTransport
 from freak_core.client.requests import Call, refusal_of
 from freak_core.errors import ConfigurationError
+from freak_core.reach.forwarding import Endpoint, Forwarding
 from freak_core.runs.listening import ListenerCheck
+from freak_core.runs.run_file import Run
 from freak_core.runs.stored_runs import BROKEN, open_run
 from freak_core.token_file import token_of_environment
 
@@ -68,6 +70,10 @@ class Address:
             wanted = "http://host:port or unix:///path/to/socket"
             raise ConfigurationError(f"{address!r} is not a URL of a server; write {wanted}")
         return cls(address, token, f"{address}/")
+
+    def through(self, endpoint: Endpoint) -> "Address":
+        """Return the same address, reached through an endpoint of this machine."""
+        return replace(self, base_url=f"{endpoint.url.rstrip('/')}/", socket=endpoint.socket)
 
     @property
     def link(self) -> str:
@@ -129,6 +135,12 @@ class Connection(Protocol):
     ) -> AsyncGenerator[ServerSentEvent, None]:
         """Yield the events of one connection; raises ``httpx.HTTPError`` and ``Refused``."""
 
+    async def reach(self, run: Run, forwarding: Forwarding, *, shared: bool = False) -> None:
+        """Connect to a run that may be on another machine; raises ``Unreachable``.
+
+        Unless it is shared, ``forwarding`` is closed with the connection.
+        """
+
     async def pause(self, seconds: float) -> None:
         """Wait."""
 
@@ -142,15 +154,31 @@ class BlockingConnection:
     def __init__(self, address: Address, timeout: float, ssl_ca_certs: CertificateFile = None) -> None:
         self.address = address
         self.check: ListenerCheck = ListenerCheck(address.url)
-        transport = httpx.HTTPTransport(uds=address.socket) if address.socket else _folder(address)
-        self._http = httpx.Client(
-            transport=transport,
+        self._timeout = timeout
+        self._verify = _verification(address, ssl_ca_certs)
+        self._forwarding: Forwarding | None = None
+        self._http = self._through(address)
+
+    def _through(self, address: Address) -> httpx.Client:
+        connect = httpx.HTTPTransport(uds=address.socket, verify=self._verify) if address.socket else None
+        return httpx.Client(
+            transport=connect or _folder(address),
             base_url=address.base_url,
             headers=address.headers,
-            timeout=timeout,
+            timeout=self._timeout,
             trust_env=False,
-            verify=_verification(address, ssl_ca_certs),
+            verify=self._verify,
         )
+
+    async def reach(self, run: Run, forwarding: Forwarding, *, shared: bool = False) -> None:
+        """Connect to a run that may be on another machine."""
+        self._forwarding = None if shared else forwarding
+        self.check.run = run
+        if run.near:
+            return
+        endpoint = forwarding.to(run)
+        self._http = self._through(self.address.through(endpoint))
+        self.check = ListenerCheck(endpoint.url, os.geteuid())
 
     async def send(self, call: Call[object], timeout: float) -> httpx.Response:
         """Send a request and return the response."""
@@ -191,6 +219,8 @@ class BlockingConnection:
     async def close(self) -> None:
         """Close the connection."""
         self._http.close()
+        if self._forwarding is not None:
+            self._forwarding.close()
 
     def _trace(self, event: str, _: object) -> None:
         if event == "connection.connect_tcp.started":
@@ -203,15 +233,33 @@ class AsyncConnection:
     def __init__(self, address: Address, timeout: float, ssl_ca_certs: CertificateFile = None) -> None:
         self.address = address
         self.check: ListenerCheck = ListenerCheck(address.url)
-        transport = httpx.AsyncHTTPTransport(uds=address.socket) if address.socket else _folder(address)
-        self._http = httpx.AsyncClient(
-            transport=transport,
+        self._timeout = timeout
+        self._verify = _verification(address, ssl_ca_certs)
+        self._forwarding: Forwarding | None = None
+        self._http = self._through(address)
+
+    def _through(self, address: Address) -> httpx.AsyncClient:
+        connect = (
+            httpx.AsyncHTTPTransport(uds=address.socket, verify=self._verify) if address.socket else None
+        )
+        return httpx.AsyncClient(
+            transport=connect or _folder(address),
             base_url=address.base_url,
             headers=address.headers,
-            timeout=timeout,
+            timeout=self._timeout,
             trust_env=False,
-            verify=_verification(address, ssl_ca_certs),
+            verify=self._verify,
         )
+
+    async def reach(self, run: Run, forwarding: Forwarding, *, shared: bool = False) -> None:
+        """Connect to a run that may be on another machine."""
+        self._forwarding = None if shared else forwarding
+        self.check.run = run
+        if run.near:
+            return
+        endpoint = await asyncio.to_thread(forwarding.to, run)
+        self._http = self._through(self.address.through(endpoint))
+        self.check = ListenerCheck(endpoint.url, os.geteuid())
 
     async def send(self, call: Call[object], timeout: float) -> httpx.Response:
         """Send a request and return the response."""
@@ -252,6 +300,8 @@ class AsyncConnection:
     async def close(self) -> None:
         """Close the connection."""
         await self._http.aclose()
+        if self._forwarding is not None:
+            await asyncio.to_thread(self._forwarding.close)
 
     async def _trace(self, event: str, _: object) -> None:
         if event == "connection.connect_tcp.started":

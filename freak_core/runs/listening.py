@@ -31,17 +31,17 @@ class ListenerCheck:
 
     Args:
         url: the URL.
+        uid: the user who must listen there. Default: who does at the first connection.
 
     Attributes:
-        run: the run that is served there, where a run file tells; without it, the user who listens at the
-            first connection is taken for the right one.
+        run: the run that is served there, where a run file tells.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, uid: int | None = None) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 0
         self._checked = parts.scheme != "unix" and is_loopback(self._host)
-        self._uid: int | None = None
+        self._uid = uid
         self.run: Run | None = None
 
     def __call__(self) -> None:

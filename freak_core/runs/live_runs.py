@@ -55,21 +55,22 @@ def list_runs() -> list[Run]:
     return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
 
-def find_run(wanted: str | None = None) -> Run:
+def find_run(wanted: str | None = None, *, elsewhere: bool = False) -> Run:
     """Return the one live run that ``wanted`` names and that this machine can reach.
 
     Args:
         wanted: an id, a name, a job id, or the first characters of an id or name; None for the only live run.
+        elsewhere: if none is on this machine, return the one that is on another.
 
     Raises:
         NotFound: no run fits, or more than one; the message lists the candidates.
     """
     runs = list_runs()
     fitting = named(wanted, runs)  # before ``near``: an exact name elsewhere wins over a prefix here
-    near = [run for run in fitting if run.near]
+    near = [run for run in fitting if run.near] or (fitting if elsewhere else [])
     if len(near) == 1:
         return near[0]
-    raise _none_or_many(wanted, near, near or fitting or runs, "on this machine ")
+    raise _none_or_many(wanted, near, near or fitting or runs, "" if elsewhere else "on this machine ")
 
 
 def chosen(wanted: str | None, runs: Sequence[Run]) -> Run:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.allowed_skips import can_make_machines
-from tests.lightning.nodes import two_nodes
+from tests.nodes import two_nodes
 
 pytestmark = [
     pytest.mark.ranks,

@@ -9,7 +9,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from freak_core.cli.connect import connect
+from freak_core.cli.connect import ClientOf, connect
 from freak_core.cli.durations import short
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import compact, measured, say, show, show_facts, show_json, show_table
@@ -17,6 +17,7 @@ from freak_core.client.client import Client
 from freak_core.client.documents import RunFacts, Schema
 from freak_core.errors import NotFound, Refused, Unreachable
 from freak_core.phases import ENDED, LOST, because
+from freak_core.reach.forwarding import Forwarding, forbidden
 from freak_core.runs.listening import ListenerCheck
 from freak_core.runs.live_runs import list_runs
 from freak_core.runs.run_file import Run
@@ -57,6 +58,8 @@ def ls(
         return
     listed: list[Facts] = [_facts(run, answer) for run, answer in zip(runs, ask_all(runs), strict=True)]
     listed += [_stored_facts(run) for run in stored]
+    for why in dict.fromkeys(each["unreachable"] for each in listed if "unreachable" in each):
+        say(str(why))
     if as_json:
         show_json(listed)
     elif listed:
@@ -125,15 +128,16 @@ def ask_all(runs: Sequence[Run]) -> list[Facts]:
     with (
         httpx.Client(timeout=TIMEOUT, trust_env=False, verify=False) as http,  # noqa: S501 - http only
         ThreadPoolExecutor(min(len(runs), 32)) as pool,
+        Forwarding(say) as forwarding,
     ):
-        return list(pool.map(lambda run: _ask(http, run), runs))
+        return list(pool.map(lambda run: _ask(http, run, forwarding), runs))
 
 
-def _ask(http: httpx.Client, run: Run) -> Facts:
-    if not run.near:
-        return {"state": "alive"}
+def _ask(http: httpx.Client, run: Run, forwarding: Forwarding) -> Facts:
     token = run.read_token or run.token
     try:
+        if not run.near:
+            return _ask_elsewhere(run, token, forwarding)
         if not run.url.startswith("http:"):
             with Client(run.url, token, timeout=TIMEOUT, ssl_ca_certs=run.ssl_certfile) as client:
                 facts = client.run()
@@ -148,6 +152,20 @@ def _ask(http: httpx.Client, run: Run) -> Facts:
             facts = answer.raise_for_status().json()
     except (httpx.HTTPError, Refused, ValueError) as error:
         return {"state": _unanswered(run, error)}
+    return {**_without_access(facts), "state": state_of(facts)}
+
+
+def _ask_elsewhere(run: Run, token: str, forwarding: Forwarding) -> Facts:
+    """Return the facts of a run on another machine; without a connection to it, only that it is alive."""
+    if forbidden():
+        return {"state": "alive"}
+    try:
+        with ClientOf(run, token, TIMEOUT, forwarding) as client:
+            facts = client.run()
+    except NotFound:  # it has just ended
+        return {"state": "ending"}
+    except Unreachable as refused:
+        return {"state": "alive", "unreachable": refused.detail}
     return {**_without_access(facts), "state": state_of(facts)}
 
 

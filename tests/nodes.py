@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 class Node:
@@ -37,16 +37,20 @@ class Node:
 
     def run(self, command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
         """Start a command on the machine."""
-        machine = 'mount --bind "$1" /etc/hosts && hostname "$2" && shift 2 && exec "$@"'
-        inside = ["ip", "netns", "exec", self.name, "unshare", "--mount", "--uts"]
         with log.open("wb") as output:
             return subprocess.Popen(
-                [*inside, "sh", "-c", machine, "sh", str(self.hosts), self.name, *command],
+                self.inside(command),
                 cwd=ROOT,
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    def inside(self, command: list[str]) -> list[str]:
+        """Return the command that runs another one on the machine."""
+        machine = 'mount --bind "$1" /etc/hosts && hostname "$2" && shift 2 && exec "$@"'
+        enter = ["ip", "netns", "exec", self.name, "unshare", "--mount", "--uts"]
+        return [*enter, "sh", "-c", machine, "sh", str(self.hosts), self.name, *command]
 
 
 def ip(*arguments: str) -> None:
