@@ -14,6 +14,7 @@ from freak_core.cli.connect import connect
 from freak_core.client.client import Client
 from freak_core.client.documents import ActionDescription, Schema
 from freak_core.client.requests import keys_of
+from freak_core.reach.forwarding import forbidding
 from freak_core.runs.live_runs import list_runs
 from freak_core.text import paths
 from freak_core.text.strict_json import JSON
@@ -110,9 +111,13 @@ def complete_receipt(ctx: typer.Context, incomplete: str) -> Candidates:
 
 
 def _asked(ctx: typer.Context, question: Callable[[Client], Candidates]) -> Candidates:
-    """Return what the run answers; nothing if it does not answer in time."""
+    """Return what the run answers; nothing if it does not answer in time, or is on another machine."""
     try:
-        with _quiet(), connect(ctx.params.get("run"), reading=True, timeout=PATIENCE) as client:
+        with (
+            _quiet(),
+            forbidding(),
+            connect(ctx.params.get("run"), reading=True, timeout=PATIENCE) as client,
+        ):
             return _plain(question(client))
     except Exception:  # noqa: BLE001  a traceback would be printed into the line that somebody types
         return []

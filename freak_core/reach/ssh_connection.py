@@ -66,6 +66,11 @@ class _Ssh(NamedTuple):
             self.signal(signal.SIGKILL)
             self.process.wait(2)
 
+    def close(self) -> None:
+        """End it, and close the file."""
+        self.end()
+        self.errors.close()
+
 
 class SshConnection:
     """The connection to one machine. Closed with ``close``.
@@ -96,16 +101,20 @@ class SshConnection:
         self._refused: tuple[float, str] | None = None
 
     def _has_master(self) -> bool:
-        """Whether the user's own configuration says where connections to this host are shared."""
-        command = [self._program, "-G", "--", self.host]
+        """Whether the user's configuration shares connections to this host, or an open one is shared."""
+        told = dict(line.partition(b" ")[::2] for line in self._ask("-G").stdout.splitlines())
+        if told.get(b"controlpath", b"none") == b"none":
+            return False
+        return told.get(b"controlmaster", b"false") != b"false" or self._ask("-O", "check").returncode == 0
+
+    def _ask(self, *question: str) -> "subprocess.CompletedProcess[bytes]":
+        command = [self._program, *question, "--", self.host]
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT, check=False
             )
         except (OSError, subprocess.TimeoutExpired):
-            return False
-        paths = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith(b"controlpath ")]
-        return any(path != [b"none"] for path in paths)
+            return subprocess.CompletedProcess(command, 255, b"", b"")
 
     def start(self, target: str, end: socket.socket) -> None:
         """Start ``ssh -W target`` with a socket as its standard input and output.
@@ -133,14 +142,19 @@ class SshConnection:
             raise Unreachable(refused[1])
         deadline = time.monotonic() + LIMIT
         here, there = socket.socketpair()
-        try:
-            with there:
+        with there:
+            try:
                 child = self._spawn(target, there)
+            except BaseException:
+                here.close()
+                raise
+        try:
             here.settimeout(LIMIT)
             if not _answers(here):
-                self._ended(child, deadline)
-        except BaseException:
+                self._unless_closed(child, deadline)
+        except BaseException:  # Ctrl-C, too
             here.close()
+            child.close()
             raise
         with self._lock:
             self._children.append(child)
@@ -161,14 +175,13 @@ class SshConnection:
             raise Unreachable(f"ssh cannot be started: {error}") from error
         return _Ssh(process, errors)
 
-    def _ended(self, child: "_Ssh", deadline: float) -> None:
+    def _unless_closed(self, child: "_Ssh", deadline: float) -> None:
         """Raise ``Unreachable``, unless ssh has ended because the server has closed the connection."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.process.wait(max(0.1, deadline - time.monotonic()))
         late = child.process.poll() is None
         child.end()
         why = child.said()
-        child.errors.close()
         if late and not why:
             why = f"no answer within {LIMIT:g} s"
         if late or child.process.returncode != 0:
@@ -186,8 +199,7 @@ class SshConnection:
         for child in children:
             child.signal(signal.SIGTERM)
         for child in children:
-            child.end()
-            child.errors.close()
+            child.close()
 
 
 def _answers(connection: socket.socket) -> bool:

@@ -153,7 +153,7 @@ class Cluster:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 line = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-                if (line.startswith("/usr/bin/ssh") and str(self.ssh) in line) or "[mux]" in line:
+                if line.startswith(("/usr/bin/ssh ", "ssh: ")) and str(self.folder) in line:
                     found.append(line)
         return found
 

@@ -1,5 +1,6 @@
 """A program that a test steers from another machine: it counts until it is stopped."""
 
+import json
 import os
 import sys
 import time
@@ -32,4 +33,5 @@ def main(name: str, options: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], {"port": 0} if "FREAK_UDS" not in os.environ else {})
+    options = json.loads(os.environ.get("OPTIONS", "{}"))
+    main(sys.argv[1], options if "FREAK_UDS" in os.environ else {"port": 0, **options})

@@ -59,6 +59,19 @@ def test_a_watch_ends_with_ctrl_c_and_leaves_nothing_behind(site: Cluster) -> No
     assert site.left_behind() == []
 
 
+def test_ctrl_c_while_it_connects_leaves_nothing_behind(site: Cluster) -> None:
+    site.sshd.send_signal(signal.SIGSTOP)
+    try:
+        command = site.login.inside(site.freak_command("get", "lr", *ON))
+        with subprocess.Popen(command, cwd=ROOT, env=site.environment, stderr=subprocess.PIPE) as get:
+            eventually(site.ssh_processes, what="the start of ssh")
+            get.send_signal(signal.SIGINT)
+            assert get.wait(20) == 130
+        assert site.ssh_processes() == []
+    finally:
+        site.sshd.send_signal(signal.SIGCONT)
+
+
 def test_no_ssh_survives_a_command_that_is_killed(site: Cluster) -> None:
     with watching(site) as watch:
         watch.kill()
@@ -172,6 +185,51 @@ try:
 except NotFound as refused:
     print("not here:", refused)
 """
+
+
+def test_a_master_that_the_user_has_started_is_used(site: Cluster) -> None:
+    """``ssh -M`` by hand, as where only a person can log in, with a second factor."""
+    site.configure(f"ControlPath {site.ssh}/by-hand")
+    site.on_login(["ssh", "-M", "-N", "-f", site.compute.name])
+    try:
+        before = site.accepted()
+        site.freak("get", "lr", *ON)
+        assert site.accepted() == before
+    finally:
+        site.on_login(["ssh", "-O", "exit", site.compute.name])
+    site.freak("get", "lr", *ON)
+    assert site.accepted() == before + 1
+
+
+MANY = """
+import threading
+from freak_core import Client
+
+with Client.find("digits") as client:
+    events = [client.events("metrics") for _ in range(25)]
+    print(len([next(each) for each in events]), len(client.series("loss")["loss"]) > 0)
+"""
+
+
+def test_many_connections_at_once_share_one_login(site: Cluster) -> None:
+    before = site.accepted()
+    done = site.on_login([sys.executable, "-c", MANY])
+    assert done.stdout == "25 True\n", done
+    assert site.accepted() == before + 1
+
+
+def test_a_run_with_https_is_reached(site: Cluster) -> None:
+    certificate, key = site.folder / "certificate.pem", site.folder / "key.pem"
+    made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1 "
+    made += f"-addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
+    subprocess.run(made.split(), check=True, timeout=20, capture_output=True)
+    options = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+    program = site.program("secret", OPTIONS=json.dumps(options))
+    assert site.freak("get", "lr", "--run", "secret").stdout == "0.1\n"
+    listed = json.loads(site.freak("ls", "--json").stdout)
+    assert {run["name"]: run["state"] for run in listed}["secret"] == "running"
+    site.freak("stop", "secret", "--yes")
+    assert program.wait(20) == 0
 
 
 def test_python_clients_reach_it_too(site: Cluster) -> None:

@@ -4,8 +4,12 @@ import socket
 from pathlib import Path
 
 import pytest
+import typer
+from typer.main import get_command
 
 from freak_core import Client, Unreachable
+from freak_core.cli.app import app
+from freak_core.cli.completion import complete_path, complete_run
 from freak_core.runs.run_file import Run, publish
 from freak_core.runs.run_folder import RunFolder
 from tests.core.cli.shell import freak
@@ -111,3 +115,12 @@ def test_a_machine_that_refuses_is_asked_once_by_a_list(started: Path) -> None:
     assert done.err.count("connecting to gpu7") == 1
     assert done.err.count("no such host") == 1
     assert len(started.read_text().splitlines()) == 2
+
+
+def test_a_tab_starts_nothing(started: Path) -> None:
+    elsewhere()
+    context = typer.Context(get_command(app), info_name="freak")
+    context.params["run"] = "far"
+    assert complete_path(context, "") == []
+    assert ("far", "far on gpu7") in complete_run("")
+    assert not started.exists()
