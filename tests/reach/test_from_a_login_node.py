@@ -64,7 +64,7 @@ def test_ctrl_c_while_it_connects_leaves_nothing_behind(site: Cluster) -> None:
     try:
         command = site.login.inside(site.freak_command("get", "lr", *ON))
         with subprocess.Popen(command, cwd=ROOT, env=site.environment, stderr=subprocess.PIPE) as get:
-            eventually(site.ssh_processes, what="the start of ssh")
+            eventually(lambda: any(" -W " in each for each in site.ssh_processes()), what="the start of ssh")
             get.send_signal(signal.SIGINT)
             assert get.wait(20) == 130
         assert site.ssh_processes() == []

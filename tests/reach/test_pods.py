@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -62,6 +63,17 @@ def test_a_run_in_a_pod_is_read_and_changed(said: Path) -> None:
             assert not ended(said)
         eventually(lambda: ended(said), what="the end of kubectl")
         assert freak("ls", "--json").json[0]["state"] == "running"
+
+
+def test_no_kubectl_survives_a_program_that_is_killed(said: Path) -> None:
+    code = "import time; from freak_core import Client; run = Client.find('in-pod'); time.sleep(60)"
+    with Freak(port=0).control(Settings()) as program:
+        in_pod(program, "train-0")
+        with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as killed:
+            eventually(lambda: said.exists() and said.read_text(), what="the start of kubectl")
+            assert not ended(said)
+            killed.kill()
+        eventually(lambda: ended(said), what="the end of kubectl")
 
 
 def test_a_pod_that_is_gone_is_told(said: Path) -> None:
