@@ -2,9 +2,11 @@
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from importlib import metadata
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -92,8 +94,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # some locales have no arrow
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # what the command has started ends with it, in order
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, _ends)
     sys.argv[1:] = map(_typed, sys.argv[1:])
     app(prog_name="freak")
+
+
+def _ends(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _typed(argument: str) -> str:

@@ -52,10 +52,11 @@ def test_a_run_on_the_compute_node_is_stopped(site: Cluster) -> None:
     assert program.wait(20) == 0
 
 
-def test_a_watch_ends_with_ctrl_c_and_leaves_nothing_behind(site: Cluster) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_watch_that_a_signal_ends_leaves_nothing_behind(site: Cluster, ending: signal.Signals) -> None:
     with watching(site) as watch:
-        watch.send_signal(signal.SIGINT)
-        assert watch.wait(20) == 130
+        watch.send_signal(ending)
+        assert watch.wait(20) == 128 + ending
     assert site.left_behind() == []
 
 
