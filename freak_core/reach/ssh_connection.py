@@ -180,6 +180,10 @@ class SshConnection:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.process.wait(max(0.1, deadline - time.monotonic()))
         late = child.process.poll() is None
+        if late and self._control.exists():
+            raise Unreachable(
+                f"ssh reaches {self.host}, but the run there does not answer within {LIMIT:g} s"
+            )
         child.end()
         why = child.said()
         if late and not why:

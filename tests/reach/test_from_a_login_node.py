@@ -1,6 +1,7 @@
 """Two machines with a real sshd: every command reaches the run on the other one, or says why not."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -58,6 +59,19 @@ def test_a_watch_that_a_signal_ends_leaves_nothing_behind(site: Cluster, ending:
         watch.send_signal(ending)
         assert watch.wait(20) == 128 + ending
     assert site.left_behind() == []
+
+
+def test_a_watch_goes_on_when_its_ssh_connection_breaks(site: Cluster) -> None:
+    with watching(site) as watch:
+        assert watch.stdout is not None
+        before = site.accepted()
+        for connection in Path(f"/proc/{site.sshd.pid}/task/{site.sshd.pid}/children").read_text().split():
+            os.kill(int(connection), signal.SIGKILL)
+        eventually(lambda: site.accepted() > before, what="another connection")
+        steps = [int(watch.stdout.readline().split(b"step ")[1].split()[0]) for _ in range(200)]
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(20) == 130
+    assert steps == list(range(steps[0], steps[0] + 200))
 
 
 def test_ctrl_c_while_it_connects_leaves_nothing_behind(site: Cluster) -> None:
@@ -135,6 +149,20 @@ def test_a_machine_that_does_not_answer_is_given_up(site: Cluster) -> None:
     finally:
         site.sshd.send_signal(signal.SIGCONT)
     assert "timed out" in refused or "no answer within 10 s" in refused
+
+
+def test_a_server_that_hangs_is_not_taken_for_a_machine_that_does(site: Cluster) -> None:
+    program = site.program("hung")
+    pid = json.loads(site.freak("info", "hung", "--json").stdout)["pid"]
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    site.on_compute(["kill", "-STOP", *children])
+    try:
+        refused = site.freak("get", "lr", "--run", "hung", code=3).stderr
+        assert f"ssh reaches {site.compute.name}, but the run there does not answer within 10 s" in refused
+    finally:
+        site.on_compute(["kill", "-CONT", *children])
+    site.freak("stop", "hung", "--yes")
+    assert program.wait(20) == 0
 
 
 def test_without_ssh_it_says_so(site: Cluster) -> None:
