@@ -80,7 +80,7 @@ class StoredRun:
             told[name] = None
         if self.summary:
             told["checkpoints"] = [each.path for each in self.summary.checkpoints]
-            told["missing"] = self.summary.missing
+        told["missing"] = [*(self.summary.missing if self.summary else ()), *self._missing_end()]
         why = {"error": self.error, "stopped_by": self.stopped_by, "reason": self.reason}
         return {
             **told,
@@ -127,7 +127,20 @@ class StoredRun:
     def points(self, names: Collection[str] | None = None) -> tuple[dict[str, Points], Damage]:
         """Return the points of some metrics, or of all, and what of them is missing or cannot be read."""
         damage = Damage()
-        return read_points(self.path, names, damage), damage
+        found = read_points(self.path, names, damage)
+        damage.missing += self._missing_end()
+        return found, damage
+
+    def _missing_end(self) -> list[dict[str, Any]]:
+        """Return what is missing because no server process was there to write it down."""
+        if self.phase not in ENDED:
+            return []
+        if self.summary is None:  # also of Freak 0.1.0
+            return [{"why": "no server process has recorded the run: there are no metrics and no state"}]
+        if self.summary.ended_at is not None:
+            return []
+        why = "the server process was gone before the run ended: its last points may be missing"
+        return [{"why": why, "at": self.summary.updated_at}]
 
     def _object(self, name: str) -> dict[str, Any]:
         try:

@@ -164,16 +164,18 @@ class Recorder:
             write_private(config, dumps({"freak_config": 1, **told}))
         before = parts(self._folder)
         if before:
-            for batch in read_batches(before[-1], Damage()):
-                self._metrics.go_on_after(batch)
             self._recover_summary()
+            for part in reversed(before):  # a server that was killed soon has left a part without points
+                for batch in read_batches(part, Damage()):
+                    self._metrics.go_on_after(batch)
+                if self._metrics.seq:
+                    break
         known = self._metrics.seq
-        if before:  # the program does not count what it dropped meanwhile
-            lost = max(0, hello["floor"] - known)
-            self._miss(
-                events=lost or None,
-                why=f"the server process was started again: points {'are' if lost else 'may be'} missing",
-            )
+        lost = max(0, hello["floor"] - known)
+        if before or lost:  # the program does not count what it dropped meanwhile
+            when = "was started again" if before else "came late"
+            why = f"the server process {when}: points {'are' if lost else 'may be'} missing"
+            self._miss(events=lost or None, why=why)
         missed = [e for e in hello["events"] if e["event"] == "metrics" and e.get("seq", 0) > known]
         self._lines += [batch.line() for batch in self._metrics.batches(missed)]
         for receipt in hello["receipts"]:
@@ -185,7 +187,7 @@ class Recorder:
         with contextlib.suppress(OSError, ValueError):
             told = json.loads((self._folder / SUMMARY).read_text("utf-8"))
             summary = Summary.model_validate(told)
-            self._metrics.newest = {**summary.newest, **self._metrics.newest}
+            self._metrics.newest = dict(summary.newest)
             self._missing = summary.missing
             self._checkpoints = {each.path: each for each in summary.checkpoints}
 

@@ -6,15 +6,18 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
 from freak_core import Freak
-from freak_core.runs.metric_parts import parts
+from freak_core.messages.protocol import Event, Hello
+from freak_core.runs.metric_parts import Damage, parts, read_points
 from freak_core.runs.stored_runs import StoredRun, open_run, stored_runs
+from freak_core.server.mirror.mirror import Mirror
+from freak_core.server.mirror.recorder import Recorder
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.runs.places import recorded
@@ -145,6 +148,31 @@ def test_the_folder_says_what_the_next_server_was_not_told(served: Serve) -> Non
     _, damage = stored(program).points()
     assert damage.missing[-1]["why"] in (RESTARTED.format("are"), RESTARTED.format("may be"))
     assert "missing" in freak("export", "gap").err
+
+
+def test_the_first_server_too_says_what_it_was_not_told(tmp_path: Path) -> None:
+    """A server that was killed before it wrote a part has a next one that knows no part."""
+    point: Event = {"type": "event", "event": "metrics", "data": {"step": 7, "at": 1.0, "values": {"a": 7.0}}}
+    told: dict[str, Any] = {
+        "boot": "x",
+        "token": "",
+        "read_token": "",
+        "prefix": "",
+        "host": "",
+        "docs_url": "",
+    }
+    told |= {"schema": {}, "actions": {}, "revision": 0, "value": {}, "receipts": [], "history": []}
+    told |= {"type": "hello", "run": {"name": "late"}, "floor": 6, "events": [{**point, "seq": 7}]}
+    hello = cast(Hello, told)
+    mirror = Mirror(lambda _: None)
+    mirror.receive(hello)
+    recorder = Recorder(mirror, hello, tmp_path)
+    recorder.start()
+    recorder.close(10)
+    damage = Damage()
+    assert [row[1] for row in read_points(tmp_path, None, damage)["a"].rows()] == [7]
+    (missing,) = damage.missing
+    assert (missing["events"], missing["why"]) == (6, "the server process came late: points are missing")
 
 
 def test_a_folder_in_the_place_of_a_part_is_no_obstacle(served: Serve) -> None:
