@@ -91,7 +91,7 @@ class Logging:
         """Kill some processes and wait for the end of the program."""
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
-        self.program.wait()
+        self.program.wait(10)
         self.program.gone(10)
 
 
@@ -229,7 +229,7 @@ def test_a_run_whose_server_is_gone_before_it_says_that_its_last_points_may_be_m
     os.kill(program.server, signal.SIGKILL)
     program.say("2")
     program.kill()
-    program.wait()
+    program.wait(10)
     run = the_run()
     assert run.phase == "lost"
     (missing,) = run.facts()["missing"]
