@@ -80,6 +80,7 @@ bench: $(READY)  ## what remote control costs a training, as ratios measured sid
 soak: $(READY)  ## the long proofs: every row of each grid, a long pause, random requests; writes the tables in docs
 	$(BIN)/python -m tests.lightning.matrix_table
 	$(BIN)/python -m tests.lightning.exact_grid
+	$(BIN)/python -m tests.faults.endings
 	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_exact_point.py \
 		tests/lightning/test_checkpoint_now.py tests/lightning/test_lr_grid.py tests/lightning/test_exact_grid.py
 	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_two_ranks.py \

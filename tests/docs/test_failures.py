@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_each_event_is_shown_by_a_test() -> None:
-    page = (ROOT / "docs/failures.md").read_text("utf-8")
+    page = (ROOT / "docs/failures.md").read_text("utf-8").partition("<!-- endings -->")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| event")]
     assert len(rows) >= 25
     for row in rows:

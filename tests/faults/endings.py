@@ -1,4 +1,4 @@
-"""The ways in which a program ends, and what is said of each. As a program it prints the table."""
+"""The ways in which a program ends, and what is said of each. As a program it writes the table in the docs."""
 
 import os
 import signal
@@ -64,6 +64,7 @@ trainer = tiny_trainer([*controls, Told(), rule], max_epochs=10**6, limit_val_ba
 trainer.fit(Model(), plain_loader(5))
 """
 
+PAGE = Path(__file__).parents[2] / "docs" / "failures.md"
 GO, REQUEST = "go", "request"
 WAITS = "import time; time.sleep(60)"
 HANDLER = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))"
@@ -80,8 +81,9 @@ class Way(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What is said of a program that has ended."""
+    """What is said of a program that has ended: by ``GET /run``, ``freak watch``, ``freak ls -a``, its journal."""
 
+    phase: str
     watch: int
     listed: str
     journal: str
@@ -104,18 +106,23 @@ WAYS = {
     "os._exit(0)": Way("os._exit(0)", "os._exit(0)"),
 }
 
-LOST = Row(3, "lost", "", "")
-FAILED = Row(1, "failed", "failed", "SystemExit: 3")
+
+def _row(phase: str, watch: int, why: str) -> Row:
+    return Row(phase, watch, phase, "" if phase == "lost" else phase, why)
+
+
+LOST = _row("lost", 3, "")
+FAILED = _row("failed", 1, "SystemExit: 3")
 SAID: dict[str, Row] = {
-    "comes to its end": Row(0, "finished", "finished", ""),
-    "sys.exit(0)": Row(0, "finished", "finished", ""),
+    "comes to its end": _row("finished", 0, ""),
+    "sys.exit(0)": _row("finished", 0, ""),
     "sys.exit(3)": FAILED,
-    "raise SystemExit(3)": Row(1, "exited", "exited", "its exit code is not known"),
-    "an exception": Row(1, "failed", "failed", "ValueError: boom"),
-    "Ctrl-C": Row(1, "interrupted", "interrupted", "KeyboardInterrupt"),
-    "a request to stop": Row(0, "stopped", "stopped", "owner: enough"),
-    "a rule stops it": Row(0, "stopped", "stopped", "EarlyStopping: "),
-    "SIGTERM with a handler": Row(1, "interrupted", "interrupted", "SIGTERM"),
+    "raise SystemExit(3)": _row("exited", 1, "its exit code is not known"),
+    "an exception": _row("failed", 1, "ValueError: boom"),
+    "Ctrl-C": _row("interrupted", 1, "KeyboardInterrupt"),
+    "a request to stop": _row("stopped", 0, "owner: enough"),
+    "a rule stops it": _row("stopped", 0, "EarlyStopping: "),
+    "SIGTERM with a handler": _row("interrupted", 1, "SIGTERM"),
     "SIGTERM without one": LOST,
     "SIGKILL": LOST,
     "os._exit(0)": LOST,
@@ -168,8 +175,10 @@ def end(kind: str, way: Way, folder: Path) -> Row:
     (listed,) = Ran(("ls", "-a", "--json"), None).json
     last = [entry for entry in read_journal(Path(str(run.journal))) if "phase" in entry][-1:]
     ended = last[0] if last and last[0]["phase"] not in ("training", "starting") else {}
+    with Client.find(run.id, ended=True) as client:
+        phase = client.run()["phase"]
     because = ended.get("error") or ": ".join(filter(None, [ended.get("stopped_by"), ended.get("reason")]))
-    return Row(code, listed["state"], ended.get("phase", ""), because)
+    return Row(phase, code, listed["state"], ended.get("phase", ""), because)
 
 
 def _let_end(way: Way, program: "subprocess.Popen[str]", link: str, *, training: bool) -> None:
@@ -188,16 +197,38 @@ def _let_end(way: Way, program: "subprocess.Popen[str]", link: str, *, training:
             program.send_signal(way.by)
 
 
+BEGIN, END = "<!-- endings -->\n", "\n<!-- end -->"
+
+
+def documented() -> str:
+    """Return the table in the docs."""
+    return PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+
+
+def documented_rows() -> dict[tuple[str, str], Row]:
+    """Return what the table in the docs says, by the way to end and the kind of program."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in documented().splitlines()[2:]]
+    return {
+        (way.strip("`"), kind): Row(phase, int(watch), listed, journal.strip("-"), why)
+        for way, kind, phase, watch, listed, journal, why in rows
+    }
+
+
 def main() -> None:
-    """Print what is said of each end."""
-    print("| | | phase | exit code of `watch` | `ls -a` | journal | why |\n|---|---|---|---|---|---|---|")
+    """Let a program end in every way, and write the table of what is said."""
+    lines = [
+        "| end | program | `phase` | exit code of `freak watch` | `freak ls -a` | journal | why |",
+        "|---" * 7 + "|",
+    ]
     for name, way in WAYS.items():
         for kind in ("plain", "training"):
             with tempfile.TemporaryDirectory() as folder:
                 os.environ["FREAK_HOME"] = folder
                 row = end(kind, way, Path(folder))
-            cells = (name, kind, row.listed, str(row.watch), row.listed, row.journal or "-", row.why)
-            print(f"| {' | '.join(cells)} |", flush=True)
+            shown = f"`{name}`" if "(" in name else name
+            cells = (shown, kind, row.phase, str(row.watch), row.listed, row.journal or "-", row.why)
+            lines.append(f"| {' | '.join(cells)} |")
+    PAGE.write_text(PAGE.read_text("utf-8").replace(documented(), "\n".join(lines)), "utf-8")
 
 
 if __name__ == "__main__":

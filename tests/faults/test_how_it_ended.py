@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from freak_core import Freak
-from tests.faults.endings import WAYS, end, said_of
+from tests.faults.endings import WAYS, documented_rows, end, said_of
 from tests.pairs import grid
 
 FEW = ("an exception", "a request to stop", "a rule stops it", "SIGTERM with a handler", "SIGKILL")
@@ -31,8 +31,17 @@ def test_how_a_program_ended_is_said(
         pytest.importorskip("lightning")
     monkeypatch.setenv("FREAK_HOME", str(tmp_path / "home"))
     row, said = end(kind, WAYS[way], tmp_path), said_of(kind, way)
-    assert row[:3] == said[:3], row
+    assert row[:-1] == said[:-1], row
     assert said.why in row.why
+
+
+def test_the_table_in_the_docs_has_a_row_for_every_end() -> None:
+    rows = documented_rows()
+    assert list(rows) == [(way, kind) for way in WAYS for kind in ("plain", "training")]
+    for (way, kind), row in rows.items():
+        said = said_of(kind, way)
+        assert row[:-1] == said[:-1], (way, kind)
+        assert said.why in row.why, (way, kind)
 
 
 EXITS = {
