@@ -1,4 +1,4 @@
-"""The ways in which a program ends, and what is said of each. As a program it writes the table in the docs."""
+"""The ways in which a program ends, and what is said of each. As a program it writes the table in docs."""
 
 import os
 import signal
@@ -81,7 +81,7 @@ class Way(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What is said of a program that has ended: by ``GET /run``, ``freak watch``, ``freak ls -a``, its journal."""
+    """What ``GET /run``, ``freak watch``, ``freak ls -a`` and the journal say of a program that has ended."""
 
     phase: str
     watch: int
