@@ -23,6 +23,7 @@ from freak_core.cli.commands.reach import link, token, tunnel
 from freak_core.cli.commands.runs import info, ls
 from freak_core.cli.commands.state import get, patch, reset, set_values
 from freak_core.cli.commands.training import pause, resume, stop
+from freak_core.cli.commands.ui import ui
 from freak_core.cli.exit_codes import Commands, ExitCode, exits
 from freak_core.cli.options import with_options
 
@@ -56,7 +57,7 @@ def freak(
 
 
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    "Find runs": {"ls": ls, "info": info, "open": link, "tunnel": tunnel, "token": token},
+    "Find runs": {"ui": ui, "ls": ls, "info": info, "open": link, "tunnel": tunnel, "token": token},
     "Read and change a run": {
         "get": get,
         "describe": describe,

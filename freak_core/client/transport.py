@@ -86,7 +86,7 @@ class Address:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
 
-def _verification(address: Address, ssl_ca_certs: CertificateFile) -> ssl.SSLContext | bool:
+def verification(address: Address, ssl_ca_certs: CertificateFile) -> ssl.SSLContext | bool:
     """Return how the certificate of a server is verified: with the system's, and with those of a file.
 
     Raises:
@@ -155,7 +155,7 @@ class BlockingConnection:
         self.address = address
         self.check: ListenerCheck = ListenerCheck(address.url)
         self._timeout = timeout
-        self._verify = _verification(address, ssl_ca_certs)
+        self._verify = verification(address, ssl_ca_certs)
         self._forwarding: Forwarding | None = None
         self._http = self._through(address)
 
@@ -234,7 +234,7 @@ class AsyncConnection:
         self.address = address
         self.check: ListenerCheck = ListenerCheck(address.url)
         self._timeout = timeout
-        self._verify = _verification(address, ssl_ca_certs)
+        self._verify = verification(address, ssl_ca_certs)
         self._forwarding: Forwarding | None = None
         self._http = self._through(address)
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 from pydantic import ValidationError
 
@@ -16,6 +16,9 @@ from freak_core.text.timestamps import time_of
 
 TAIL = 1 << 16
 """Bytes at the end of a journal in which its ending is looked for."""
+
+LARGEST_COUNTED = 16 << 20
+"""Bytes of a journal whose requests are counted."""
 
 
 class Ended(TypedDict, total=False):
@@ -94,6 +97,28 @@ def _started(header: Mapping[str, object]) -> JournalledRun | None:
         error=LOST["error"],
         started_at=started_at if time_of(started_at) else "",
     )
+
+
+class Asked(NamedTuple):
+    """Who has made requests, in the order of their first one, and how many requests there are."""
+
+    by: tuple[str, ...] = ()
+    requests: int | None = None
+
+
+def asked_in(journal: Path) -> Asked:
+    """Return who has made the requests in a journal; nothing of one that is large or cannot be read."""
+    requests: dict[str, str] = {}
+    try:
+        with open_own(journal) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST_COUNTED:
+                return Asked()
+            for _, entry in journal_lines(file):
+                if "kind" in entry and isinstance(entry.get("id"), str):
+                    requests[entry["id"]] = str(entry.get("by"))
+    except OSError:
+        return Asked()
+    return Asked(tuple(dict.fromkeys(requests.values())), len(requests))
 
 
 def journalled(path: Path, *, own: bool = False) -> list[Receipt]:

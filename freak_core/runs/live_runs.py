@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -13,6 +14,7 @@ from freak_core.runs.own_file import ForeignFileError, read_own
 from freak_core.runs.restart import forget_all_without_torchrun
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import (
+    RunFolder,
     forget_old_pages,
     forget_tokens,
     home,
@@ -34,25 +36,34 @@ def list_runs() -> list[Run]:
     last heartbeat is older than ``SILENCE``. The tokens of ended runs are removed. A run file that another
     user may have written is left out with a warning: a request would carry a token to wherever it says.
     """
-    runs = []
-    for path in run_files():
-        try:
-            run = Run.model_validate(json.loads(read_own(path)))
-            running = run.process.is_running()
-            alive = seconds_since_change(path) < SILENCE if running is None else running
-        except ForeignFileError as foreign:
-            logger.warning("%s", foreign)
-            continue
-        except (OSError, ValueError, ValidationError, RecursionError):
-            continue
-        if alive:
-            runs.append(run)
-        else:
-            with contextlib.suppress(OSError):
-                forget_tokens(path)
+    runs = [run for path in run_files() if (run := _live(path))]
     forget_old_pages(SILENCE)
     forget_all_without_torchrun()
     return sorted(runs, key=lambda run: run.started_at, reverse=True)
+
+
+def live_run(run_id: str) -> Run | None:
+    """Return the live run with an id; None if there is none. Looks at no other run, unlike ``list_runs``."""
+    run = _live(RunFolder(run_id).run_file)
+    return run if run is not None and run.id == run_id else None
+
+
+def _live(path: Path) -> Run | None:
+    """Return the run of a run file if it is alive; remove the tokens if it has ended."""
+    try:
+        run = Run.model_validate(json.loads(read_own(path)))
+        running = run.process.is_running()
+        alive = seconds_since_change(path) < SILENCE if running is None else running
+    except ForeignFileError as foreign:
+        logger.warning("%s", foreign)
+        return None
+    except (OSError, ValueError, ValidationError, RecursionError):
+        return None
+    if alive:
+        return run
+    with contextlib.suppress(OSError):
+        forget_tokens(path)
+    return None
 
 
 def find_run(wanted: str | None = None, *, elsewhere: bool = False) -> Run:

@@ -48,7 +48,7 @@ def create_app(mirror: Mirror, hello: Hello) -> FastAPI:
     access = Access(hello["token"], hello["read_token"], hosts)
     mount_routes(app, mirror, access, hello["prefix"])
     mount_pages(app, access.same_site, hello["prefix"], hello["docs_url"])
-    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(HTTPException, http_error)
     app.add_middleware(Guard, access=access)
     return app
 
@@ -90,7 +90,7 @@ class Guard:
         await app(scope, receive, send_with_headers)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def http_error(request: Request, error: Exception) -> Response:
     """Return the answer to a request without a route, or with a method that its route does not take."""
     failure = cast(HTTPException, error)
     problem = {"type": "about:blank", "title": str(failure.detail), "status": failure.status_code}

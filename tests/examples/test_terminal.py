@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.main import get_command
 
@@ -260,6 +261,12 @@ def test_an_ended_run_is_compared_exported_and_pruned(
     assert [each["state"] for each in asked("compare digits digits")] == ["stopped", "stopped"]
     assert re.search(r"wrote \d+ points of \d+ metrics", shell.run("freak export digits --output points.csv"))
     assert re.search(r"^accuracy,\d+,\d+,", (folder / "points.csv").read_text(), re.MULTILINE)
+    shell.start("freak ui --port 0")
+    link = shell.until(r"^(http://127\.0\.0\.1:\d+)/#token=(\S+)$")
+    listed = httpx.get(f"{link[1]}/runs", headers={"Authorization": f"Bearer {link[2]}"}, timeout=60)
+    assert [row["phase"] for row in listed.json()["runs"]] == ["stopped"]
+    shell.press("C-c")
+    assert shell.ended() == 0
     assert "would delete" in shell.run("freak prune")
     (pruned,) = asked("prune --yes")
     assert (pruned["name"], pruned["deleted"]) == ("digits", True)

@@ -1,7 +1,6 @@
 """``freak open``, ``tunnel`` and ``token``: the link, the ssh command and the token of a run."""
 
 import contextlib
-import html
 import os
 import sys
 import webbrowser
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from freak_core.cli.browser import has_screen, redirect
 from freak_core.cli.connect import find
 from freak_core.cli.exit_codes import NoSuchRun
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
@@ -48,7 +48,7 @@ def link(
         show(address)
     if not found.near or "SSH_CONNECTION" in os.environ:
         say(f"first, on your own machine: {tunnel_command(found, port)}")
-    elif not print_only and sys.stdout.isatty() and _has_screen():
+    elif not print_only and sys.stdout.isatty() and has_screen():
         with contextlib.suppress(OSError):  # without a browser the printed link must do
             webbrowser.open(redirect_page(found, address).as_uri())
 
@@ -84,8 +84,7 @@ def redirect_page(run: Run, link: str) -> Path:
 
     A browser is started with this page, since other users can see the arguments of a process.
     """
-    page = f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(link)}">'
-    return RunFolder(run.id).write_secret(PAGE, page)
+    return RunFolder(run.id).write_secret(PAGE, redirect(link))
 
 
 def _with_token(run: Run, *, read_only: bool) -> Run:
@@ -94,7 +93,3 @@ def _with_token(run: Run, *, read_only: bool) -> Run:
     if not run.read_token:
         raise NoSuchRun("the read-only token is not known here; run this command on the machine of the run")
     return run.model_copy(update={"token": run.read_token})
-
-
-def _has_screen() -> bool:
-    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
