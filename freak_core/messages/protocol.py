@@ -19,6 +19,9 @@ from freak_core.text.strict_json import JSON, dumps
 
 EventType = Literal["state", "receipt", "run", "progress", "metrics"]
 EVENT_TYPES: tuple[EventType, ...] = ("state", "receipt", "run", "progress", "metrics")
+UNRECORDED = "unrecorded_points"
+"""The fact of a run that says how many points of metrics the program has published and could not send."""
+
 Data: TypeAlias = dict[str, Any]
 """A JSON object whose keys depend on the kind of message."""
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from freak_core.addresses import is_loopback
 from freak_core.errors import ConfigurationError
+from freak_core.messages.protocol import UNRECORDED
 from freak_core.phases import ENDED
 from freak_core.token_file import token_in_file, token_of_environment
 
@@ -23,7 +24,7 @@ OUR_FACTS = frozenset(
     {
         *("id", "name", "host", "pid", "started_at", "apply", "journal", "journal_path"),
         *("revision", "pending", "stalled", "steps_per_second", "seconds_since_progress", "access"),
-        "stopped_by",
+        *("stopped_by", UNRECORDED),
     }
 )
 """The facts of a run that no program can publish."""

@@ -12,8 +12,18 @@ from decimal import Decimal
 from typing import Literal
 
 from freak_core.messages.event_buffer import Recent
-from freak_core.messages.protocol import Actions, Data, Event, EventType, FromProgram, Hello, Reply
+from freak_core.messages.protocol import (
+    UNRECORDED,
+    Actions,
+    Data,
+    Event,
+    EventType,
+    FromProgram,
+    Hello,
+    Reply,
+)
 from freak_core.messages.state_changes import Changed, changed
+from freak_core.program.metric_queue import MetricQueue
 from freak_core.program.metric_sample import History
 from freak_core.receipts import Receipt
 from freak_core.runs.journal import Journal
@@ -38,7 +48,8 @@ class Feed:
     """Takes events from any thread at the cost of an append, and sends them from a thread of its own.
 
     Receipts go to the journal first, then to the sink: whoever receives one can rely on it. Metrics and
-    progress are sent at most ten times a second. If the sink is too slow, the oldest are dropped.
+    progress are sent at most ten times a second. If the sink is too slow, the oldest metrics are dropped; how
+    many is published as ``unrecorded_points``.
 
     Args:
         journal: where receipts are kept.
@@ -57,7 +68,9 @@ class Feed:
         self._progress: Event | None = None
         self._progress_due = 0.0
         self._must: deque[FromProgram | _Signal] = deque()
-        self._may: deque[Event] = deque(maxlen=1000)
+        self._metrics = MetricQueue()
+        self._dropped_told = 0
+        self._in_haste = False
         # Not an Event: a signal handler that interrupts its set() and calls set() itself would wait forever.
         self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._rung = False
@@ -92,20 +105,25 @@ class Feed:
                 self._progress = {**pending, "data": rest}
         self._put({"type": "event", "event": kind, "data": data})
 
-    def measure(self, kind: EventType, data: Data) -> None:
-        """Send an event that may be dropped if there are too many."""
-        message = Event(type="event", event=kind, data=data)
-        if kind == "progress":
-            told = {key: value for key, value in data.items() if value is not None}
-            pending = self._progress
-            message["data"] = told if pending is None else {**pending["data"], **told}
-            self._progress = message  # the newest supersedes all before it
-            self.facts = {**self.facts, **told}
-        else:
-            self._may.append(message)
+    def progress(self, data: Data) -> None:
+        """Send facts about the progress; the newest supersede all before."""
+        told = {key: value for key, value in data.items() if value is not None}
+        pending = self._progress
+        merged = told if pending is None else {**pending["data"], **told}
+        self._progress = Event(type="event", event="progress", data=merged)
+        self.facts = {**self.facts, **told}
         if not self._rung:
-            self._rung = True
-            self._bell.put(False)
+            self._ring()
+
+    def metrics(self, step: object, values: Mapping[str, object]) -> None:
+        """Send metrics, measured now. They may be dropped if there are too many. ``values`` is not copied."""
+        self._metrics.add(step, time.time(), values)
+        if not self._rung:
+            self._ring()
+
+    def _ring(self) -> None:
+        self._rung = True
+        self._bell.put(False)
 
     def observe(self, gauge: Gauge) -> None:
         """Call ``gauge`` for the progress twice a second, in place of ``publish``."""
@@ -130,6 +148,10 @@ class Feed:
 
     # -- the other side --------------------------------------------------------------------------
 
+    def hasten(self) -> None:
+        """From now on, drop and count the metrics that wait: there is no time to send them."""
+        self._in_haste = True
+
     def connect(self, hello: Callable[[], Hello], sink: Callable[[FromProgram], None] | None) -> None:
         """Send ``hello`` and the remembered events to a new sink, then every later event, without a gap."""
         with self._passing:
@@ -139,7 +161,7 @@ class Feed:
                 self._state_sent = message.get("value")
                 message["floor"], message["events"] = self._recent.floor, self._since_hello()
                 message["history"] = self._history.told()
-                told = self._published({**self.facts, **self._observed})
+                told = self._published({**self.facts, **self._observed, **self._dropped()})
                 message["run"] = {**message["run"], **told, "journal": self.journal_health}
                 for receipt in message["receipts"]:
                     self._mark(receipt)
@@ -212,13 +234,18 @@ class Feed:
     def _pass_on(self) -> None:
         self._tell_health()
         while self._must:
-            message = self._must.popleft()
-            if isinstance(message, _Signal):
-                self._heed(message)
-            else:
-                self._pass(message)
+            self._pass_messages()
+            if self._must and isinstance(signal := self._must.popleft(), _Signal):
+                self._heed(signal)
             self._tell_health()
         self._pass_on_measured()
+
+    def _pass_messages(self) -> None:
+        """Pass on what must arrive, up to the next signal."""
+        while self._must and not isinstance(message := self._must[0], _Signal):
+            self._must.popleft()
+            self._pass(message)
+            self._tell_health()
 
     def _heed(self, signal: "_Signal") -> None:
         """Do what another thread waits for; to ``look``, waking up is enough."""
@@ -237,16 +264,28 @@ class Feed:
             self.event("run", {"journal": _health(self._healthy)})
 
     def _pass_on_measured(self) -> None:
-        if time.monotonic() >= self._progress_due or self._closed:
+        for _ in range(len(self._metrics)):  # it may be many: a receipt does not wait for them
+            if self._must:
+                self._pass_messages()
+            if self._in_haste:
+                self._metrics.drop_all()
+                break
+            if metrics := self._metrics.take():
+                self._pass(metrics)
+        if time.monotonic() >= self._progress_due or self._closed or self._in_haste:
             progress, self._progress = self._progress, None
+            if self._metrics.dropped != self._dropped_told:
+                self._dropped_told = self._metrics.dropped
+                told = progress["data"] if progress is not None else {}
+                progress = Event(type="event", event="progress", data={**told, **self._dropped()})
             if progress is not None:
-                self._may.append(progress)
+                self._pass(progress)
             if progress is not None or self._gauge is not None:
                 self._progress_due = time.monotonic() + 0.5
             self._look()
-        with contextlib.suppress(IndexError):  # the program drops old ones meanwhile
-            for _ in range(len(self._may)):
-                self._pass(self._may.popleft())
+
+    def _dropped(self) -> Data:
+        return {UNRECORDED: self._dropped_told} if self._dropped_told else {}
 
     def _look(self) -> None:
         if self._gauge is None:
@@ -259,7 +298,7 @@ class Feed:
             return
         if mark != self._mark_told:  # an event of its own: another thread may be writing ``_progress``
             self._mark_told, self._observed = mark, dict(facts)
-            self._may.append({"type": "event", "event": "progress", "data": dict(facts)})
+            self._pass({"type": "event", "event": "progress", "data": dict(facts)})
 
     def _pass(self, message: FromProgram) -> None:
         try:

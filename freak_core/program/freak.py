@@ -7,7 +7,6 @@ import os
 import secrets
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -380,7 +379,7 @@ class Freak(Generic[Model_co]):
     def publish(
         self, *, step: int | None = None, epoch: int | None = None, phase: str | None = None, **metrics: float
     ) -> None:
-        """Send progress and metrics to clients; if there are too many, the oldest metrics are dropped.
+        """Send progress and metrics to clients; of too many metrics, the oldest are dropped and counted.
 
         Args:
             step: how many steps the program has done.
@@ -391,8 +390,9 @@ class Freak(Generic[Model_co]):
         feed = self._feed  # a signal handler may stop() in between
         if feed is not None and (step, epoch, phase) != (None, None, None):
             facts = {"step": step, "epoch": epoch, "phase": phase}
-            feed.measure("progress", facts if phase is None else checked_facts(facts))
-        self.log(metrics, step=step)
+            feed.progress(facts if phase is None else checked_facts(facts))
+        if feed is not None and metrics:
+            feed.metrics(step, metrics)
 
     def observe(self, gauge: Gauge) -> None:
         """Call ``gauge`` twice a second on Freak's own thread, if ``publish`` is too slow for your loop.
@@ -410,7 +410,7 @@ class Freak(Generic[Model_co]):
             step: the step at which they were measured.
         """
         if (feed := self._feed) is not None and metrics:
-            feed.measure("metrics", {"step": step, "at": time.time(), "values": dict(metrics)})
+            feed.metrics(step, dict(metrics))
 
     def phase(self, phase: str, **facts: object) -> None:
         """Send the run phase and facts of the run to clients.

@@ -109,7 +109,9 @@ class Serving:
         if well and self._run_file is not None:
             forget(self._run_file.run.id)
         began = time.monotonic()
-        self._feed.flush(0.8)
+        if not self._feed.flush(0.6):
+            self._feed.hasten()
+            self._feed.flush(0.2)
         if self._link is not None:
             # Before the feed: while a hung server blocks it, nothing is journalled. The server still writes
             # down how the run ended; one that has just been started has to import itself first.

@@ -28,7 +28,7 @@ from freak_core.runs.run_folder import (
     runs_folder,
     seconds_since_change,
 )
-from freak_core.runs.summary import Summary
+from freak_core.runs.summary import Summary, unrecorded
 from freak_core.text.timestamps import time_of
 
 BROKEN = "broken"
@@ -128,7 +128,7 @@ class StoredRun:
         """Return the points of some metrics, or of all, and what of them is missing or cannot be read."""
         damage = Damage()
         found = read_points(self.path, names, damage)
-        damage.missing += self._missing_end()
+        damage.missing += [*unrecorded(self.summary.facts if self.summary else {}), *self._missing_end()]
         return found, damage
 
     def _missing_end(self) -> list[dict[str, Any]]:

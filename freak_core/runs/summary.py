@@ -1,10 +1,15 @@
 """The summary of a run: how far it came, how it ended, and what its folder lacks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from freak_core.messages.protocol import UNRECORDED
 from freak_core.runs.process import Process
+
+TOO_FAST = "the program published faster than they could be sent"
+"""Why points are missing that the program had no room to keep until they were sent."""
 
 
 class Checkpoint(BaseModel):
@@ -55,3 +60,9 @@ class Summary(BaseModel):
         if not isinstance(host, str) or type(pid) is not int:
             return None
         return Process(host, self.pid_space, pid, self.pid_started)
+
+
+def unrecorded(facts: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Return which points a program could not send, as an entry of ``missing``; empty if it sent all."""
+    count = facts.get(UNRECORDED)
+    return [{"points": count, "why": TOO_FAST}] if type(count) is int and count > 0 else []

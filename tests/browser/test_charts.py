@@ -200,3 +200,22 @@ def test_metrics_that_share_no_prefix_lie_side_by_side(
     freak.log({"val/loss": 1.0}, step=2)
     expect(page.locator(".charts-group summary")).to_have_text(["Ungrouped 2", "val 2"])
     expect(page.locator(".chart h4")).to_have_text(["lr-AdamW", "train/loss", "acc", "loss"])
+
+
+def test_points_that_were_not_recorded_are_counted_above_the_charts(
+    served: Callable[..., Freak], open_page: Callable[..., Page]
+) -> None:
+    freak = served(Steered(), apply="sync", name="hasty")
+    page = open_page(freak.link)
+    freak.log({"loss": 1.0}, step=0)
+    note = page.locator(".unrecorded")
+    expect(page.locator(".chart")).to_have_count(1)
+    expect(note).to_have_count(0)
+    for step in range(1, 400_000):
+        freak.log({"loss": 1.0}, step=step)
+    words = r"^[\d,]+ points were not recorded: the program published faster than they could be sent\.$"
+    expect(note).to_have_text(re.compile(words))
+    freak.log({"loss": 1.0})
+    with Client(freak.link) as client:
+        counted = client.run()["unrecorded_points"]
+    expect(note).to_have_text(re.compile(f"^{counted:,} points"))

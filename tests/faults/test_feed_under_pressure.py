@@ -50,28 +50,87 @@ def started(feed: Feed, reader: Reader) -> Feed:
 
 
 def test_a_hundred_thousand_metrics_for_a_stuck_reader_take_little_memory(journal: Journal) -> None:
-    """Old metrics are dropped, receipts never."""
+    """Old metrics are dropped and counted, receipts never."""
     reader = Reader()
     feed = started(Feed(journal), reader)
     reader.moving.clear()
     receipts = [Receipt(kind="patch", seq=number) for number in range(1, 51)]
     tracemalloc.start()
     for step in range(100_000):
-        feed.measure("metrics", {"step": step, "values": {"loss": 0.5}})
-        feed.measure("progress", {"step": step, "epoch": None})
+        feed.metrics(step, {"loss": 0.5})
+        feed.progress({"step": step, "epoch": None})
         if step % 2000 == 0:
             feed.receipt(receipts[step // 2000])
     now, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert now < 5_000_000
+    assert now < 20_000_000
     reader.moving.set()
     assert feed.flush(10)
     assert [receipt["id"] for receipt in reader.events("receipt")] == [receipt.id for receipt in receipts]
     steps = [data["step"] for data in reader.events("metrics")]
-    assert len(steps) <= 2100
+    assert 20_000 <= len(steps) <= 60_000
+    assert reader.events("progress")[-1]["unrecorded_points"] == 100_000 - len(steps)
     assert steps == sorted(set(steps))
     assert steps[-1] == 99_999
     assert [entry["seq"] for entry in read_journal(journal.path)] == list(range(1, 51))
+    feed.close(5)
+
+
+def test_every_point_of_four_threads_is_sent_or_counted() -> None:
+    """Also while the reader takes them, and where some calls have many values."""
+    reader = Reader()
+    feed = started(Feed(None), reader)
+    wide = {f"m{number}": 1.0 for number in range(50)}
+
+    def publish(values: dict[str, float]) -> None:
+        for step in range(60_000 // len(values)):
+            feed.metrics(step, dict(values))
+
+    threads = [threading.Thread(target=publish, args=(values,)) for values in ({"loss": 1.0}, wide) * 2]
+    for thread in threads:
+        thread.start()
+    reader.moving.clear()
+    for thread in threads:
+        thread.join(60)
+    reader.moving.set()
+    assert feed.flush(30)
+    sent = sum(len(data["values"]) for data in reader.events("metrics"))
+    counted = reader.events("progress")[-1]["unrecorded_points"]
+    assert counted > 0
+    assert sent + counted == 4 * 60_000
+    feed.close(5)
+
+
+def test_a_receipt_does_not_wait_for_metrics_before_it() -> None:
+    """A queue of many metrics is passed on after what must arrive."""
+    reader = Reader()
+    feed = started(Feed(None), reader)
+    reader.moving.clear()
+    for step in range(20_000):
+        feed.metrics(step, {"loss": 1.0})
+    feed.receipt(Receipt(kind="patch", seq=1))
+    reader.moving.set()
+    assert feed.flush(30)
+    kinds = [message.get("event") for message in reader.messages]
+    assert kinds.index("receipt") < 10_000
+    assert kinds.count("metrics") == 20_000
+    feed.close(5)
+
+
+def test_in_haste_what_waits_is_counted() -> None:
+    """At the end of a program there is not time for everything."""
+    reader = Reader()
+    feed = started(Feed(None), reader)
+    reader.moving.clear()
+    for step in range(1000):
+        feed.metrics(step, {"loss": 1.0, "lr": 0.1})
+    feed.hasten()
+    feed.event("run", {"phase": "finished"})
+    reader.moving.set()
+    assert feed.flush(10)
+    sent = 2 * len(reader.events("metrics"))
+    assert sent < 2000
+    assert reader.events("progress")[-1]["unrecorded_points"] == 2000 - sent
     feed.close(5)
 
 
@@ -103,7 +162,7 @@ def test_whoever_connects_again_gets_every_number_once() -> None:
     def tell() -> None:
         for number in range(1000):
             feed.event("run", {"number": number})
-            feed.measure("metrics", {"step": number, "values": {}})
+            feed.metrics(number, {})
         done.set()
 
     teller = threading.Thread(target=tell)
@@ -163,7 +222,7 @@ def test_whatever_a_program_publishes_the_feed_goes_on() -> None:
     reader = Reader()
     feed = started(Feed(None), reader)
     for value in (Scalar(), Stubborn(), [Scalar()], Explosive(), 1.5):
-        feed.measure("metrics", {"step": Scalar(), "values": {"loss": value}})
+        feed.metrics(Scalar(), {"loss": value})
     feed.event("run", {"phase": Explosive()})
     feed.event("run", {"phase": Stubborn()})
     assert feed.flush(5)

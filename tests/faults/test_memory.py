@@ -238,6 +238,37 @@ def test_a_run_whose_server_is_gone_before_it_says_that_its_last_points_may_be_m
     assert missing["why"] in freak("export", run.id).err
 
 
+def test_a_burst_of_metrics_is_kept_and_what_a_loop_publishes_too_fast_is_counted(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = start(
+        "freak = begin()\n"
+        "while count := hear():\n"
+        "    for step in range(int(count)):\n"
+        "        freak.log({'loss': 1.0}, step=step)\n"
+    )
+    monkeypatch.setenv("FREAK_HOME", str(program.home))
+    program.say("20000")
+    eventually(lambda: stored_runs() and len(rows(the_run(), "loss")) == 20_000)
+    assert the_run().facts()["missing"] == []
+    program.say("600000")
+    eventually(lambda: program.client().run().get("unrecorded_points"))
+    said = " points were not recorded: the program published faster than they could be sent"
+    assert said in freak("metrics").err
+    program.say("")
+    program.wait(30)
+    program.gone(10)
+    run = the_run()
+    (missing,) = run.facts()["missing"]
+    assert json.loads((run.path / "summary.json").read_text())["missing"] == [missing]
+    points = missing["points"]
+    assert len(rows(run, "loss")) + points == 620_000
+    assert f"{points}{said}" in freak("export", run.id).err
+    assert f"{points}{said}" in freak("metrics", "--run", run.id).err
+    told = json.loads(freak("export", run.id, "--format", "json").out)
+    assert told["missing"] == [missing]
+
+
 def test_metrics_wait_for_a_full_disk_and_the_program_goes_on(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,9 +11,10 @@ from typing import IO, Annotated, Any, Literal
 import typer
 
 from freak_core.cli.connect import connect
+from freak_core.cli.missing_points import missing_in, say_missing
 from freak_core.cli.options import RunArgument, RunOption
 from freak_core.cli.tensorboard import write_events
-from freak_core.cli.terminal import compact, say
+from freak_core.cli.terminal import say
 from freak_core.client.client import Client
 from freak_core.errors import ConfigurationError, NotFound
 from freak_core.runs.metric_parts import Points, parts
@@ -46,8 +47,7 @@ def export(
         stored = open_run(RunFolder(client.run()["id"]).path)
         points, missing = _points(client, stored)
         told = _everything(client, stored, points, missing) if to == "json" else {}
-    for each in missing:
-        say(f"missing: {compact(each)}", "yellow")
+    say_missing(missing)
     try:
         if to == "tensorboard" and output is not None:
             write_events(output, points)
@@ -70,7 +70,7 @@ def _write(file: IO[str], to: str, points: Mapping[str, Points], told: Mapping[s
         _write_csv(file, points)
 
 
-def _points(client: Client, stored: StoredRun | None) -> tuple[Mapping[str, Points], list[dict[str, Any]]]:
+def _points(client: Client, stored: StoredRun | None) -> tuple[Mapping[str, Points], list[Mapping[str, Any]]]:
     """Return all points: from the folder of the run, or of its server where the folder is elsewhere."""
     if stored is not None and parts(stored.path):
         found, damage = stored.points()
@@ -80,11 +80,11 @@ def _points(client: Client, stored: StoredRun | None) -> tuple[Mapping[str, Poin
         points[metric] = Points()
         for step, at, value in series:
             points[metric].add(0, step, at or 0.0, value)
-    return points, []
+    return points, missing_in(client.run())
 
 
 def _everything(
-    client: Client, stored: StoredRun | None, points: Mapping[str, Points], missing: list[dict[str, Any]]
+    client: Client, stored: StoredRun | None, points: Mapping[str, Points], missing: list[Mapping[str, Any]]
 ) -> dict[str, Any]:
     told: dict[str, Any] = {"run": {n: v for n, v in client.run().items() if n != "access"}}
     with contextlib.suppress(NotFound):

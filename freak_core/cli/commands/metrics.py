@@ -6,6 +6,7 @@ import typer
 
 from freak_core.cli.completion import complete_metric
 from freak_core.cli.connect import connect
+from freak_core.cli.missing_points import missing_in, say_missing
 from freak_core.cli.options import JsonOption, RunOption
 from freak_core.cli.terminal import measured, say, show_json, show_table
 from freak_core.errors import NotFound
@@ -26,6 +27,7 @@ def metrics(names: Names = None, run: RunOption = None, as_json: JsonOption = Fa
     """Print the newest value of each logged metric, learning rates included, and its step."""
     with connect(run, reading=True, ended=True) as client:
         known = {name: points[-1] for name, points in client.series(max_points=FEWEST).items() if points}
+        say_missing(missing_in(client.run()))
     unknown = next((name for name in names or () if name not in known), None)
     if unknown is not None:
         raise NotFound(f"this run has no metric {unknown!r}. Its metrics: {', '.join(known) or 'none'}")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from freak_core.messages.protocol import Event, FromProgram, Hello
+from freak_core.messages.protocol import UNRECORDED, Event, FromProgram, Hello
 from freak_core.phases import ENDED
 from freak_core.receipts import Receipt
 from freak_core.runs.launcher_ids import launcher_ids
@@ -20,7 +20,7 @@ from freak_core.runs.metric_parts import Damage, MetricParts, parts, read_batche
 from freak_core.runs.process import Process, process_of
 from freak_core.runs.pruning import keep_only
 from freak_core.runs.run_folder import CONFIG, STATE, SUMMARY, write_private
-from freak_core.runs.summary import Checkpoint, Summary
+from freak_core.runs.summary import TOO_FAST, Checkpoint, Summary, unrecorded
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.mirror.numbered_points import NumberedPoints
 from freak_core.text.strict_json import dumps
@@ -77,6 +77,7 @@ class Recorder:
         self._ended_at: str | None = None
         self._state_written: int | None = None
         self._state_due = self._summary_due = 0.0
+        self._unrecorded: object = None
         self._healthy = True
         self._thread = threading.Thread(target=self._run, name="freak-recorder", daemon=True)
 
@@ -95,6 +96,8 @@ class Recorder:
                         self._events.popleft()
                         self._dropped += 1
                     self._events.append(message)
+                    if len(self._events) == MOST_WAITING // 2:
+                        self._bell.set()
             case "receipt":
                 self._note_checkpoint(message["data"])
             case "run" if message["data"].get("phase") in ENDED:
@@ -152,6 +155,9 @@ class Recorder:
         if ended or clock >= self._state_due:
             self._write_state()
             self._state_due = clock + max(1.0, SHARE * (time.monotonic() - clock))
+        if facts.get(UNRECORDED) != self._unrecorded:
+            self._unrecorded = facts.get(UNRECORDED)
+            self._summary_due = 0.0
         if ended or clock >= self._summary_due:
             self._write_summary(facts)
             self._summary_due = clock + SUMMARY_INTERVAL
@@ -188,7 +194,7 @@ class Recorder:
             told = json.loads((self._folder / SUMMARY).read_text("utf-8"))
             summary = Summary.model_validate(told)
             self._metrics.newest = dict(summary.newest)
-            self._missing = summary.missing
+            self._missing = [each for each in summary.missing if each.get("why") != TOO_FAST]
             self._checkpoints = {each.path: each for each in summary.checkpoints}
 
     def _miss(self, **what: object) -> None:
@@ -234,7 +240,7 @@ class Recorder:
             facts=facts,
             newest=self._metrics.newest,
             segments=self._metrics.segments,
-            missing=self._missing,
+            missing=[*self._missing, *unrecorded(facts)],
             checkpoints=list(self._checkpoints.values()),
             launcher=launcher_ids(),
             pid_space=process.space if process else None,

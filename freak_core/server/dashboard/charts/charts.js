@@ -1,6 +1,7 @@
 // Every metric over time. Metrics whose names have the same part before the first slash are a group.
 
 import { names } from "../live/metric-history.js";
+import { facts } from "../live/run.js";
 import { html } from "../vendor.js";
 import { Chart, ChartAnnouncement } from "./chart.js";
 import { closed, pattern, pinned, toggle } from "./settings.js";
@@ -48,6 +49,13 @@ function Group({ title, members }) {
   </details>`;
 }
 
+/** How many points are not in the charts, if some are not. */
+function Unrecorded() {
+  const count = facts.value.unrecorded_points;
+  if (!count) return null;
+  return html`<p class="unrecorded">${count.toLocaleString("en")} points were not recorded: the program published faster than they could be sent.</p>`;
+}
+
 export function Charts() {
   const shown = names.value.filter((name) => pattern.value.test(name));
   const groups = grouped(shown);
@@ -56,6 +64,7 @@ export function Charts() {
     <div class="charts-head"><h2 id="charts-title">Metrics</h2>${any && html`<${Buttons} shown=${shown} />`}</div>
     <p id="chart-keys" hidden>Arrow keys move along the points, plus and minus zoom, 0 shows everything.</p>
     <${ChartAnnouncement} />
+    <${Unrecorded} />
     ${any ? html`<${Toolbar} shown=${shown} all=${names.value.length} />` : html`<p class="empty">No metric has been logged yet.</p>`}
     ${groups.length === 1 && groups[0][0] === UNGROUPED ? html`<${Grid} members=${shown} />` : groups.map(([title, members]) => html`<${Group} key=${title} title=${title} members=${members} />`)}
     ${any && !shown.length && html`<p class="empty">No metric's name matches the filter.</p>`}

@@ -36,6 +36,7 @@ import { batch, computed, signal } from "../vendor.js";
  * @property {string} [journal] "degraded" if the journal cannot be written
  * @property {string | null} [journal_path]
  * @property {{by_path?: Record<string, string>}} [in_force] what a training's steps use now
+ * @property {number} [unrecorded_points] points of metrics that the program could not send
  */
 
 /** @typedef {{description?: string, arguments: Schema, confirm?: boolean}} ActionDescription */
