@@ -40,7 +40,8 @@ class AtTheEnd(Callback):
         self.out, self.control = out, control
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
-        told = {"hold": self.control.state.hold, "moved": [moved[0] for moved in pl_module.moved]}
+        state = self.control.state
+        told = {"hold": state.hold, "scale": state.scale, "moved": [moved[0] for moved in pl_module.moved]}
         (self.out / f"rank-{trainer.global_rank}.json").write_text(json.dumps(told))
 
 
@@ -70,7 +71,7 @@ def test_an_override_that_no_rank_uses_is_released_on_all_and_the_next_request_i
     ]
     assert all("The override is released." in each["error"]["detail"] for each in told if each["error"])
     assert ranks[0] == ranks[1]
-    assert ranks[0] == {"hold": None, "moved": [RATE] * 24}
+    assert ranks[0] == {"hold": None, "scale": None, "moved": [RATE] * 24}
 
 
 @pytest.mark.parametrize("alone", [0, 1])
