@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, cast
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar
@@ -49,7 +49,7 @@ class ControlledState(Generic[Model_co]):
         self.public: dict[str, JSON] = reading.public
         """The state as readers see it, secrets masked. It is replaced as a whole: reading needs no lock."""
         document = reading.document_and_outcome()[0]
-        self.initial: dict[str, JSON] = transaction.as_plain_json(document)
+        self.initial: dict[str, JSON] = cast(dict[str, JSON], transaction.as_plain_json(document))
         """The document to which a reset goes back."""
         self.read_only: list[str] = [to_pointer(path) for path in transaction.read_only_paths(document)]
         """The paths whose values had no JSON form, or were not valid, at the start."""

@@ -2,15 +2,15 @@
 
 import functools
 import json
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 from pydantic import BaseModel, RootModel
 from pydantic_core import SchemaValidator
 
+from freak_core.state.core_schema import Schema, schema_of
 from freak_core.state.fields import names_collide
-from freak_core.state.live_values import MARK, Text, current, is_token
-
-_Schema: TypeAlias = dict[str, Any]
+from freak_core.state.live_values import MARK, Marked, Text, current, is_token
 
 _KEPT, _VALUE, _KNOWN, _OTHER, _NEW, _TEXT = (
     f"\0{each}" for each in ("kept", "value", "known", "other", "new", "text")
@@ -19,7 +19,7 @@ _FUNCTIONS: Final = ("function-before", "function-wrap", "function-after")
 _INNER: Final = ("schema", "lax_schema", "strict_schema", "json_schema", "python_schema")
 
 
-def validated(kind: type[BaseModel], document: dict[str, Any], *, strict: bool = True) -> BaseModel:
+def validated(kind: type[BaseModel], document: Marked, *, strict: bool = True) -> BaseModel:
     """Return the next state of a live model of class ``kind`` from a marked document.
 
     Raises:
@@ -66,8 +66,8 @@ def live_validator(kind: type[BaseModel]) -> SchemaValidator:
 
 
 def _chain(
-    schema: _Schema, definitions: dict[str, _Schema], end: str = "model"
-) -> tuple[list[_Schema], _Schema | None]:
+    schema: Schema, definitions: dict[str, Schema], end: str = "model"
+) -> tuple[list[Schema], Schema | None]:
     """Return the validator functions around a model or its fields, outermost first, and what is inside."""
     functions = []
     while schema["type"] in (*_FUNCTIONS, "definition-ref"):
@@ -79,7 +79,7 @@ def _chain(
     return functions, schema if schema["type"] == end else None
 
 
-def _outside(function: _Schema, schema: _Schema) -> _Schema:
+def _outside(function: Schema, schema: Schema) -> Schema:
     """Return ``schema`` with the function of another schema around it."""
     outer = {key: value for key, value in function.items() if key not in ("ref", "serialization", "metadata")}
     if function["type"] == "function-after":
@@ -91,32 +91,28 @@ class _Schemas:
     """Schemas in which every place of a value takes a token, and every model a mark."""
 
     def __init__(self, kind: type[BaseModel]) -> None:
-        self.top: _Schema = cast(Any, kind.__pydantic_core_schema__)
-        self.definitions: dict[str, _Schema] = {}
-        self._live: dict[str, _Schema] = {}
-        if self.top["type"] == "definitions":
-            self.definitions = {each["ref"]: each for each in self.top["definitions"]}
-            self.top = self.top["schema"]
+        self.top, self.definitions = schema_of(kind)
+        self._live: dict[str, Schema] = {}
 
-    def all_definitions(self) -> list[_Schema]:
+    def all_definitions(self) -> list[Schema]:
         return [*self.definitions.values(), *self._live.values()]
 
-    def fields(self, schema: _Schema) -> _Schema:
+    def fields(self, schema: Schema) -> Schema:
         """Return the fields of a model, with one more for the mark."""
         mark = {"type": "default", "schema": {"type": "str"}, "default": None}
-        fields = self._each(schema["fields"]) | {MARK: {"type": "model-field", "schema": mark}}
+        fields = {**self._each(schema["fields"]), MARK: {"type": "model-field", "schema": mark}}
         extras = schema.get("extras_schema")
         changed = {**schema, "fields": fields, "computed_fields": []}
         return changed | ({"extras_schema": self.place(extras)} if extras is not None else {})
 
-    def place(self, schema: _Schema) -> _Schema:
+    def place(self, schema: Schema) -> Schema:
         """Return the schema of a place that takes a token instead of a value."""
         if schema["type"] == "default":
             return {**schema, "schema": self.place(schema["schema"])}
         kept = {"type": "function-plain", "function": _no_info(_live)}
         return _tagged({_KEPT: kept, _VALUE: self.changed(schema)}, _kept_or_value)
 
-    def changed(self, schema: _Schema) -> _Schema:
+    def changed(self, schema: Schema) -> Schema:
         """Return a schema that also takes tokens and marks inside its value."""
         functions, model = _chain(schema, self.definitions)
         if model is not None and len(functions) == _depth(model["cls"]):
@@ -128,7 +124,7 @@ class _Schemas:
             return _tagged(choices, lambda value: _which(cls, value))
         return self._opened(schema)
 
-    def _opened(self, schema: _Schema) -> _Schema:  # noqa: PLR0912  one branch per kind of schema
+    def _opened(self, schema: Schema) -> Schema:  # noqa: PLR0912  one branch per kind of schema
         kind = schema["type"]
         if kind == "definition-ref":
             return self._by_name(schema)
@@ -170,10 +166,10 @@ class _Schemas:
             schema["fields"] = [{**each, "schema": self.place(each["schema"])} for each in schema["fields"]]
         return schema
 
-    def _each(self, fields: _Schema) -> _Schema:
+    def _each(self, fields: Schema) -> Schema:
         return {name: {**each, "schema": self.place(each["schema"])} for name, each in fields.items()}
 
-    def _by_name(self, schema: _Schema) -> _Schema:
+    def _by_name(self, schema: Schema) -> Schema:
         name = schema["schema_ref"]
         ref = f"live {name}"
         if ref not in self._live:
@@ -187,30 +183,28 @@ def _depth(kind: type[BaseModel]) -> int:
     """Return how many validator functions a class has around its model."""
     if kind is BaseModel:  # any model; it has no schema of its own
         return 0
-    schema: Any = kind.__pydantic_core_schema__
-    definitions = {each["ref"]: each for each in schema.get("definitions", ())}
-    return len(_chain(schema["schema"] if schema["type"] == "definitions" else schema, definitions)[0])
+    return len(_chain(*schema_of(kind))[0])
 
 
-def _back_into(schema: _Schema) -> _Schema:
+def _back_into(schema: Schema) -> Schema:
     """Return a schema for what a validator of the program returned: strict JSON again where it can be."""
     either = _tagged({_TEXT: {"type": "json", "schema": schema}, _VALUE: schema}, _text_or_value)
     return {"type": "function-before", "function": _no_info(_back), "schema": either}
 
 
-def _around(schema: _Schema) -> _Schema:
+def _around(schema: Schema) -> Schema:
     return {"type": "function-wrap", "function": _no_info(_shown), "schema": schema}
 
 
-def _tagged(choices: dict[str, _Schema], which: object) -> _Schema:
+def _tagged(choices: dict[str, Schema], which: object) -> Schema:
     return {"type": "tagged-union", "discriminator": which, "choices": choices}
 
 
-def _no_info(function: object) -> _Schema:
+def _no_info(function: object) -> Schema:
     return {"type": "no-info", "function": function}
 
 
-def _live(token: str) -> Any:
+def _live(token: str) -> object:
     return current().value(token)
 
 
@@ -228,12 +222,12 @@ def _which(kind: type[BaseModel], value: object) -> str:
     return _KNOWN if isinstance(current().value(value[MARK]), kind) else _OTHER
 
 
-def _without_mark(document: dict[str, Any]) -> str:
+def _without_mark(document: Marked) -> str:
     """Return the document as JSON for another member of a union, where its values have a JSON form."""
     return json.dumps(current().clean(document), default=repr)
 
 
-def _next(document: dict[str, Any]) -> BaseModel:
+def _next(document: Marked) -> BaseModel:
     """Validate the next state of a live model by its own class, also a subclass of the declared one."""
     values, token = current(), document[MARK]
     kind = type(values.value(token))
@@ -244,14 +238,14 @@ def _built(kind: type[BaseModel], taken: object) -> BaseModel:
     return current().built(kind, taken, next_of=_next)
 
 
-def _clean(value: object) -> Any:
+def _clean(value: object) -> object:
     return current().clean(value)
 
 
-def _shown(value: Any, handler: Any) -> Any:
+def _shown(value: object, handler: Callable[[object], object]) -> object:
     with current().shown(value) as shown:
         return handler(shown)
 
 
-def _back(value: object) -> Any:
+def _back(value: object) -> object:
     return current().back(value)

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from pydantic import BaseModel, RootModel
 
@@ -54,7 +54,7 @@ def _hidden(value: object, held: Snapshot, way: tuple[int, ...] = ()) -> dict[Pa
         return {(): list(inside)} if any(each != "{}" for each in inside) else {}
     found: dict[Path, JSON] = {}
     excluded: list[str] = []
-    children: dict[Any, Any] = {}
+    children: dict[object, object] = {}
     if isinstance(value, RootModel):
         return _hidden(value.root, held, way)
     if isinstance(value, BaseModel):

@@ -252,6 +252,11 @@ def _is_literal(hint: TypeHint) -> bool:
     return origin is Literal
 
 
+def declared(record: Record | None, hint: TypeHint, key: str) -> TypeHint:
+    """Return the declared type of the value at a key: of a record, or of a mapping of type ``hint``."""
+    return mapping_value(hint) or Any if record is None else record.fields.get(key, Any)
+
+
 def among(value: object, allowed: Collection[object]) -> bool:
     """Whether a JSON value is one of the ``allowed``."""
     return not isinstance(value, dict | list) and value in allowed

@@ -76,7 +76,7 @@ class Plan:
         self._origin = origin
         self.writes: list[Callable[[], None]] = []
         self.frozen: list[Path] = []
-        self.touched: list[tuple[object, list[Any] | None]] = []
+        self.touched: list[tuple[object, Sequence[object] | None]] = []
 
     def settle(  # noqa: PLR0911  one return per kind of value
         self, live: object, base: object, new: object, spot: _Spot
@@ -126,7 +126,7 @@ class Plan:
             return live
         return type(live)._make(items) if hasattr(live, "_make") else tuple(items)
 
-    def _dataclass(self, live: Any, base: object, new: Any, spot: _Spot) -> object:
+    def _dataclass(self, live: object, base: object, new: Any, spot: _Spot) -> object:
         """Plan the writes for a dataclass, which keeps its identity and what else is attached to it."""
         before = base if type(base) is type(new) else None
         values = {}
@@ -320,7 +320,7 @@ def _tell_database_layer(row: BaseModel, values: dict[str, object]) -> None:
         logger.exception("the database layer was not told that %s changed", ", ".join(values))
 
 
-def _refill(live: _Dict, news: _Dict, gone: list[Any]) -> None:
+def _refill(live: _Dict, news: _Dict, gone: list[object]) -> None:
     """Write and delete single keys: the program may add others meanwhile."""
     live.update(news)
     for key in gone:

@@ -1,16 +1,16 @@
 """JSON Patch (RFC 6902) on the draft of a state: items that move take along all that is attached to them."""
 
 import copy
-from typing import Any, Final
+from typing import Final
 
 from freak_core.errors import NotFound, PatchTestFailed
 from freak_core.messages.json_patch import Step, steps
-from freak_core.state.fields import Record, pick
+from freak_core.state.fields import declared, pick
 from freak_core.state.json_values import ABSENT, Kept, as_plain_json
 from freak_core.state.origins import Origin
 from freak_core.state.patch import Draft, Operation, read_only
 from freak_core.state.place import Place, Target
-from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item, mapping_value
+from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item
 from freak_core.state.validation import as_json, reason, rejected
 from freak_core.text.paths import Path, missing, to_pointer
 from freak_core.text.strict_json import JSON, MAX_BODY, MAX_DEPTH, dumps
@@ -213,17 +213,13 @@ def _leaks(value: JSON, shown: JSON, was: TypeHint, hint: TypeHint) -> bool:
         if old is not new and value.keys() - shown.keys():
             return True
         return any(
-            _leaks(each, shown.get(key, ABSENT), _inner(old, was, key), _inner(new, hint, key))
+            _leaks(each, shown.get(key, ABSENT), declared(old, was, key), declared(new, hint, key))
             for key, each in value.items()
         )
     if isinstance(value, list) and isinstance(shown, list):
         pairs = enumerate(zip(value, shown, strict=False))
         return any(_leaks(*each, item(was, i), item(hint, i)) for i, each in pairs)
     return False
-
-
-def _inner(record: Record | None, hint: TypeHint, key: str) -> TypeHint:
-    return record.fields.get(key, Any) if record is not None else mapping_value(hint) or Any
 
 
 def _depth(value: JSON) -> int:

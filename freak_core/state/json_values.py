@@ -3,7 +3,7 @@
 import enum
 import json
 from collections.abc import Collection, Iterator
-from typing import Any, Final
+from typing import Final, cast
 
 from pydantic_core import to_jsonable_python
 
@@ -15,7 +15,7 @@ class _Absent(enum.Enum):  # an Enum stays itself when copied
     ABSENT = enum.auto()
 
 
-ABSENT: Final[Any] = _Absent.ABSENT
+ABSENT: Final[JSON] = cast(JSON, _Absent.ABSENT)
 """Stands for the value at a path that leads nowhere, where null would be a value."""
 
 PLAIN: Final = frozenset([type(None), bool, int, float, str])
@@ -45,6 +45,11 @@ class Kept:
         return f"<{type(self.live).__name__} {id(self.live)}>"
 
 
+def kept(live: object, form: JSON = ABSENT) -> JSON:
+    """Return a live object as it stands in a document, in the place of its JSON form."""
+    return cast(JSON, Kept(live, form))
+
+
 def opened(value: JSON) -> JSON:
     """Return a value of a document in a form that may be changed: a kept object gives its JSON form."""
     return opened(value.form) if isinstance(value, Kept) else value
@@ -58,7 +63,7 @@ def holds_kept(value: JSON) -> bool:
     return any(type(each) not in PLAIN and holds_kept(each) for each in inside)
 
 
-def as_plain_json(value: JSON) -> Any:
+def as_plain_json(value: JSON) -> JSON:
     """Return a document without live objects. A container of one that has no JSON form is ``ABSENT``."""
     if isinstance(value, Kept):
         return as_plain_json(value.form)
@@ -81,10 +86,10 @@ def is_plain(values: Collection[object]) -> bool:
     return PLAIN.issuperset(set(map(type, values)))
 
 
-def copied(value: JSON) -> Any:
+def copied(value: JSON) -> JSON:
     """Return a copy of a document. Live objects in it are not copied."""
     if isinstance(value, dict):
-        found: Any = type(value)()
+        found = type(value)()
         found.update((key, copied(each)) for key, each in value.items())
         return found
     if isinstance(value, list):
@@ -92,16 +97,18 @@ def copied(value: JSON) -> Any:
     return value
 
 
-def container_copied(value: object) -> Any:
+def container_copied(value: JSON) -> JSON:
     """Return a copy of an object or a list that shares what is inside; any other value as it is."""
-    return type(value)(value) if isinstance(value, dict | list) else value
+    if isinstance(value, dict):
+        return type(value)(value)
+    return type(value)(value) if isinstance(value, list) else value
 
 
 class Fields(dict[str, JSON]):
     """The fields of a model in a document: one without a JSON form can be left out of plain JSON."""
 
 
-def inside(value: Any, key: str | int) -> Any:
+def inside(value: JSON, key: str | int) -> JSON:
     """Return the child ``key`` of an object, by name, or of a list, by index; else ``ABSENT``."""
     value = opened(value)
     if isinstance(value, dict):

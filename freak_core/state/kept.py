@@ -22,6 +22,7 @@ from pydantic_core import (
     core_schema,
 )
 
+from freak_core.state.core_schema import Schema
 from freak_core.state.json_values import PLAIN, Kept
 from freak_core.text.strict_json import JSON
 
@@ -65,7 +66,7 @@ def about_value(location: tuple[int | str, ...]) -> tuple[int | str, ...] | None
     return None if _KEPT in location else tuple(part for part in location if part != _VALUE)
 
 
-def _taking_kept(schema: Any, *, bare: bool, extra: bool = False) -> Any:
+def _taking_kept(schema: Schema, *, bare: bool, extra: bool = False) -> Schema:
     """Return ``schema`` with a place for a kept object at each value inside it.
 
     Args:
@@ -78,7 +79,7 @@ def _taking_kept(schema: Any, *, bare: bool, extra: bool = False) -> Any:
     if kind == "any":
         return _ANY
     if bare and kind.startswith("function-") and _is_of_model(schema):
-        return inner(schema["schema"], extra=extra) | ({"ref": schema["ref"]} if "ref" in schema else {})
+        return {**inner(schema["schema"], extra=extra), **({"ref": schema["ref"]} if "ref" in schema else {})}
     made = {key: value for key, value in schema.items() if key != "serialization"}
     config = schema.get("config") or {}
     extra = extra or "allow" in (config.get("extra_fields_behavior"), schema.get("extra_behavior"))
@@ -110,22 +111,22 @@ def _as_row(validated: BaseModel) -> BaseModel:
     return type(validated)(**given)
 
 
-def _is_of_model(schema: Any) -> bool:
+def _is_of_model(schema: Schema) -> bool:
     while schema["type"].startswith("function-") and "schema" in schema:
         schema = schema["schema"]
     return schema["type"] in ("model", "model-fields")
 
 
-def _choices(choices: Any, inner: Callable[[Any], Any]) -> Any:
+def _choices(choices: Any, inner: Callable[[Schema], Schema]) -> object:
     if isinstance(choices, dict):
         return {tag: inner(each) if isinstance(each, dict) else each for tag, each in choices.items()}
     return [(inner(each[0]), each[1]) if isinstance(each, tuple) else inner(each) for each in choices]
 
 
-def _open_containers(made: dict[str, Any], inner: Callable[[Any], Any], *, extra: bool) -> None:
+def _open_containers(made: dict[str, Any], inner: Callable[..., Schema], *, extra: bool) -> None:
     kind = made["type"]
 
-    def field(declared: Any) -> Any:
+    def field(declared: Schema) -> Schema:
         return {**declared, "schema": _kept_or(inner(declared["schema"]))}
 
     if kind in ("model-fields", "typed-dict"):
@@ -144,14 +145,14 @@ def _open_containers(made: dict[str, Any], inner: Callable[[Any], Any], *, extra
         made["extras_schema"] = _kept_or(inner(made.get("extras_schema") or core_schema.any_schema()))
 
 
-def _kept_or(schema: Any) -> Any:
+def _kept_or(schema: Schema) -> Schema:
     """Return a schema that takes a kept object or what ``schema`` takes; a default stays outside."""
     if schema["type"] == "default":
         return {**schema, "schema": _kept_or(schema["schema"])}
     return core_schema.union_schema([(_TAKES_MARK, _KEPT), (schema, _VALUE)], mode="left_to_right")
 
 
-def _seeing_objects(schema: Any) -> Callable[..., object]:
+def _seeing_objects(schema: Schema) -> Callable[..., object]:
     """Return a validator of the program that is given the kept objects themselves, not their marks."""
     function = _failing_as_error(schema["function"]["function"])
     if schema["type"] == "function-after":
@@ -183,7 +184,7 @@ def _failing_as_error(function: Callable[..., object]) -> Callable[..., object]:
     return call
 
 
-def _resolved(value: object) -> Any:
+def _resolved(value: object) -> object:
     """Return a copy of ``value`` with kept objects in the place of their marks."""
     if not _live.get():
         return value
@@ -194,7 +195,7 @@ def _resolved(value: object) -> Any:
     return [_resolved(each) for each in value] if type(value) is list else value
 
 
-def _marked(value: object, before: object) -> Any:
+def _marked(value: object, before: object) -> object:
     """Return a copy of ``value`` with marks in the place of kept objects; ``before`` had the marks."""
     if not _live.get():
         return value

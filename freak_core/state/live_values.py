@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeGuard
 
 from pydantic import BaseModel, RootModel
 
@@ -19,8 +19,12 @@ from freak_core.text.strict_json import JSON
 
 _SECRET: Final = f"\0{secrets.token_hex(8)}:"
 _NO_TOKEN: Final = PLAIN - {str}
+_Container: TypeAlias = dict[str, object] | list[object]
 MARK: Final = f"{_SECRET}mark"
 """The key of a mark. Its value is a token of the live model."""
+
+Marked: TypeAlias = dict[str, Any]
+"""A document of the next state of a model, with its mark."""
 
 
 class Text(str):
@@ -33,8 +37,8 @@ class Text(str):
 class _Shown:
     """What a before or wrap validator was given: as it sees it, and as it came."""
 
-    shown: JSON
-    given: JSON
+    shown: object
+    given: object
 
 
 @dataclass(slots=True)
@@ -46,13 +50,13 @@ class LiveValues:
         strict: whether pydantic may not convert values.
     """
 
-    _values: list[tuple[Any, Callable[[], JSON]]] = field(default_factory=list)
-    _containers: dict[int, tuple[object, JSON]] = field(default_factory=dict)
+    _values: list[tuple[object, Callable[[], JSON]]] = field(default_factory=list)
+    _containers: dict[int, tuple[object, object]] = field(default_factory=dict)
     _shown: list[_Shown] = field(default_factory=list)
     left_out: dict[str, set[str]] = field(default_factory=dict)
     strict: bool = True
     _roots: list[str] = field(default_factory=list)
-    _results: dict[str, tuple[Any, Exception | None]] = field(default_factory=dict)
+    _results: dict[str, tuple[object, Exception | None]] = field(default_factory=dict)
 
     def token(self, value: object, form: Callable[[], JSON]) -> str:
         """Return a text that stands for ``value``. ``form`` returns its JSON form, or ABSENT."""
@@ -63,7 +67,7 @@ class LiveValues:
         """Return the live value for which a token stands."""
         return self._values[int(token.removeprefix(_SECRET))][0]
 
-    def once(self, token: str, validate: Callable[[], object]) -> Any:
+    def once(self, token: str, validate: Callable[[], object]) -> object:
         """Return or raise what ``validate`` did before: a union may ask once for each of its members."""
         if token not in self._results:
             try:
@@ -88,12 +92,12 @@ class LiveValues:
         finally:
             self._roots.pop()
 
-    def clean(self, given: object) -> Any:
+    def clean(self, given: object) -> object:
         """Return what a function of the program expects in place of tokens and marks."""
         return self._clean(given)
 
     @contextmanager
-    def shown(self, given: Any) -> Iterator[Any]:
+    def shown(self, given: object) -> Iterator[object]:
         """Give a validator of the program what it expects in place of tokens and marks."""
         shown = self._clean(given)
         self._shown.append(_Shown(shown, given))
@@ -102,9 +106,7 @@ class LiveValues:
         finally:
             self._shown.pop()
 
-    def built(
-        self, kind: type[BaseModel], taken: Any, *, next_of: Callable[[dict[str, Any]], Any]
-    ) -> BaseModel:
+    def built(self, kind: type[BaseModel], taken: Any, *, next_of: Callable[[Marked], object]) -> BaseModel:
         """Return the next state of a live model, with what belongs to the live one.
 
         These are its private attributes, its attributes that are no fields, and the fields that were not in
@@ -138,7 +140,7 @@ class LiveValues:
         )
         return new
 
-    def _finished(self, value: Any, next_of: Callable[[dict[str, Any]], Any]) -> Any:
+    def _finished(self, value: object, next_of: Callable[[Marked], object]) -> object:
         """Return a value without tokens and marks: where anything is allowed, pydantic has left them."""
         if is_token(value):
             return self.value(value)
@@ -149,7 +151,7 @@ class LiveValues:
             return _unless_same(value, [self._finished(each, next_of) for each in value])
         return value
 
-    def _clean(self, given: Any) -> Any:
+    def _clean(self, given: object) -> object:
         if is_token(given):
             value, form = self._values[int(given.removeprefix(_SECRET))]
             known = form()
@@ -167,11 +169,16 @@ class LiveValues:
         self._containers[id(shown)] = shown, given
         return shown
 
-    def back(self, value: object) -> Any:
+    def back(self, value: object) -> object:
         """Return what a validator of the program made of what it was shown; as JSON if it can be."""
         last = self._shown[-1] if self._shown else _Shown(None, None)
         restored = self._restored(value)
-        if isinstance(last.given, dict) and isinstance(last.shown, dict) and type(value) is dict:
+        if (
+            isinstance(last.given, dict)
+            and isinstance(last.shown, dict)
+            and type(value) is dict
+            and isinstance(restored, dict)
+        ):
             restored = {
                 key: last.given[key] if key in last.shown and value[key] is last.shown[key] else inner
                 for key, inner in restored.items()
@@ -180,7 +187,7 @@ class LiveValues:
                 restored[MARK] = last.given[MARK]
         return Text(json.dumps(restored)) if _is_json(restored) else restored
 
-    def _restored(self, value: object) -> Any:
+    def _restored(self, value: object) -> object:
         known = self._containers.get(id(value))
         if known is not None and known[0] is value and not (self._shown and value is self._shown[-1].shown):
             return known[1]
@@ -189,15 +196,15 @@ class LiveValues:
         return [self._restored(inner) for inner in value] if type(value) is list else value
 
 
-def is_token(value: object) -> bool:
+def is_token(value: object) -> TypeGuard[str]:
     """Whether a value stands for a live one."""
     return isinstance(value, str) and value.startswith(_SECRET)
 
 
-def _unless_same(value: Any, inner: Any) -> Any:
+def _unless_same(value: _Container, inner: _Container) -> object:
     pairs = (
         zip(value.values(), inner.values(), strict=True)
-        if type(value) is dict
+        if isinstance(value, dict) and isinstance(inner, dict)
         else zip(value, inner, strict=True)
     )
     return value if all(one is other for one, other in pairs) else inner

@@ -2,8 +2,9 @@
 
 import traceback
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path as File
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import SchemaError
@@ -15,10 +16,12 @@ from freak_core.state.class_schema import live_validator, validated
 from freak_core.state.fields import among, record
 from freak_core.state.in_place import reach
 from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equal
-from freak_core.state.live_values import MARK, LiveValues, validating
+from freak_core.state.live_values import MARK, LiveValues, Marked, validating
 from freak_core.state.origins import Origin
 from freak_core.state.validation import reason
 from freak_core.text.strict_json import JSON
+
+Key = TypeVar("Key", bound=str | int)
 
 
 def next_state(
@@ -71,14 +74,14 @@ class _Marks:
         self._values = values
         self._root = root
 
-    def model(self, live: BaseModel, old: Any, new: Any, origin: Origin) -> dict[str, Any]:
+    def model(self, live: BaseModel, old: Any, new: Any, origin: Origin) -> Marked:
         token = self._values.token(live, lambda: as_plain_json(old))
         if isinstance(live, RootModel):
             return {MARK: token, "root": self.value(live.root, old, new, origin)}
         held = {**live.__dict__, **(live.model_extra or {})}
         tags = getattr(record(type(live)), "tags", {})  # a union is told apart by their plain values
         marked = {
-            name: value if among(value, tags.get(name, ())) else self._child(held, old, new, name, origin)
+            name: value if among(value, tags.get(name, ())) else self._child(held, old, value, name, origin)
             for name, value in new.items()
         }
         for name in held.keys() & type(live).model_fields.keys() - old.keys() - new.keys():  # no JSON form
@@ -86,17 +89,19 @@ class _Marks:
         self._values.left_out[token] = {name for name in old if name not in new}
         return {MARK: token, **marked}
 
-    def _child(self, live: Any, old: Any, new: Any, key: Any, origin: Origin) -> Any:
+    def _child(
+        self, live: Mapping[Key, object], old: Mapping[Key, JSON], new: JSON, key: Key, origin: Origin
+    ) -> object:
         """Return what is at ``key`` of ``new``; what was there before may have been elsewhere."""
         if origin.stays(key):
-            return self.value(live.get(key, ABSENT), old.get(key, ABSENT), new[key], origin.child(key))
+            return self.value(live.get(key, ABSENT), old.get(key, ABSENT), new, origin.child(key))
         was = origin.child(key)
-        there: Any = ABSENT if was.path is None else reach(self._root, was.path)
-        return self.value(there, ABSENT if there is ABSENT else was.live, new[key], was)
+        there: object = ABSENT if was.path is None else reach(self._root, was.path)
+        return self.value(there, ABSENT if there is ABSENT else was.live, new, was)
 
     def value(  # noqa: PLR0911  one return per kind of value
-        self, live: Any, old: Any, new: Any, origin: Origin
-    ) -> Any:
+        self, live: object, old: JSON, new: JSON, origin: Origin
+    ) -> object:
         if isinstance(new, Kept):
             return self._values.token(new.live, lambda: as_plain_json(new.form))
         if live is ABSENT or old is ABSENT:
@@ -112,7 +117,7 @@ class _Marks:
             and len(live) == len(old)
         ):
             held = dict(zip(old, live.values(), strict=True))
-            return {key: self._item(held, old, new, key, origin) for key in new}
+            return {key: self._item(held, old, each, key, origin) for key, each in new.items()}
         if isinstance(live, list | tuple | deque) and isinstance(old, list) and isinstance(new, list):
             if len(live) != len(old):
                 return self._inside(new)
@@ -120,11 +125,11 @@ class _Marks:
             plain = PLAIN.issuperset(set(map(type, live))) and Kept not in set(map(type, new))
             if not origin.moved and plain:
                 return new
-            held, before = dict(enumerate(live)), dict(enumerate(old))
-            return [self._item(held, before, new, i, origin) for i in range(len(new))]
+            items, before = dict(enumerate(live)), dict(enumerate(old))
+            return [self._item(items, before, each, i, origin) for i, each in enumerate(new)]
         return self._inside(new)
 
-    def _inside(self, new: object) -> Any:
+    def _inside(self, new: JSON) -> object:
         """Return a new value with tokens in the place of objects that it took over from elsewhere."""
         if isinstance(new, Kept):
             return self.value(ABSENT, ABSENT, new, Origin(None))
@@ -132,9 +137,11 @@ class _Marks:
             return {key: self._inside(each) for key, each in new.items()}
         return list(map(self._inside, new)) if isinstance(new, list) else new
 
-    def _item(self, live: Any, old: Any, new: Any, key: Any, origin: Origin) -> Any:
-        plain = type(live.get(key)) in PLAIN and type(new[key]) is not Kept and origin.stays(key)
-        return new[key] if plain else self._child(live, old, new, key, origin)
+    def _item(
+        self, live: Mapping[Key, object], old: Mapping[Key, JSON], new: JSON, key: Key, origin: Origin
+    ) -> object:
+        plain = type(live.get(key)) in PLAIN and not isinstance(new, Kept) and origin.stays(key)
+        return new if plain else self._child(live, old, new, key, origin)
 
     def _is_next(self, live: BaseModel, old: object, new: object) -> bool:
         """Whether ``new`` is the next state of ``live``, not another member of a union."""

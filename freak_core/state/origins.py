@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 from freak_core.state.json_values import ABSENT, inside
 from freak_core.text.paths import Path
@@ -26,7 +25,7 @@ class Origin:
         self.live: JSON = live
         self.seen: JSON = seen
         self.named: bool = False
-        self._children: dict[Any, Origin] = {}
+        self._children: dict[str | int, Origin] = {}
         self._order: list[int | Origin] | None = None
 
     def child(self, key: str | int) -> "Origin":
@@ -71,9 +70,9 @@ class Origin:
             return [None if each.live is ABSENT else each.arranged(each.live) for each in items]
         found: JSON = copy.copy(live)
         for key, child in self._children.items():
-            if isinstance(found, list) and key < len(found):
+            if isinstance(found, list) and isinstance(key, int) and key < len(found):
                 found[key] = child.arranged(child.live)
-            elif isinstance(found, dict):
+            elif isinstance(found, dict) and isinstance(key, str):
                 found[key] = child.arranged(child.live)
                 if found[key] is ABSENT:
                     del found[key]

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel
 
 from freak_core.errors import MOST_ERRORS, FieldError, NotFound
-from freak_core.state.fields import Record, pick, records
+from freak_core.state.fields import Record, declared, pick, records
 from freak_core.state.in_place import same
 from freak_core.state.json_values import (
     ABSENT,
@@ -154,8 +154,7 @@ class Draft:
     def set(self, target: Target, body: JSON, *, patch: bool = False) -> None:
         """Store ``body`` at a target. With ``patch``, merge it into the value there."""
         target.mark()
-        key: Any = target.key
-        self._set(target.holder, key, body, target.record, target.hint, target.place, patch=patch)
+        self._set(target.holder, target.key, body, target.record, target.hint, target.place, patch=patch)
 
     def locate(self, path: Path, *, insert: bool = False) -> Target:
         """Return what is at a path that is not the root; with ``insert``, the last key may be new.
@@ -166,7 +165,7 @@ class Draft:
         place, record, hint = self.root(), None, self.kind
         above = []
         holder: Any = None
-        key: Any = None
+        key: str | int = ""
         for depth, part in enumerate(path):
             if isinstance(place.draft, Kept) and place.draft.form is not ABSENT:
                 place = dataclasses.replace(place, draft=opened(place.draft))
@@ -187,7 +186,9 @@ class Draft:
                 record = pick(hint, holder)
                 place = place.read_as(hint, record)
                 if record and record.name(part) is None and part in record.computed:
-                    return Target(above, place.along(path[depth:]), None, record, Any)
+                    return Target(
+                        above, place.along(path[depth:]), None, record, declared(record, hint, part)
+                    )
                 key, hint = _declared(record, hint, holder, place.path, part)
                 if key not in holder and depth + 1 < len(path):
                     raise missing(place.path, part, holder)
@@ -216,7 +217,7 @@ class Draft:
     def _set(
         self,
         holder: Any,
-        key: Any,
+        key: str | int,
         body: JSON,
         record: Record | None,
         hint: TypeHint,
@@ -232,7 +233,7 @@ class Draft:
         there = inside(holder, key)
         open_form = opened(there)
         onto = (None if open_form is ABSENT else open_form) if patch else ABSENT
-        value: Any = self._read(hint, body, place, onto)
+        value = self._read(hint, body, place, onto)
         if isinstance(there, Kept) and there.form is not ABSENT and equal(value, there.form):
             value = there
         if value is not ABSENT:
@@ -302,7 +303,7 @@ class Draft:
         place = place.read_as(hint, record)
         result = dict(base) if patch else place.unseen(record)
         for key, value in (record.by_names(body) if record else body).items():
-            inner = record.fields.get(key, Any) if record else mapping_value(hint) or Any
+            inner = declared(record, hint, key)
             where = place.inside(key)
             if record is None or key in record.fields or not self._left_out(record, key, value, where):
                 self._set(result, key, value, record, inner, where, patch=patch)
@@ -336,8 +337,7 @@ def restored(start: JSON, place: Place) -> JSON:
         return _restored_items(start, now, place)
     if holds_kept(now):
         raise rejected([_would_lose(place.path)])
-    fresh: JSON = copied(start)
-    return fresh
+    return copied(start)
 
 
 def _restored_items(start: list[JSON], now: list[JSON], place: Place) -> list[JSON]:
@@ -376,7 +376,7 @@ def _declared(
     """Return the key that ``part`` names in ``here``, and the type of its value."""
     if record is None:
         if part in here or mapping_value(hint) is not None:
-            return part, mapping_value(hint) or Any
+            return part, declared(record, hint, part)
         raise missing(names, part, here)
     name = record.name(part)
     if name is not None:
@@ -385,11 +385,11 @@ def _declared(
         message = "this is a field of a subclass of the declared type; a request cannot change it"
         raise rejected([reason((*names, part), "read_only", message)])
     if part in here or record.open:
-        return part, Any
+        return part, declared(record, hint, part)
     raise missing(names, part, record.fields)
 
 
-def _clear(holder: Any, key: Any, record: Record | None, hint: TypeHint) -> None:
+def _clear(holder: Any, key: object, record: Record | None, hint: TypeHint) -> None:
     """Apply a null of a merge patch: store None if the field or its type allows it, else remove the key."""
     if isinstance(holder, list) or allows_none(hint):
         holder[key] = None

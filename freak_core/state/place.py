@@ -55,8 +55,7 @@ class Place:
             return {key: self.inside(key).shown() for key in draft if key not in hidden}
         if isinstance(draft, list):
             return [self.inside(i).shown() for i in range(len(draft))]
-        plain: JSON = as_plain_json(draft)
-        return plain
+        return as_plain_json(draft)
 
     def along(self, path: Path) -> "Place":
         """Return the place at a path below this one."""
@@ -68,12 +67,12 @@ class Place:
 
     def read_as(self, hint: TypeHint, record: Record | None) -> "Place":
         """Drop values of another union member: its secret may be plain text in this one."""
-        gone = {}
-        for name in ("draft", "live"):
-            value = opened(getattr(self, name))
-            if not isinstance(value, dict) or pick(hint, value) is not record:
-                gone[name] = ABSENT
-        return dataclasses.replace(self, **gone, **({"seen": ABSENT} if "live" in gone else {}))
+        draft, live = (
+            each if isinstance(value := opened(each), dict) and pick(hint, value) is record else ABSENT
+            for each in (self.draft, self.live)
+        )
+        seen = ABSENT if live is ABSENT else self.seen
+        return dataclasses.replace(self, draft=draft, live=live, seen=seen)
 
     def shows(self, body: JSON) -> bool:
         """Whether readers see ``body`` here."""

@@ -6,14 +6,19 @@ is in JSON is found out once, not with every request.
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from pydantic import BaseModel
 
+from freak_core.state.core_schema import Schema, schema_of
 from freak_core.state.snapshot import Snapshot
+from freak_core.text.strict_json import JSON
 
 FieldForms: TypeAlias = "dict[str, Forms | FieldForms]"
 """By name, the forms of a field, or the fields of a model in it."""
+
+Unchanged: TypeAlias = "dict[str, Literal[True] | Unchanged]"
+"""The names of fields, as pydantic's ``exclude`` takes them, or the names inside a model."""
 
 
 class Forms:
@@ -30,10 +35,10 @@ class Forms:
 
     def __init__(self, contents: object) -> None:
         self.contents: object = contents
-        self.dumped: Any = None
-        self._found: dict[str, Any] = {}
+        self.dumped: JSON = None
+        self._found: dict[str, JSON] = {}
 
-    def form(self, name: str, make: Callable[[], object]) -> Any:
+    def form(self, name: str, make: Callable[[], JSON]) -> JSON:
         """Return what ``make`` returned when the form with this name was first asked for."""
         if name not in self._found:
             self._found[name] = make()
@@ -56,13 +61,13 @@ class PlainFields:
         self._held = held
         self._before: Snapshot | None = earlier._held if earlier is not None else None
         self._seen: set[int] = set()
-        self._unchanged: Any = {}
+        self._unchanged: Unchanged = {}
         self.fields: FieldForms = self._of(
             model, earlier.fields if earlier is not None else {}, self._unchanged
         )
         self._before = None  # else every state would be remembered
 
-    def _of(self, model: BaseModel, earlier: FieldForms, unchanged: dict[str, Any]) -> FieldForms:
+    def _of(self, model: BaseModel, earlier: FieldForms, unchanged: Unchanged) -> FieldForms:
         if id(model) in self._seen:
             return {}
         self._seen.add(id(model))
@@ -71,7 +76,7 @@ class PlainFields:
             value, before = model.__dict__.get(name), earlier.get(name)
             if kind is not None:
                 if type(value) is kind:
-                    inner: dict[str, Any] = {}
+                    inner: Unchanged = {}
                     found[name] = self._of(value, before if isinstance(before, dict) else {}, inner)
                     unchanged.update({name: inner} if inner else {})
             elif type(value) in (list, tuple, dict) and self._held.is_data(value):
@@ -91,11 +96,11 @@ class PlainFields:
         self.fields, self._unchanged = {}, {}
 
     @property
-    def unchanged(self) -> dict[str, Any] | None:
-        """The names of the fields that need not be serialized, as pydantic's ``exclude`` takes them."""
+    def unchanged(self) -> "Unchanged | None":
+        """The names of the fields that need not be serialized."""
         return self._unchanged or None
 
-    def complete(self, dumped: object, before: object) -> Any:
+    def complete(self, dumped: JSON, before: JSON) -> JSON:
         """Return what was dumped, with the fields that were left out.
 
         Args:
@@ -105,7 +110,7 @@ class PlainFields:
         return _complete(dumped, before, self.fields, self._unchanged)
 
 
-def _complete(dumped: object, before: object, fields: FieldForms, unchanged: dict[str, Any]) -> Any:
+def _complete(dumped: JSON, before: JSON, fields: FieldForms, unchanged: Unchanged) -> JSON:
     if not isinstance(dumped, dict):  # a serializer failed
         fields.clear()
         return dumped
@@ -113,7 +118,10 @@ def _complete(dumped: object, before: object, fields: FieldForms, unchanged: dic
         if isinstance(each, dict):
             if name in dumped:
                 inner = before.get(name) if isinstance(before, dict) else None
-                dumped[name] = _complete(dumped[name], inner, each, unchanged.get(name, {}))
+                within = unchanged.get(name)
+                dumped[name] = _complete(
+                    dumped[name], inner, each, within if isinstance(within, dict) else {}
+                )
         elif name in unchanged:
             dumped[name] = each.dumped
         elif name in dumped and isinstance(dumped[name], dict | list):
@@ -128,10 +136,7 @@ def _complete(dumped: object, before: object, fields: FieldForms, unchanged: dic
 @functools.lru_cache(maxsize=256)
 def _candidates(kind: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
     """Return the fields whose form depends on nothing but their value; with the class of a model."""
-    definitions: dict[str, Any] = {}
-    schema: Any = kind.__pydantic_core_schema__
-    if schema["type"] == "definitions":
-        definitions = {each["ref"]: each for each in schema["definitions"]}
+    schema, definitions = schema_of(kind)
     model = _inside(schema, definitions)
     fields = _inside(model["schema"], definitions) if model is not None and model["type"] == "model" else None
     if model is None or fields is None or fields["type"] != "model-fields" or "serialization" in fields:
@@ -148,7 +153,7 @@ def _candidates(kind: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
     return found
 
 
-def _inside(schema: Any, definitions: dict[str, Any]) -> Any:
+def _inside(schema: Schema, definitions: dict[str, Schema]) -> Schema | None:
     """Return what is inside validators and defaults; None if a serializer of the program is around it."""
     while "serialization" not in schema:
         if schema["type"] == "definition-ref":
@@ -163,7 +168,7 @@ def _inside(schema: Any, definitions: dict[str, Any]) -> Any:
 _AROUND = ("definitions", "default", "nullable", "function-before", "function-after", "function-wrap")
 
 
-def _is_plain(schema: object, definitions: dict[str, Any], seen: set[str]) -> bool:
+def _is_plain(schema: object, definitions: dict[str, Schema], seen: set[str]) -> bool:
     """Whether no serializer of the program is anywhere in a schema."""
     if isinstance(schema, list | tuple):
         return all(_is_plain(each, definitions, seen) for each in schema)
@@ -178,6 +183,6 @@ def _is_plain(schema: object, definitions: dict[str, Any], seen: set[str]) -> bo
     return all(_is_plain(each, definitions, seen) for each in inside)
 
 
-def _is_pydantics(serialization: Any) -> bool:
+def _is_pydantics(serialization: Schema) -> bool:
     function = serialization.get("function")
     return function is None or str(getattr(function, "__module__", "")).startswith("pydantic.")

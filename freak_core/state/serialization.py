@@ -14,8 +14,18 @@ from pydantic_core import to_jsonable_python
 
 from freak_core.errors import FieldError
 from freak_core.interrupts import let_interrupts_through
-from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, Fields, Kept, as_plain_json, copied, inside
-from freak_core.state.plain_fields import FieldForms, Forms, PlainFields
+from freak_core.state.json_values import (
+    ABSENT,
+    DEEPEST,
+    PLAIN,
+    Fields,
+    Kept,
+    as_plain_json,
+    copied,
+    inside,
+    kept,
+)
+from freak_core.state.plain_fields import FieldForms, Forms, PlainFields, Unchanged
 from freak_core.state.snapshot import NEVER_CHANGE, Snapshot
 from freak_core.state.twin import twin
 from freak_core.state.type_hints import SECRETS
@@ -63,10 +73,10 @@ class Reading:
         if _round_trip_differs(type(model)):
             self._plain.forget()
         dumped = _dump(self._to_dump, exclude=self._plain.unchanged)
-        self._dumped: Any = self._plain.complete(dumped, None if earlier is None else earlier._dumped)
+        self._dumped: JSON = self._plain.complete(dumped, None if earlier is None else earlier._dumped)
         self.public: dict[str, JSON] = cast(dict[str, JSON], _shown_fields(self._dumped, self._plain.fields))
 
-    def document_and_outcome(self) -> tuple[dict[str, JSON], BaseModel | None, list[FieldError]]:
+    def document_and_outcome(self) -> tuple[JSON, BaseModel | None, list[FieldError]]:
         """Return the state by field names, its validated copy, and why it is not valid.
 
         A value that does not validate back stands there as ``Kept``: requests leave it as it is. Where only
@@ -106,10 +116,10 @@ class Reading:
         return cast(dict[str, JSON], _reveal_model(self._model, dumped, exact, 0, self._plain.fields))
 
 
-def _keep(model: BaseModel, document: object, serialized: object, path: Path) -> bool:
+def _keep(model: BaseModel, document: JSON, serialized: JSON, path: Path) -> bool:
     """Let the live object at ``path``, or else around it, stand in the document. Returns whether it could."""
-    live: Any = model
-    way: list[tuple[Any, Any, Any, Any]] = []
+    live: object = model
+    way: list[tuple[Any, Any, object, JSON]] = []
     for part in path:
         key: Any = int(part) if isinstance(document, list) and part.isdecimal() else part
         if isinstance(document, Kept) or inside(document, key) is ABSENT:
@@ -120,12 +130,12 @@ def _keep(model: BaseModel, document: object, serialized: object, path: Path) ->
     for holder, key, there, form in reversed(way):
         if there is not ABSENT and not isinstance(holder[key], Kept):
             # A field may accept another form than it holds, such as "3 kB" for 3000: its serializer's.
-            holder[key] = Kept(there, as_plain_json(holder[key]) if form is ABSENT else as_plain_json(form))
+            holder[key] = kept(there, as_plain_json(holder[key]) if form is ABSENT else as_plain_json(form))
             return True
     return False
 
 
-def _child(live: Any, shown: Any, key: Any) -> Any:
+def _child(live: object, shown: Any, key: Any) -> object:
     """Return what is at ``key`` in a live object that a document shows as ``shown``; ``ABSENT`` if unsure."""
     live = live.root if isinstance(live, RootModel) else live
     if isinstance(live, BaseModel):
@@ -165,7 +175,7 @@ def _round_trip_differs(kind: type[BaseModel]) -> bool:
 
     A serializer that takes ``info`` can see the difference too.
     """
-    waiting: list[Any] = [kind.__pydantic_core_schema__]
+    waiting: list[object] = [kind.__pydantic_core_schema__]
     while waiting:
         schema = waiting.pop()
         if isinstance(schema, dict):
@@ -178,7 +188,7 @@ def _round_trip_differs(kind: type[BaseModel]) -> bool:
     return False
 
 
-def _shown_fields(dumped: object, plain: FieldForms) -> Any:
+def _shown_fields(dumped: JSON, plain: FieldForms) -> Any:
     """Return a model that was dumped as readers see it."""
     if not isinstance(dumped, dict):
         return _shown(dumped)
@@ -207,9 +217,9 @@ def _dump(
     model: BaseModel,
     *,
     round_trip: bool = False,
-    exclude: dict[str, Any] | None = None,
+    exclude: "Unchanged | None" = None,
     way: tuple[int, ...] = (),
-) -> Any:
+) -> JSON:
     """Serialize by field names. A field whose serializer raises becomes ``ABSENT``.
 
     ``way`` has the ids of the objects that ``model`` is in.
@@ -228,10 +238,11 @@ def _dump(
         )
 
     try:
-        return dump(None)
+        whole: JSON = dump(None)
+        return whole
     except BaseException as error:  # noqa: BLE001  serializers are user code
         let_interrupts_through(error)
-        result: dict[str, Any] = {}
+        result: dict[str, JSON] = {}
     computed = () if round_trip else type(model).model_computed_fields
     own = {
         name
@@ -248,7 +259,7 @@ def _dump(
     return result
 
 
-def _dump_inside(value: object, round_trip: bool, way: tuple[int, ...]) -> Any:
+def _dump_inside(value: object, round_trip: bool, way: tuple[int, ...]) -> JSON:
     """Serialize what ``value`` holds one by one, where some of it raises; ``ABSENT`` for a single value."""
     if id(value) in way or len(way) >= DEEPEST:  # an object that contains itself
         return ABSENT if value is ABSENT else _unknown(value)
@@ -278,12 +289,12 @@ def _unknown(value: Any) -> float | str:
 
 def reveal(  # noqa: PLR0911  one return per kind of value
     live: object,
-    dumped: object,
+    dumped: JSON,
     *,
     exact: bool,
     bytes_mode: Literal["utf8", "base64"] = "utf8",
     depth: int = 0,
-) -> Any:
+) -> JSON:
     """Return ``live`` as JSON that validates back, with each object that is not plain data as ``Kept``.
 
     ``dumped`` is the output of its serializer. With ``exact``, numbers and texts are taken from ``live``: a
@@ -291,30 +302,30 @@ def reveal(  # noqa: PLR0911  one return per kind of value
     """
     if isinstance(live, RootModel):
         root = reveal(live.root, dumped, exact=exact, bytes_mode=bytes_mode, depth=depth)
-        return Kept(live, root.form) if isinstance(root, Kept) else root
+        return kept(live, root.form) if isinstance(root, Kept) else root
     unknown = isinstance(dumped, str) and dumped.startswith(_UNKNOWN)
     if unknown or depth >= DEEPEST or isinstance(live, Iterator):  # to read an iterator would use it up
-        return Kept(live)
+        return kept(live)
     if isinstance(live, BaseModel):
         return _reveal_model(live, dumped, exact, depth)
     if dumped is ABSENT or isinstance(live, SECRETS):
         dumped = _jsonable(live.get_secret_value() if isinstance(live, SECRETS) else live, bytes_mode)
     if isinstance(dumped, str) and dumped.startswith(_UNKNOWN):
-        return Kept(live)
+        return kept(live)
     again = functools.partial(reveal, exact=exact, bytes_mode=bytes_mode, depth=depth + 1)
     found = _reveal_container(live, dumped, again)
     if found is not None:
         return found
     if dumped is ABSENT or (type(live) is int and too_long(live)):
-        return Kept(live)
+        return kept(live)
     if not isinstance(live, _PLAIN_DATA):
-        return Kept(live, _without_unknown(dumped))
-    return live if exact and type(live) in PLAIN else dumped
+        return kept(live, _without_unknown(dumped))
+    return cast(JSON, live) if exact and type(live) in PLAIN else dumped
 
 
 def _reveal_container(  # noqa: PLR0911  one return per kind of container
-    live: object, dumped: object, again: Callable[[object, object], object]
-) -> Any:
+    live: object, dumped: JSON, again: Callable[[object, JSON], JSON]
+) -> JSON:
     """Return what is in a container, or None if the serializer made something else of it."""
     if (
         dataclasses.is_dataclass(live)
@@ -322,7 +333,9 @@ def _reveal_container(  # noqa: PLR0911  one return per kind of container
         and (dumped is ABSENT or isinstance(dumped, dict))
     ):
         computed = getattr(getattr(live, "__pydantic_decorators__", None), "computed_fields", ())
-        shown = {each.name: ABSENT for each in dataclasses.fields(live)} if dumped is ABSENT else dumped
+        shown = (
+            dumped if isinstance(dumped, dict) else {each.name: ABSENT for each in dataclasses.fields(live)}
+        )
         given = {name: value for name, value in shown.items() if name not in computed}
         return {name: again(getattr(live, name, None), value) for name, value in given.items()}
     if isinstance(live, Mapping):
@@ -330,7 +343,7 @@ def _reveal_container(  # noqa: PLR0911  one return per kind of container
             return {key: again(value, ABSENT) for key, value in live.items()}
         if isinstance(dumped, dict):
             if len(live) != len(dumped):  # two keys have the same text
-                return Kept(live, _without_unknown(dumped))
+                return kept(live, _without_unknown(dumped))
             pairs = zip(live.values(), dumped.items(), strict=True)
             return {key: again(value, shown) for value, (key, shown) in pairs}
     if isinstance(live, list | tuple | set | frozenset | collections.deque):
@@ -343,7 +356,7 @@ def _reveal_container(  # noqa: PLR0911  one return per kind of container
     return None
 
 
-def _without_unknown(dumped: object) -> Any:
+def _without_unknown(dumped: JSON) -> JSON:
     """Return what was dumped, or ``ABSENT`` if it has an object without a JSON form in it."""
     if isinstance(dumped, str):
         return ABSENT if dumped.startswith(_UNKNOWN) else dumped
@@ -352,13 +365,13 @@ def _without_unknown(dumped: object) -> Any:
 
 
 def _reveal_model(
-    live: BaseModel, dumped: Any, exact: bool, depth: int, plain: "FieldForms | None" = None
-) -> Any:
+    live: BaseModel, dumped: JSON, exact: bool, depth: int, plain: "FieldForms | None" = None
+) -> JSON:
     kind = type(live)
     own_form = not isinstance(dumped, dict) or bool(kind.__pydantic_decorators__.model_serializers)
     bytes_mode = kind.model_config.get("val_json_bytes", "utf8")
-    mode: Any = bytes_mode if bytes_mode in ("utf8", "base64") else "utf8"
-    shown: dict[str, Any] = {} if own_form else dumped
+    mode: Literal["utf8", "base64"] = "base64" if bytes_mode == "base64" else "utf8"
+    shown = dumped if isinstance(dumped, dict) and not own_form else {}
     result = Fields()
     for name, field in kind.model_fields.items():
         # A subclass may have fields that the declared type has not. They are neither shown nor read back.
@@ -379,9 +392,9 @@ def _reveal_model(
     return result
 
 
-def _jsonable(value: object, bytes_mode: Literal["utf8", "base64"]) -> Any:
+def _jsonable(value: object, bytes_mode: Literal["utf8", "base64"]) -> JSON:
     try:
-        return to_jsonable_python(
+        shown: JSON = to_jsonable_python(
             value,
             by_alias=False,
             round_trip=True,
@@ -389,6 +402,7 @@ def _jsonable(value: object, bytes_mode: Literal["utf8", "base64"]) -> Any:
             inf_nan_mode="constants",
             fallback=_unknown,
         )
+        return shown
     except BaseException as error:  # noqa: BLE001  serializers are user code
         let_interrupts_through(error)
         return ABSENT

@@ -19,10 +19,10 @@ def twin(model: BaseModel, held: Snapshot, *, iterators: bool = True) -> BaseMod
     With ``iterators=False`` the copy is for serialization, which would use iterators up: each is replaced by
     an object that can do everything else. Dataclasses and deques are copied then, too.
     """
-    copies: dict[int, Any] = {}
+    copies: dict[int, object] = {}
     for live, _ in held.contents:
         if isinstance(live, BaseModel) or type(live) in (list, dict, set) or not iterators:
-            kind: Any = type(live)
+            kind = type(live)
             copies[id(live)] = kind.__new__(kind)
     of = _Copies(copies, held, iterators=iterators)
     for live, contents in held.contents:
@@ -33,12 +33,12 @@ def twin(model: BaseModel, held: Snapshot, *, iterators: bool = True) -> BaseMod
 
 
 class _Copies:
-    def __init__(self, copies: dict[int, Any], held: Snapshot, *, iterators: bool) -> None:
+    def __init__(self, copies: dict[int, object], held: Snapshot, *, iterators: bool) -> None:
         self._copies = copies
         self._iterators = iterators
         self._held = held
 
-    def copy(self, value: object) -> Any:
+    def copy(self, value: object) -> object:
         """Return the copy of a value, or the value itself where there is none."""
         if type(value) is tuple and not self._held.is_plain(value):
             inner = tuple(map(self.copy, value))
@@ -48,7 +48,7 @@ class _Copies:
         return self._copies.get(id(value), value)
 
 
-def _fill(live: Any, empty: Any, contents: Any, copy: Callable[[Any], Any], *, plain: bool) -> None:
+def _fill(live: object, empty: Any, contents: Any, copy: Callable[[object], object], *, plain: bool) -> None:
     if isinstance(live, BaseModel):
         fields, names, private, extra = contents
         cached = {name for name in fields if isinstance(getattr(type(live), name, None), cached_property)}
@@ -68,7 +68,7 @@ def _fill(live: Any, empty: Any, contents: Any, copy: Callable[[Any], Any], *, p
         empty.__dict__.update({name: copy(value) for name, value in contents.items()})
 
 
-def _stand_in(iterator: Any) -> Any:
+def _stand_in(iterator: object) -> object:
     """Return an object with the attributes of an iterator, and a type of that name, that yields nothing."""
     attributes = {"__getattr__": lambda _, name: getattr(iterator, name)}
     return type(type(iterator).__name__, (), attributes)()

@@ -4,7 +4,7 @@ import functools
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast, get_args, get_origin
+from typing import Final, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, ValidationError
 
@@ -147,8 +147,8 @@ def _meant_inside(path: Path, value: JSON, hint: TypeHint) -> str:
 
 
 def _accepts(hint: TypeHint, value: JSON) -> bool:
-    plain = {bool: (bool,), int: (int, float), float: (float,), str: (str,)}[cast(Any, type(value))]
-    return any(member in plain for member in members(hint))
+    fitting: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int, float), float: (float,), str: (str,)}
+    return any(member in fitting[type(value)] for member in members(hint))
 
 
 def _place(kind: type[BaseModel], state: JSON, loc: tuple[int | str, ...]) -> tuple[Path, JSON, TypeHint]:
