@@ -42,7 +42,7 @@ def restore_section(state: BaseModel, saved: dict[str, Any]) -> list[str]:
     return lost
 
 
-def _saved(seen: object, exact: object) -> Any:
+def _saved(seen: object, exact: object) -> object:
     """Return the value as readers see it, but a number as it is: a serializer may round."""
     if isinstance(seen, dict):
         inner = exact if isinstance(exact, dict) else {}
@@ -66,13 +66,13 @@ def _keys(pointer: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
-def _at(document: object, place: list[str]) -> Any:
+def _at(document: object, place: list[str]) -> object:
     for key in place:
         document = _inside(document, key)
     return document
 
 
-def _inside(value: object, key: str) -> Any:
+def _inside(value: object, key: str) -> object:
     if isinstance(value, list):
         return value[int(key)] if key.isdecimal() and int(key) < len(value) else None
     return value.get(key) if isinstance(value, dict) else None

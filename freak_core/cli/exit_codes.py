@@ -117,7 +117,7 @@ _USAGE_ERROR: Any = typer.BadParameter.__base__  # click's, which newer versions
 class Commands(TyperGroup):
     """The group of all commands; with ``--json`` it prints usage errors as problem documents, too."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Any) -> object:
         """Run the command that was named; typer prints usage errors for people."""
         as_json = "--json" in ctx.args
         try:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 from urllib.parse import unquote
 
 import httpx
@@ -29,7 +28,7 @@ class FolderTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def __init__(self, run: StoredRun) -> None:
         self._run = run
-        self._routes: dict[str, Callable[[httpx.QueryParams], Any]] = {
+        self._routes: dict[str, Callable[[httpx.QueryParams], object]] = {
             "run": lambda _: {**run.facts(), "access": "reader"},
             "schema": lambda _: run.config()["schema"],
             "actions": lambda _: run.config()["actions"],
@@ -79,13 +78,13 @@ class FolderTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise NotFound(f"there is no receipt {receipt_id!r} in the journal")
         return found[0]
 
-    def _receipts(self, params: httpx.QueryParams) -> Any:
+    def _receipts(self, params: httpx.QueryParams) -> object:
         since, last = int(params.get("since", 0)), params.get("last")
         newer = [receipt for receipt in self._run.receipts() if receipt.seq > since]
         newer = newer[: int(params.get("limit", 100))] if last is None else newer[-int(last) :]
         return [receipt.model_dump(mode="json") for receipt in newer[:MOST_RECEIPTS]]
 
-    def _series(self, params: httpx.QueryParams) -> Any:
+    def _series(self, params: httpx.QueryParams) -> object:
         names, since = params.get("names"), float(params.get("since", -1))
         most = int(params.get("max_points", 1000))
         if most < 5:
@@ -97,7 +96,7 @@ class FolderTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _events(self, wanted: set[str] | None, last_id: str | None) -> Iterator[str]:
         """Yield what happened in the run after ``last_id``, in the order of time; only the end without it."""
         last = _number(last_id)
-        happened: list[tuple[float, str, dict[str, Any]]] = []
+        happened: list[tuple[float, str, dict[str, object]]] = []
         if last is not None and (wanted is None or "receipt" in wanted):
             for receipt in self._run.receipts():
                 when = time_of(receipt.applied.at if receipt.applied else receipt.requested_at)
@@ -112,12 +111,12 @@ class FolderTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             if last is None or number > last:
                 yield f"id: {self._run.id}-e{number}\nevent: {kind}\ndata: {dumps(data)}\n\n"
 
-    def _ending(self) -> dict[str, Any]:
+    def _ending(self) -> dict[str, object]:
         facts = self._run.facts()
         names = ("phase", "error", "stopped_by", "reason")
         return {name: facts[name] for name in names if facts.get(name) is not None}
 
-    def _metrics(self) -> Iterator[tuple[float, str, dict[str, Any]]]:
+    def _metrics(self) -> Iterator[tuple[float, str, dict[str, object]]]:
         found, _ = self._run.points()
         together: dict[tuple[float, int | float | None], dict[str, float | None]] = {}
         for name, points in found.items():
@@ -127,7 +126,7 @@ class FolderTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             yield at, "metrics", {"step": step, "at": at, "values": values}
 
 
-def _json(value: Any, headers: dict[str, str] | None = None, status: int = 200) -> httpx.Response:
+def _json(value: object, headers: dict[str, str] | None = None, status: int = 200) -> httpx.Response:
     content = dumps(value).encode()
     return httpx.Response(
         status, headers={"content-type": "application/json", **(headers or {})}, content=content

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, cast
 
 from freak_core.errors import Malformed
 from freak_core.text.paths import Path, did_you_mean, from_pointer
@@ -63,7 +63,7 @@ def _step(number: int, given: object) -> Step:
     return Step(cast(Op, op), path, given.get("value"), source)
 
 
-def _path(where: str, given: dict[str, Any], member: str) -> Path:
+def _path(where: str, given: dict[str, object], member: str) -> Path:
     pointer = given.get(member)
     if not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
         raise Malformed(f"{where} needs {member!r}: a JSON Pointer such as '/layers/0', or ''.")

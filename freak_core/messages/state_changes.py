@@ -21,7 +21,7 @@ def changed(before: object, after: object) -> Changed:
     return found
 
 
-def with_changes(state: Any, made: Changed) -> Any:
+def with_changes(state: Any, made: Changed) -> object:
     """Return a copy of ``state`` with the changes that ``changed`` has found; the rest is shared."""
     for path, value in made:
         if not path:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic.json_schema import JsonSchemaValue
 
 from freak_core.errors import ConfigurationError, Failed, Rejected, described
 from freak_core.interrupts import let_interrupts_through
@@ -62,7 +63,7 @@ class Action:
         )
 
     @property
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> JsonSchemaValue:
         """Return the JSON schema of the arguments."""
         return json_schema(self._arguments)
 
@@ -117,7 +118,7 @@ class Action:
         """
         arguments = self.validate(body)
         try:
-            return cast(JSON, plain(self.run(arguments)))
+            return plain(self.run(arguments))
         except BaseException as error:
             let_interrupts_through(error)
             logger.exception("the action %r failed; the program goes on", self.name)

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
 
 from freak_core.interrupts import signal_underway
 from freak_core.phases import Ending, exit_with, interrupted_by
@@ -18,7 +17,7 @@ from freak_core.receipts import Receipt
 
 _RETURNS = ("RETURN_VALUE", "RETURN_CONST")
 
-_EXITS: tuple[tuple[Any, str], ...] = ((sys, "exit"), (builtins, "exit"), (builtins, "quit"))
+_EXITS: tuple[tuple[object, str], ...] = ((sys, "exit"), (builtins, "exit"), (builtins, "quit"))
 """The functions that end a program with an exit code."""
 
 
@@ -161,9 +160,9 @@ def _note_exits() -> None:
                 setattr(owner, name, _noting(function))
 
 
-def _noting(function: Callable[..., object]) -> Callable[..., Any]:
+def _noting(function: Callable[..., object]) -> Callable[..., object]:
     @functools.wraps(function, updated=())
-    def noting(code: object = None, /) -> Any:
+    def noting(code: object = None, /) -> object:
         if threading.current_thread() is threading.main_thread():
             _noted[:] = [_Exit(code)]
             witness = _Witness(_noted[0])  # noqa: F841  the traceback of the exception keeps this frame

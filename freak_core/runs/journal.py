@@ -40,7 +40,7 @@ class Journal:
         self._waiting: deque[tuple[str | None, bytes]] = deque()
         self._given_up: deque[str | None] = deque(maxlen=5 * WAITING)
 
-    def open(self, header: dict[str, Any]) -> None:
+    def open(self, header: dict[str, object]) -> None:
         """Create the file, or go on after its last whole line, and write the header."""
         self.append({"freak_journal": 1, **header})
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, NotRequired, TypedDict, cast
+from typing import NamedTuple, NotRequired, TypedDict, cast
 
 from pydantic import ValidationError
 
@@ -146,7 +146,7 @@ def journalled(path: Path, *, own: bool = False) -> list[Receipt]:
     return list(receipts.values())
 
 
-def _receipt_in(entry: dict[str, Any], place: str) -> Receipt:
+def _receipt_in(entry: dict[str, object], place: str) -> Receipt:
     try:
         return Receipt.model_validate(entry)
     except ValidationError as invalid:

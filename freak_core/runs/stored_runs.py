@@ -73,7 +73,7 @@ class StoredRun:
         process = self.summary.process if self.summary else None
         return self.phase not in (*ENDED, BROKEN) and process is not None and process.is_running() is True
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Return what ``GET /run`` would say of the run."""
         told = dict(self.summary.facts) if self.summary else {}
         for name in ("steps_per_second", "eta_s", "seconds_since_progress"):
@@ -107,7 +107,7 @@ class StoredRun:
             raise NotFound(f"{self.path / STATE} has no value")
         return revision if type(revision) is int else 0, told.get("value")
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, object]:
         """Return ``value``, the state at the start, with its ``schema`` and the ``actions``.
 
         Raises:
@@ -131,7 +131,7 @@ class StoredRun:
         damage.missing += [*unrecorded(self.summary.facts if self.summary else {}), *self._missing_end()]
         return found, damage
 
-    def _missing_end(self) -> list[dict[str, Any]]:
+    def _missing_end(self) -> list[dict[str, object]]:
         """Return what is missing because no server process was there to write it down."""
         if self.phase not in ENDED:
             return []
@@ -142,7 +142,7 @@ class StoredRun:
         why = "the server process was gone before the run ended: its last points may be missing"
         return [{"why": why, "at": self.summary.updated_at}]
 
-    def _object(self, name: str) -> dict[str, Any]:
+    def _object(self, name: str) -> dict[str, object]:
         try:
             told = json.loads(read_own(self.path / name, LARGEST_STATE))
         except FileNotFoundError:

@@ -1,7 +1,6 @@
 """The summary of a run: how far it came, how it ended, and what its folder lacks."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -44,10 +43,10 @@ class Summary(BaseModel):
     started_at: str
     updated_at: str
     ended_at: str | None = None
-    facts: dict[str, Any]
+    facts: dict[str, object]
     newest: dict[str, tuple[float | None, float, float | None]] = {}
     segments: int = 0
-    missing: list[dict[str, Any]] = []
+    missing: list[dict[str, object]] = []
     checkpoints: list[Checkpoint] = []
     launcher: dict[str, str] = {}
     pid_space: str | None = None
@@ -62,7 +61,7 @@ class Summary(BaseModel):
         return Process(host, self.pid_space, pid, self.pid_started)
 
 
-def unrecorded(facts: Mapping[str, object]) -> list[dict[str, Any]]:
+def unrecorded(facts: Mapping[str, object]) -> list[dict[str, object]]:
     """Return which points a program could not send, as an entry of ``missing``; empty if it sent all."""
     count = facts.get(UNRECORDED)
     return [{"points": count, "why": TOO_FAST}] if type(count) is int and count > 0 else []

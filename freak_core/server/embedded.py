@@ -1,7 +1,7 @@
 """The routes inside the user's own app, in the user's own process."""
 
 import asyncio
-from typing import Any, Protocol
+from typing import Protocol
 
 from fastapi import FastAPI, Request
 
@@ -28,7 +28,7 @@ class Program(Protocol):
     def answer(self, request: WriteRequest) -> None:
         """Carry out one request. The reply comes to the mirror as a message."""
 
-    def read(self) -> tuple[int, Any] | None:
+    def read(self) -> tuple[int, object] | None:
         """Return revision and value of the state now; None if that would take long."""
 
 
@@ -91,11 +91,11 @@ class EmbeddedMirror(Mirror):
                 "call control() in the worker, or serve the app from one process"
             )
 
-    async def current(self) -> tuple[int, Any]:
+    async def current(self) -> tuple[int, object]:
         """Return revision and value of the state now, with changes that the program itself made."""
         return await asyncio.to_thread(self._program.read) or await super().current()
 
-    def as_json(self, value: Any) -> str:
+    def as_json(self, value: object) -> str:
         """Return a value as JSON. It may be the program's own, which changes in place: nothing is kept."""
         return dumps(value)
 

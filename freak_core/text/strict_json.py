@@ -116,7 +116,7 @@ def too_long(number: int) -> bool:
     return bits * _DIGITS_PER_BIT >= min(sys.get_int_max_str_digits() or MOST_DIGITS, MOST_DIGITS)
 
 
-def plain(value: object, *, text: Callable[[object], str] = repr) -> Any:
+def plain(value: object, *, text: Callable[[object], str] = repr) -> JSON:
     """Return what JSON can hold in place of any value. Never raises.
 
     A NumPy scalar or a tensor with one element becomes a number; what JSON cannot hold becomes a text.
@@ -127,9 +127,10 @@ def plain(value: object, *, text: Callable[[object], str] = repr) -> Any:
     """
     number_or_text = functools.partial(_number_or_text, text=text)
     try:
-        return to_jsonable_python(
+        shown: JSON = to_jsonable_python(
             writable(value), fallback=number_or_text, inf_nan_mode="null", serialize_unknown=True
         )
+        return shown
     except BaseException as error:  # noqa: BLE001  a value of the program may do anything
         let_interrupts_through(error)
         return f"<{type(value).__name__}>"

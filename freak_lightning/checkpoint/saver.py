@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NotRequired, TypedDict, TypeVar
+from typing import Literal, NotRequired, TypedDict, TypeVar
 
 from freak_core import Failed, Refused
 from freak_lightning.checkpoint.as_built import Dtypes
@@ -171,7 +171,7 @@ class CheckpointSaver:
             raise failure
         return results[0]
 
-    def _rng_states_of_all_ranks(self) -> dict[str, Any] | None:
+    def _rng_states_of_all_ranks(self) -> dict[str, object] | None:
         try:
             mine = collect_rng_states()
         except Exception:  # the other ranks wait in the collective below

@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from freak_core import Freak
 from freak_lightning.lightning_api.namespace import Logger
@@ -88,7 +87,7 @@ class FreakLogger(Logger):
             told = {name: value for name, value in metrics.items() if name != "epoch" and is_at_hand(value)}
             self._freak.log(told, step=step)
 
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: object, **kwargs: object) -> None:
+    def log_hyperparams(self, params: dict[str, object] | Namespace, *args: object, **kwargs: object) -> None:
         """Leave hyperparameters to the other loggers."""
 
 

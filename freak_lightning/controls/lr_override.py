@@ -159,7 +159,7 @@ class LROverride(ParamGroupControl[LearningRate]):
         """Count the present section as applied: its rates were within the bounds when they were asked for."""
         self._applied = self.state.model_copy(deep=True)
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
         """Take the section from a checkpoint, as applied; some strategies load it after ``prepare``."""
         super().load_state_dict(state_dict)
         self._applied = self.state.model_copy(deep=True)

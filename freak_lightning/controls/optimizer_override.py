@@ -77,7 +77,7 @@ class OptimizerOverride(ParamGroupControl[Section]):
         held = self.state.model_dump(mode="json", exclude_none=True)
         return {"state": held} if held != {"groups": {}} else {}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
         """Take the held values from a checkpoint, as soon as the optimizers and their keys are known."""
         if self.session is None:
             self._saved = state_dict

@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from freak_core import ConfigurationError, read_journal
 from freak_lightning.controls.control_callback import ControlCallback
@@ -28,7 +27,7 @@ class Replay(ControlCallback):
         super().__init__()
         self.journal = journal
 
-    def recorded_requests(self, trainer: Trainer) -> list[dict[str, Any]]:
+    def recorded_requests(self, trainer: Trainer) -> list[dict[str, object]]:
         """Return the journal's lines, on rank zero; the session sends them to the other ranks.
 
         Raises:
@@ -37,7 +36,7 @@ class Replay(ControlCallback):
         return read_last_run(self.journal) if trainer.is_global_zero else []
 
 
-def read_last_run(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def read_last_run(path: str | os.PathLike[str]) -> list[dict[str, object]]:
     """Return the lines of the last run in a journal.
 
     Raises:

@@ -54,11 +54,11 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
 
     section: str | None = "trainer"
 
-    _own: dict[str, Any] | None = None
+    _own: dict[str, object] | None = None
     """The trainer's values at the start of the fit; None before."""
-    _applied: Mapping[str, Any] = MappingProxyType({})
+    _applied: Mapping[str, object] = MappingProxyType({})
     """The section as it was last written; the trainer differs where the program has set a value."""
-    _saved: dict[str, Any] | None = None
+    _saved: dict[str, object] | None = None
     _to_accumulate: int | None = None
     """Batches per optimizer step from the next epoch on, if a request has changed it."""
     accumulating: int | None = None
@@ -139,7 +139,7 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
             return {"state": changed, "accumulating": self.accumulating}
         return {"state": changed} if changed else {}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
         """Take the settings that were changed; ``prepare`` writes them into the trainer."""
         if self.session is not None:  # some strategies load a checkpoint after on_fit_start
             self._take(state_dict, self.session.trainer)

@@ -1,7 +1,6 @@
 """Tunable: put any pydantic object of yours under control, on every rank."""
 
 from collections.abc import Callable
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -60,7 +59,7 @@ class Tunable(ControlCallback[StateT]):
         """The object."""
         return self.model
 
-    def initial_document(self) -> dict[str, Any]:
+    def initial_document(self) -> dict[str, object]:
         """Return the object as it was when this control was made."""
         return self._start
 

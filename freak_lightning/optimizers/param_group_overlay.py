@@ -298,7 +298,7 @@ class ParamGroupOverlay:
 
     def _before_step(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    ) -> tuple[tuple[object, ...], dict[str, object]] | None:
         if torch.compiler.is_compiling():  # not ours to trace: a user may compile with fullgraph=True
             return None
         step = self._stepping(optimizer)

@@ -2,7 +2,7 @@
 
 import json
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -230,9 +230,9 @@ def _named(failed: list[int], world_size: int) -> str:
     return f"rank {', '.join(map(str, failed[:8]))}{more}"
 
 
-def _problem(text: str) -> dict[str, Any]:
+def _problem(text: str) -> dict[str, object]:
     try:
-        problem: dict[str, Any] = json.loads(text)
+        problem: dict[str, object] = json.loads(text)
     except ValueError:
         return Failed(text).problem()
     return problem

@@ -89,7 +89,7 @@ class FirstFailure:
         rank, text = found[0]
         return RankFailed(f"{self._said(rank, text)}. Then rank {self._rank}: {error!r}")
 
-    def _ask(self, error: BaseException, found: list[Any]) -> None:
+    def _ask(self, error: BaseException, found: list[object]) -> None:
         try:
             store = _store()
             if type(error).__name__ in _FOLLOWING:

@@ -146,7 +146,7 @@ def open_gloo_group(agreement: Agreement, timeout: timedelta) -> tuple[GlooGroup
     return None, next(f"rank {rank}: {text}" for rank, text in failures if text is not None)
 
 
-def _connected(store: KeyStore, here: str) -> Any:
+def _connected(store: KeyStore, here: str) -> object:
     """Connect to the other ranks, and try the two collectives that the group is for."""
     kind: Any = dist.ProcessGroupGloo
     options = kind._Options()
@@ -159,7 +159,7 @@ def _connected(store: KeyStore, here: str) -> Any:
     return group
 
 
-def _devices(store: KeyStore, here: str) -> list[Any]:
+def _devices(store: KeyStore, here: str) -> list[object]:
     """Return the network devices to use: those that the user names, else that of the way to rank zero."""
     names = [name for name in os.environ.get(_INTERFACES, "").split(",") if name]
     with contextlib.suppress(RuntimeError):  # no such interface here
@@ -168,7 +168,7 @@ def _devices(store: KeyStore, here: str) -> list[Any]:
     return [_device(hostname=_reached_from_elsewhere(store, here))]
 
 
-def _device(**where: str) -> Any:
+def _device(**where: str) -> object:
     """Return a device that connects two ranks when they first talk: a few connections a rank, not all.
 
     Raises:

@@ -4,7 +4,6 @@ import threading
 from asyncio import CancelledError
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from freak_core import Ending, Failed
 from freak_lightning.ranks.first_failure import RankFailed
@@ -22,7 +21,7 @@ class Interrupted(Failed):
         super().__init__(detail)
         self.error = error
 
-    def problem(self) -> dict[str, Any]:
+    def problem(self) -> dict[str, object]:
         """Return the problem document; ``interrupted`` says that the training ends."""
         return {**super().problem(), "interrupted": True}
 

@@ -80,11 +80,11 @@ class ProgramChanges:
         finally:
             self._take(name, self._agreed[name])
 
-    def _take(self, name: str, before: dict[str, Any]) -> None:
+    def _take(self, name: str, before: dict[str, object]) -> None:
         now = _document(self._controls[name].state)
         self._agreed[name] |= {key: value for key, value in now.items() if value != before[key]}
 
 
 def _document(state: Any) -> dict[str, Any]:
-    document: dict[str, Any] = state.model_dump(mode="json")
+    document: dict[str, object] = state.model_dump(mode="json")
     return document

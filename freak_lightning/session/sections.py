@@ -95,7 +95,7 @@ def only_one(what: str, given: Sequence[Given | None]) -> Given | None:
     return values[0] if values else None
 
 
-def recorded_requests_of(controls: Sequence[Control], trainer: Trainer) -> Sequence[dict[str, Any]] | None:
+def recorded_requests_of(controls: Sequence[Control], trainer: Trainer) -> Sequence[dict[str, object]] | None:
     """Return the lines of the journal to replay, or None if no control has one.
 
     Raises:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal
+from typing import IO, Annotated, Literal
 
 import typer
 
@@ -70,7 +70,9 @@ def _write(file: IO[str], to: str, points: Mapping[str, Points], told: Mapping[s
         _write_csv(file, points)
 
 
-def _points(client: Client, stored: StoredRun | None) -> tuple[Mapping[str, Points], list[Mapping[str, Any]]]:
+def _points(
+    client: Client, stored: StoredRun | None
+) -> tuple[Mapping[str, Points], list[Mapping[str, object]]]:
     """Return all points: from the folder of the run, or of its server where the folder is elsewhere."""
     if stored is not None and parts(stored.path):
         found, damage = stored.points()
@@ -84,9 +86,12 @@ def _points(client: Client, stored: StoredRun | None) -> tuple[Mapping[str, Poin
 
 
 def _everything(
-    client: Client, stored: StoredRun | None, points: Mapping[str, Points], missing: list[Mapping[str, Any]]
-) -> dict[str, Any]:
-    told: dict[str, Any] = {"run": {n: v for n, v in client.run().items() if n != "access"}}
+    client: Client,
+    stored: StoredRun | None,
+    points: Mapping[str, Points],
+    missing: list[Mapping[str, object]],
+) -> dict[str, object]:
+    told: dict[str, object] = {"run": {n: v for n, v in client.run().items() if n != "access"}}
     with contextlib.suppress(NotFound):
         told["state"] = client.state()
     if stored is not None:

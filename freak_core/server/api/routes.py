@@ -146,7 +146,9 @@ class Routes:
             return Response(status_code=304, headers={"ETag": tag})
         return await self.shown(request, paths.get(value, paths.from_pointer(path)), {"ETag": tag})
 
-    async def shown(self, request: Request, value: Any, headers: Mapping[str, str] | None = None) -> Response:
+    async def shown(
+        self, request: Request, value: object, headers: Mapping[str, str] | None = None
+    ) -> Response:
         """Return the answer that has a value of the state; a large one is written beside the event loop."""
         if not is_large(value):
             return JSONResponse(value, headers=headers)

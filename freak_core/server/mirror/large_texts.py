@@ -56,7 +56,7 @@ class LargeTexts:
             self._remember(value, text)
             return text
 
-    def _parts(self, value: dict[str, Any] | list[Any]) -> Iterator[str]:
+    def _parts(self, value: dict[str, object] | list[object]) -> Iterator[str]:
         """Yield the text of a container: many small items at once, each large one by itself."""
         named = isinstance(value, dict)
         between, small = "{" if named else "[", list[tuple[Any, Any]]()
@@ -73,10 +73,10 @@ class LargeTexts:
         yield (between + self._together(small, named) if small else "") + ("}" if named else "]")
 
     @staticmethod
-    def _together(items: list[tuple[Any, Any]], named: bool) -> str:
+    def _together(items: list[tuple[object, object]], named: bool) -> str:
         return dumps(dict(items) if named else [item for _, item in items])[1:-1]
 
-    def _remember(self, value: Any, text: str) -> None:
+    def _remember(self, value: object, text: str) -> None:
         self._known[id(value)] = value, text
         self._length += len(text)
         while self._length > KEEP and self._known:

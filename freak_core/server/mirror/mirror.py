@@ -170,18 +170,18 @@ class Mirror:
             run = self._run_info()
             return self.recent.position, {"revision": self.revision, "value": self.value, "run": run}
 
-    def run_info(self) -> dict[str, Any]:
+    def run_info(self) -> dict[str, object]:
         """Return what ``GET /run`` says: facts of the run, steps per second, number of pending requests."""
         with self._lock:
             return self._run_info()
 
-    def _run_info(self) -> dict[str, Any]:
+    def _run_info(self) -> dict[str, object]:
         pending = self.receipts.pending
         return {**self.run, "revision": self.revision, "pending": pending, **self._pace.facts(self.run)}
 
     async def arrived(
         self, step: int | None, epoch: int | None, phase: str | None, within: float
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Return ``run_info()`` once step, epoch and phase are reached, the run has ended, or time is up."""
         with self.news() as news:
             await self._until(news, lambda: arrived(self.run, step, epoch, phase), within)
@@ -221,7 +221,7 @@ class Mirror:
         with self._lock:
             return self.recent.since(seq)
 
-    def as_json(self, value: Any) -> str:
+    def as_json(self, value: object) -> str:
         """Return a value of the state, or one that contains it, as JSON."""
         return self._texts.dumps(value)
 

@@ -3,7 +3,6 @@
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
 
 from freak_core.phases import ENDED
 
@@ -43,7 +42,7 @@ class Pace:
             self._stood += time.monotonic() - self._stands_since
         self._stands_since = time.monotonic() if phase == STANDING else None
 
-    def facts(self, run: Mapping[str, object]) -> dict[str, Any]:
+    def facts(self, run: Mapping[str, object]) -> dict[str, object]:
         """Return ``steps_per_second``, ``seconds_since_progress``, ``stalled`` and ``eta_s``.
 
         ``eta_s`` is in seconds: computed if the program has reported ``total_steps``, else its own estimate.
@@ -72,7 +71,7 @@ class Pace:
         return (s1 - s0) / (t1 - t0) if t1 - t0 >= 1.0 else None
 
     @staticmethod
-    def _eta(run: Mapping[str, object], rate: float | None) -> Any:
+    def _eta(run: Mapping[str, object], rate: float | None) -> object:
         total, step = run.get("total_steps"), run.get("step")
         if rate and isinstance(total, int | float) and isinstance(step, int | float):
             return max(0.0, (total - step) / rate)

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from freak_core.messages.protocol import UNRECORDED, Event, FromProgram, Hello
 from freak_core.phases import ENDED
@@ -70,8 +69,8 @@ class Recorder:
         self._closing = False
         self._parts = MetricParts(folder)
         self._metrics = NumberedPoints()
-        self._lines: list[dict[str, Any]] = []
-        self._missing: list[dict[str, Any]] = []
+        self._lines: list[dict[str, object]] = []
+        self._missing: list[dict[str, object]] = []
         self._checkpoints: dict[str, Checkpoint] = {}
         self._process: Process | None = None
         self._ended_at: str | None = None
@@ -229,7 +228,7 @@ class Recorder:
         write_private(self._folder / STATE, dumps({"freak_state": 1, **value}))
         self._state_written = snapshot["revision"]
 
-    def _write_summary(self, facts: dict[str, Any]) -> None:
+    def _write_summary(self, facts: dict[str, object]) -> None:
         process = self._process
         summary = Summary(
             id=self._boot,
