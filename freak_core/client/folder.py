@@ -9,9 +9,10 @@ import httpx
 from freak_core.errors import Malformed, NotFound, Refused, RunOver
 from freak_core.phases import because
 from freak_core.receipts import Receipt
-from freak_core.runs.metric_parts import Points
+from freak_core.runs.metric_parts import Damage
+from freak_core.runs.overview import read_overview
 from freak_core.runs.stored_runs import StoredRun
-from freak_core.runs.thinning import Point, thin
+from freak_core.runs.stored_series import Axis, Range, stored_series
 from freak_core.text import paths
 from freak_core.text.strict_json import dumps
 from freak_core.text.timestamps import time_of
@@ -85,13 +86,19 @@ class FolderTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return [receipt.model_dump(mode="json") for receipt in newer[:MOST_RECEIPTS]]
 
     def _series(self, params: httpx.QueryParams) -> object:
-        names, since = params.get("names"), float(params.get("since", -1))
+        names = params.get("names")
         most = int(params.get("max_points", 1000))
         if most < 5:
             raise Malformed("max_points must be at least 5")
         wanted = None if names is None else {names, *names.split(",")}
-        found, _ = self._run.points(wanted)
-        return {name: _thinned(points, since, most) for name, points in found.items()}
+        axis: Axis = "time" if params.get("axis") == "time" else "step"
+        asked = Range(axis, float(params.get("since", -1)), float(params.get("until", "inf")))
+        overview = read_overview(self._run.path, wanted, Damage())
+        found = stored_series(self._run.path, overview, asked, most, Damage())
+        return {
+            name: [[step, at, value] for _, step, at, value in points.rows()]
+            for name, points in found.items()
+        }
 
     def _events(self, wanted: set[str] | None, last_id: str | None) -> Iterator[str]:
         """Yield what happened in the run after ``last_id``, in the order of time; only the end without it."""
@@ -131,13 +138,6 @@ def _json(value: object, headers: dict[str, str] | None = None, status: int = 20
     return httpx.Response(
         status, headers={"content-type": "application/json", **(headers or {})}, content=content
     )
-
-
-def _thinned(points: Points, since: float, most: int) -> list[Point]:
-    rows: list[Point] = [
-        (step, at, value) for _, step, at, value in points.rows() if step is None or step > since
-    ]
-    return [rows[i] for i in thin(rows, range(len(rows)), most)]
 
 
 def _number(event_id: str | None) -> int | None:

@@ -39,6 +39,9 @@ LARGEST_PART = 64 << 20
 MOST_TEXT = 1 << 30
 """What a reader takes at most: bytes of a line, of a part, and of what is unpacked from a part."""
 
+UNSORTED = 10.0
+"""Seconds by which the points of two threads may be out of their order."""
+
 MOST_DAMAGE = 100
 _READ = 1 << 16
 _GZIP = 31
@@ -67,6 +70,20 @@ class Batch:
     def line(self) -> dict[str, Any]:
         """Return the batch as a line of a part has it."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+    def points(self, wanted: Collection[str] | None) -> "dict[str, Points]":
+        """Return the points of each wanted metric, or of all.
+
+        Raises:
+            TypeError, OverflowError: a value is no number that a float holds.
+        """
+        columns = zip(self.names, self.values, strict=True)
+        chosen = {name: column for name, column in columns if not wanted or name in wanted}
+        if not chosen:
+            return {}
+        segment = array("L", [self.segment]) * len(self.at)
+        step, at = _column(self.step), _column(self.at)
+        return {name: Points(segment, step, at, _column(column)) for name, column in chosen.items()}
 
 
 class MetricParts:
@@ -253,6 +270,13 @@ class Points:
         self.at.append(at)
         self.value.append(math.nan if value is None else value)
 
+    def extend(self, points: "Points") -> None:
+        """Add points that are newer than all before."""
+        self.segment.extend(points.segment)
+        self.step.extend(points.step)
+        self.at.extend(points.at)
+        self.value.extend(points.value)
+
     def rows(self) -> Iterator[tuple[int, int | float | None, float, float | None]]:
         """Yield segment, step, time and value of each point."""
         for segment, step, at, value in zip(self.segment, self.step, self.at, self.value, strict=True):
@@ -260,38 +284,45 @@ class Points:
             yield segment, _number(step), when, value if math.isfinite(value) else None
 
 
-def read_points(folder: Path, names: Collection[str] | None, damage: Damage) -> dict[str, Points]:
-    """Return the points of some metrics of a run, or of all."""
+def read_points(
+    folder: Path, names: Collection[str] | None, damage: Damage, period: tuple[float, float] | None = None
+) -> dict[str, Points]:
+    """Return the points of some metrics of a run, or of all.
+
+    Args:
+        folder: the folder of the run.
+        names: of the metrics.
+        damage: notes what cannot be read.
+        period: the times between which points are wanted. Parts that have none are left out.
+    """
     found: dict[str, Points] = {}
-    for part in parts(folder):
+    for part in parts(folder) if period is None else _parts_of(folder, period):
         for batch in read_batches(part, damage):
-            wanted = [
-                (n, c) for n, c in zip(batch.names, batch.values, strict=True) if not names or n in names
-            ]
-            if wanted:
-                _add(found, batch, wanted, damage)
+            try:
+                added = batch.points(names)
+            except (TypeError, OverflowError):
+                damage.note("a line has a value that is no number")
+                continue
+            for name, points in added.items():
+                found.setdefault(name, Points()).extend(points)
     return found
 
 
-def _add(
-    found: dict[str, Points],
-    batch: Batch,
-    wanted: Sequence[tuple[str, Sequence[float | None]]],
-    damage: Damage,
-) -> None:
-    try:
-        step, at = _column(batch.step), _column(batch.at)
-        columns = [_column(column) for _, column in wanted]
-    except (TypeError, OverflowError):
-        damage.note("a line has a value that is no number")
-        return
-    segment = array("L", [batch.segment]) * len(at)
-    for (name, _), column in zip(wanted, columns, strict=True):
-        points = found.setdefault(name, Points())
-        points.segment += segment
-        points.step += step
-        points.at += at
-        points.value += column
+def _parts_of(folder: Path, period: tuple[float, float]) -> list[Path]:
+    """Return the parts that may have points of a period: a part has those until the next one begins."""
+    found = parts(folder)
+    begins = [_beginning(part) for part in found]
+    ends = [*begins[1:], math.inf]
+    since, until = period[0] - UNSORTED, period[1] + UNSORTED
+    return [
+        part for part, begin, end in zip(found, begins, ends, strict=True) if begin <= until and end >= since
+    ]
+
+
+def _beginning(part: Path) -> float:
+    """Return the time of the first point of a part; of one without any, a time before all others."""
+    first = next((batch.at[0] for batch in read_batches(part, Damage()) if batch.at), None)
+    return first if isinstance(first, int | float) else -math.inf
 
 
 def _column(values: Sequence[float | None]) -> "array[float]":

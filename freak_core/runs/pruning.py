@@ -16,7 +16,8 @@ from freak_core.text.timestamps import age
 logger: logging.Logger = logging.getLogger("freak")
 
 OURS = re.compile(
-    r"(run\.html|journal\.jsonl|(summary|config|state)\.json|metrics-[0-9]{4,9}\.jsonl\.gz|\..*\.(tmp|clock))"
+    r"(run\.html|journal\.jsonl|(summary|config|state)\.json|(overview|metrics-[0-9]{4,9})\.jsonl\.gz"
+    r"|\..*\.(tmp|clock))"
 )
 """Names of the files that Freak itself writes into the folder of a run. No other file is deleted."""
 

@@ -9,6 +9,7 @@
         config.json        the state at the start, its schema and the actions
         state.json         the state now, at last the final one
         metrics-0001.jsonl.gz, ...   the metrics
+        overview.jsonl.gz  a limited number of points of each metric
 
 Freak 0.1.0 wrote ``<home>/runs/<id>.json`` and ``<id>.html`` in place of the first two; they are still found.
 """
@@ -31,6 +32,7 @@ JOURNAL = "journal.jsonl"
 SUMMARY = "summary.json"
 CONFIG = "config.json"
 STATE = "state.json"
+OVERVIEW = "overview.jsonl.gz"
 
 _UNSAFE = re.compile(r"[^\w-]")
 """Characters that an id has only where a server made it up: ``/`` would lead out of the folder."""
@@ -82,7 +84,7 @@ class RunFolder:
         return path
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str | bytes) -> None:
     """Write a file atomically and with mode 0600.
 
     Raises:
@@ -90,8 +92,8 @@ def write_private(path: Path, text: str) -> None:
     """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 
 from freak_core.client.transport import Address, verification
-from freak_core.errors import NotFound, Refused, TooManyRequests, Unreachable
+from freak_core.errors import NotFound, Refused, TooManyRequests, Unreachable, refusal
 from freak_core.reach.forwarding import Endpoint, Forwarding
 from freak_core.runs.listening import ListenerCheck
 from freak_core.runs.live_runs import live_run
@@ -93,6 +94,21 @@ class LiveConnection:
         finally:
             await response.aclose()
 
+    async def json(self, route: str, within: float = 10.0) -> Any:
+        """Return what the run answers to a GET.
+
+        Raises:
+            Refused: it refuses, or does not answer.
+        """
+        try:
+            async with self.answer("GET", route, {}, timeout=httpx.Timeout(within)) as answer:
+                told = json.loads(await answer.aread())
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unreachable(f"the run {self.run.name!r} does not answer: {type(error).__name__}") from None
+        if not answer.is_success:
+            raise refusal(told if isinstance(told, dict) else {})
+        return told
+
     async def _trace(self, event: str, _: object) -> None:
         if event == "connection.connect_tcp.started":
             self._check()
@@ -161,21 +177,17 @@ class LiveRuns:
         return {run_id: self._facts[run_id][1] for run_id in runs if run_id in self._facts}
 
     async def _ask(self, run_id: str) -> None:
-        told: dict[str, Any]
         try:
             connection = await self.connection(run_id)
             if connection is None:
                 return
-            async with connection.answer("GET", "run", {}, timeout=httpx.Timeout(2.0)) as answer:
-                await answer.aread()
-                answer.raise_for_status()
-                told = answer.json()
-            told = told if isinstance(told, dict) else {}
-        except (Refused, httpx.HTTPError, ValueError) as error:
-            told = {"unreachable": error.detail if isinstance(error, Refused) else type(error).__name__}
+            told = await connection.json("run", within=2.0)
+        except Refused as refused:
+            told = {"unreachable": refused.detail}
         finally:
             del self._asking[run_id]
-        self._facts[run_id] = time.monotonic(), told
+        if isinstance(told, dict):
+            self._facts[run_id] = time.monotonic(), told
 
     async def close(self) -> None:
         """Close all connections."""

@@ -46,6 +46,8 @@ class PassedOn(StreamingResponse):
     def __init__(self, answer: httpx.Response, place: contextlib.AsyncExitStack, end: asyncio.Event) -> None:
         self._place = place
         self._has_length = "content-length" in answer.headers
+        self._has_body = answer.request.method != "HEAD" and answer.status_code not in (204, 304)
+        self._has_body &= answer.headers.get("content-length") != "0"
         self._parts = _until(end, answer)
         super().__init__(self._parts, status_code=answer.status_code)
         kept = [(name, value) for name, value in answer.headers.multi_items() if name not in _KEPT_BACK]
@@ -58,13 +60,16 @@ class PassedOn(StreamingResponse):
             await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
-        """Send the answer.
+        """Send the answer, and its end together with its last part.
 
-        Of one whose length is told, the last part goes out as the last one: else the client has all of it
-        before the server knows, and its next request on the connection comes too early.
+        Else the client has all of it before the server knows, and its next request on the connection comes
+        too early.
         """
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         held = b""
+        if not self._has_body:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         async for part in self._parts:
             if held or not self._has_length:
                 await send({"type": "http.response.body", "body": held or part, "more_body": True})

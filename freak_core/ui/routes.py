@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import hashlib
+import math
 from typing import Annotated
 from urllib.parse import unquote
 
 import httpx
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
 from freak_core.client.folder import FolderTransport
@@ -15,7 +16,10 @@ from freak_core.errors import NotFound, Unreachable
 from freak_core.runs.live_runs import live_run
 from freak_core.runs.run_folder import runs_folder
 from freak_core.runs.stored_runs import BROKEN, StoredRun, open_run
+from freak_core.runs.stored_series import Axis, Range
+from freak_core.server.api.json_response import JSONResponse, LargeAnswer
 from freak_core.server.api.problems import Route
+from freak_core.ui.comparison import Comparison
 from freak_core.ui.live_runs import LiveRuns, no_such_run
 from freak_core.ui.pass_through import PASSED_CSP, ROUTES, pass_on
 from freak_core.ui.run_list import RunList, as_json
@@ -33,11 +37,14 @@ class Routes:
     def __init__(self, live: LiveRuns) -> None:
         self._live = live
         self._list = RunList(live)
+        self._comparison = Comparison(live, stored_run)
         self._end = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.router: APIRouter = APIRouter(route_class=Route, include_in_schema=False)
         add = self.router.add_api_route
         add("/runs", self.runs, methods=["GET", "HEAD"])
+        add("/series", self.series, methods=["GET", "HEAD"])
+        add("/compare", self.compare, methods=["GET", "HEAD"])
         add("/runs/{run_id}/{route:path}", self.of_run, methods=list(METHODS))
 
     def finish(self, timeout: float) -> None:
@@ -61,6 +68,27 @@ class Routes:
         return Response(
             body, headers={"ETag": tag, "Cache-Control": "no-cache"}, media_type="application/json"
         )
+
+    async def series(
+        self,
+        runs: str,
+        names: str | None = None,
+        axis: Axis = "step",
+        since: float = -1.0,
+        until: float | None = None,
+        max_points: Annotated[int, Query(ge=5, le=10_000)] = 1000,
+    ) -> Response:
+        """Return the curves of some runs, ``{"<id>": {"loss": [[step, at, value, segment], ...]}}``.
+
+        A live run does not tell segments.
+        """
+        wanted = Range(axis, since, math.inf if until is None else until)
+        body = await self._comparison.series(runs, names, wanted, max_points)
+        return LargeAnswer(body, media_type="application/json")
+
+    async def compare(self, runs: str) -> JSONResponse:
+        """Return the values of some runs, at their start and now, and the newest value of each metric."""
+        return JSONResponse(await self._comparison.compared(runs))
 
     async def of_run(self, request: Request, run_id: str, route: str) -> Response:
         """Return what a run answers: a live one from its server, an ended one from its folder."""

@@ -1,8 +1,7 @@
 """``freak compare``: what differs between runs, live or ended."""
 
-import contextlib
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import typer
 
@@ -10,10 +9,7 @@ from freak_core.cli.completion import complete_run
 from freak_core.cli.connect import connect
 from freak_core.cli.options import JsonOption
 from freak_core.cli.terminal import compact, measured, show, show_json, show_table
-from freak_core.errors import NotFound
-from freak_core.runs.run_folder import RunFolder
-from freak_core.runs.stored_runs import open_run
-from freak_core.text.html_tables import leaves
+from freak_core.client.comparison import Compared, read
 
 RunsArgument = Annotated[
     list[str],
@@ -41,43 +37,26 @@ def compare(runs: RunsArgument, as_json: JsonOption = False) -> None:
         for name in ("state", "epoch", "step")
     ]
     show_table(["RUN", *titles], [[name, *cells] for name, cells in facts])
-    for title, key, cell in (("VALUE", "values", _value), ("METRIC", "metrics", _metric)):
-        rows = [
-            (name, [cell(each, name) for each in columns])
-            for name in sorted({n for e in columns for n in e[key]})
-        ]
-        rows = [(name, cells) for name, cells in rows if key == "metrics" or len(set(cells)) > 1]
+    values = sorted({name for each in columns for name in each["values"]})
+    metrics = sorted({name for each in columns for name in each["metrics"]})
+    differing = [cells for name in values if len(set((cells := _cells(columns, name, _value))[1:])) > 1]
+    for title, rows in (("VALUE", differing), ("METRIC", [_cells(columns, n, _metric) for n in metrics])):
         if rows:
             show("")
-            show_table([title, *titles], [[name, *cells] for name, cells in rows])
+            show_table([title, *titles], rows)
 
 
-def _column(wanted: str) -> dict[str, Any]:
+def _cells(columns: Sequence[Compared], name: str, cell: Callable[[Compared, str], str]) -> list[str]:
+    return [name, *(cell(each, name) for each in columns)]
+
+
+def _column(wanted: str) -> Compared:
     """Return what is compared of a run."""
     with connect(wanted, reading=True, ended=True, silent=True) as client:
-        facts = client.run()
-        state: Mapping[str, object] = {}
-        with contextlib.suppress(NotFound):
-            state = client.state()
-        series = client.series(max_points=5)
-    stored = open_run(RunFolder(facts["id"]).path)
-    start: object = {}
-    if stored is not None:
-        with contextlib.suppress(NotFound):
-            start = stored.config()["value"]
-    return {
-        "id": facts["id"],
-        "name": facts["name"],
-        "state": facts.get("phase"),
-        "epoch": facts.get("epoch"),
-        "step": facts.get("step"),
-        "values": dict(leaves(state)) if state else {},
-        "at_start": dict(leaves(start)) if start else {},
-        "metrics": {name: points[-1][2] for name, points in series.items() if points},
-    }
+        return read(client)
 
 
-def _value(column: Mapping[str, Any], path: str) -> str:
+def _value(column: Compared, path: str) -> str:
     if path not in column["values"]:
         return ABSENT
     now = compact(column["values"][path])
@@ -85,5 +64,5 @@ def _value(column: Mapping[str, Any], path: str) -> str:
     return now if before == now else f"{before} → {now}"
 
 
-def _metric(column: Mapping[str, Any], name: str) -> str:
+def _metric(column: Compared, name: str) -> str:
     return measured(column["metrics"][name]) if name in column["metrics"] else ABSENT

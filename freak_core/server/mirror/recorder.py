@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from freak_core.messages.protocol import UNRECORDED, Event, FromProgram, Hello
@@ -16,6 +16,7 @@ from freak_core.receipts import Receipt
 from freak_core.runs.launcher_ids import launcher_ids
 from freak_core.runs.live_runs import list_runs
 from freak_core.runs.metric_parts import Damage, MetricParts, parts, read_batches
+from freak_core.runs.overview import Overview, read_overview
 from freak_core.runs.process import Process, process_of
 from freak_core.runs.pruning import keep_only
 from freak_core.runs.run_folder import CONFIG, STATE, SUMMARY, write_private
@@ -33,8 +34,11 @@ INTERVAL = 0.5
 SUMMARY_INTERVAL = 5.0
 """Seconds between two summaries of a run that goes on."""
 
+OVERVIEW_INTERVAL = 60.0
+"""Seconds between two overviews of a run that goes on, at least."""
+
 SHARE = 20.0
-"""A state that took long to write is written again after this many times as long."""
+"""A state that took long to write is written again after this many times as long; so is an overview."""
 
 MOST_WAITING = 20_000
 """Events that wait for the recorder; beyond that the oldest are dropped."""
@@ -69,6 +73,8 @@ class Recorder:
         self._closing = False
         self._parts = MetricParts(folder)
         self._metrics = NumberedPoints()
+        self._overview = Overview()
+        self._overview_due = time.monotonic() + OVERVIEW_INTERVAL
         self._lines: list[dict[str, object]] = []
         self._missing: list[dict[str, object]] = []
         self._checkpoints: dict[str, Checkpoint] = {}
@@ -120,6 +126,7 @@ class Recorder:
                 self._write()
                 if over:
                     self._parts.close()
+                    self._write_overview()
                 if not self._healthy:
                     logger.warning("Freak writes metrics and state of the run into %s again", self._folder)
                 self._healthy = True
@@ -160,6 +167,8 @@ class Recorder:
         if ended or clock >= self._summary_due:
             self._write_summary(facts)
             self._summary_due = clock + SUMMARY_INTERVAL
+        if not self._closing and clock >= self._overview_due:
+            self._write_overview()
 
     def _begin(self, hello: Hello) -> None:
         """Write the config. If this server follows another one, go on where that one has stopped."""
@@ -170,6 +179,7 @@ class Recorder:
         before = parts(self._folder)
         if before:
             self._recover_summary()
+            self._overview = read_overview(self._folder, None, Damage())
             for part in reversed(before):  # a server that was killed soon has left a part without points
                 for batch in read_batches(part, Damage()):
                     self._metrics.go_on_after(batch)
@@ -182,7 +192,7 @@ class Recorder:
             why = f"the server process {when}: points {'are' if lost else 'may be'} missing"
             self._miss(events=lost or None, why=why)
         missed = [e for e in hello["events"] if e["event"] == "metrics" and e.get("seq", 0) > known]
-        self._lines += [batch.line() for batch in self._metrics.batches(missed)]
+        self._note(missed)
         for receipt in hello["receipts"]:
             self._note_checkpoint(receipt)
         pid = hello["run"].get("pid")
@@ -207,7 +217,7 @@ class Recorder:
             dropped, self._dropped = self._dropped, 0
         if dropped:
             self._miss(events=dropped, why="they came faster than they could be written")
-        self._lines += [batch.line() for batch in self._metrics.batches(taken)]
+        self._note(taken)
         if not self._lines:
             return
         try:
@@ -219,6 +229,17 @@ class Recorder:
                 self._miss(lines=lost, why="the disk did not take them")
             raise
         self._lines = []
+
+    def _note(self, events: Iterable[Event]) -> None:
+        for batch in self._metrics.batches(events):
+            self._lines.append(batch.line())
+            self._overview.add(batch)
+
+    def _write_overview(self) -> None:
+        clock = time.monotonic()
+        if self._overview.worth_a_file:
+            self._overview.write(self._folder)
+        self._overview_due = clock + max(OVERVIEW_INTERVAL, SHARE * (time.monotonic() - clock))
 
     def _write_state(self) -> None:
         _, snapshot = self._mirror.snapshot()
