@@ -23,7 +23,7 @@ The server answers with the problem document (RFC 9457); the client raises the s
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, TypeAlias, TypedDict
 
 MOST_ERRORS = 20
 """How many reasons a refusal lists; for the rest it has their number."""
@@ -47,6 +47,10 @@ class FieldError(TypedDict):
     path: str
     type: str
     message: str
+
+
+Problem: TypeAlias = dict[str, Any]
+"""A problem document of RFC 9457, as JSON."""
 
 
 class Refused(FreakError):  # noqa: N818
@@ -80,9 +84,9 @@ class Refused(FreakError):  # noqa: N818
         reasons = [f"{error['path'] or '/'}: {error['message']}" for error in self.errors]
         return "\n  ".join([self.detail, *reasons])
 
-    def problem(self) -> dict[str, Any]:
+    def problem(self) -> Problem:
         """Return the RFC 9457 problem document of this refusal."""
-        document: dict[str, Any] = {
+        document: Problem = {
             "type": "about:blank",
             "title": self.title,
             "status": self.status,
@@ -210,7 +214,7 @@ _BY_STATUS = {kind.status: kind for kind in reversed(_KINDS)}
 _BY_TITLE = {kind.title: kind for kind in _KINDS}
 
 
-def refusal(problem: dict[str, Any]) -> Refused:
+def refusal(problem: Problem) -> Refused:
     """Return the error that a problem document describes."""
     status = int(problem.get("status", 400))
     kind = _BY_TITLE.get(str(problem.get("title")), Refused)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from freak_core.errors import Refused, RunOver, refusal
+from freak_core.errors import Problem, Refused, RunOver, refusal
 from freak_core.text.paths import from_pointer, to_dots
 from freak_core.text.strict_json import dumps
 from freak_core.text.timestamps import now
@@ -106,7 +106,7 @@ class Receipt(BaseModel):
     changes: list[ChangedValue] = []
     applied: Applied | None = None
     result: Any = None
-    error: dict[str, Any] | None = None
+    error: Problem | None = None
     journal: Literal["ok", "degraded"] | None = None
 
     @property

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, cast, get_args, get_origin, overload
+from typing import Any, ClassVar, Generic, TypeAlias, cast, get_args, get_origin, overload
 
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar, get_original_bases
@@ -11,11 +11,14 @@ from freak_core import ConfigurationError, Ending, Freak, Rejected, Store, Write
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_warn
 from freak_lightning.ranks.cadence import Sync
-from freak_lightning.saved_section import restore_section, saved_section
+from freak_lightning.saved_section import Document, restore_section, saved_section
 
 Method = TypeVar("Method", bound=Callable[..., object])
 StateT = TypeVar("StateT", bound=BaseModel, default=Any)
 """The class of a control's section. A control with an inner class ``State`` may leave it out."""
+
+JournalLine: TypeAlias = dict[str, Any]
+"""A line of a journal, as ``read_journal`` yields it."""
 
 
 class NotYet(Exception):  # noqa: N818 - nothing is wrong
@@ -119,7 +122,7 @@ class Control(Generic[StateT]):
         """Return the section as it is before any request."""
         return cast(StateT, self.State())
 
-    def initial_document(self) -> dict[str, Any]:
+    def initial_document(self) -> Document:
         """Return the section before any request, as JSON from which it can be validated again."""
         return document(self.initial_state())
 
@@ -140,7 +143,7 @@ class Control(Generic[StateT]):
         for reason in restore_section(self.state, state_dict.get("state", {})):
             rank_zero_warn(f"{self.section_name()} cannot take its state from the checkpoint: {reason}")
 
-    def become(self, wanted: dict[str, Any]) -> None:
+    def become(self, wanted: Document) -> None:
         """Set the whole section to ``wanted``, a document, in place.
 
         In place, since some strategies load a checkpoint when the session holds this very object already.
@@ -169,7 +172,7 @@ class Control(Generic[StateT]):
         """Return facts about this control that ``GET /run`` shows."""
         return {}
 
-    def recorded_requests(self, trainer: Trainer) -> Sequence[dict[str, Any]] | None:
+    def recorded_requests(self, trainer: Trainer) -> Sequence[JournalLine] | None:
         """Return the lines of a journal whose requests replace live ones; None if this control has none.
 
         Called on every rank as fit starts. What rank zero returns, or raises, counts on every rank.
@@ -262,7 +265,7 @@ def pointer_key(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def document(state: BaseModel) -> dict[str, Any]:
+def document(state: BaseModel) -> Document:
     """Return an object as JSON from which it can be validated again."""
     return Store(state).initial
 

@@ -1,6 +1,6 @@
 """A section as a checkpoint stores it: plain values beside secrets are kept, secrets are not."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
@@ -13,20 +13,24 @@ MOST_ROUNDS = 100
 """How often to leave something out and try again: secrets that nobody knows first, then whole fields."""
 
 
-def saved_section(state: BaseModel) -> dict[str, Any]:
+Document: TypeAlias = dict[str, Any]
+"""A section as JSON, by the names of its fields."""
+
+
+def saved_section(state: BaseModel) -> Document:
     """Return a section for a checkpoint: what readers see, with numbers to their last digit."""
     store = Store(state)
     saved = _saved(store.public(), store.initial)
     return saved if isinstance(saved, dict) else {}
 
 
-def restore_section(state: BaseModel, saved: dict[str, Any]) -> list[str]:
+def restore_section(state: BaseModel, saved: Document) -> list[str]:
     """Set a section in place to what a checkpoint stores; return why some fields stay as they are.
 
     A secret stays as it is in ``state``. A secret that is not there takes its default.
     """
     store, lost = Store(state), list[str]()
-    wanted: dict[str, Any] = {**store.public(), **saved}
+    wanted: Document = {**store.public(), **saved}
     for _ in range(MOST_ROUNDS):
         try:
             store.apply(Write("put", body=wanted))

@@ -4,8 +4,11 @@ import ast
 import itertools
 import subprocess
 import sys
+import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from token import NAME
 
 from tests.allowed_skips import listed
 from tests.pairs import diagonal, pairs_of, pairwise
@@ -28,6 +31,9 @@ PROTOCOLS = {"_repr_html_", "_last_val_time"}
 """Names that notebooks, and Lightning, give us."""
 
 RUNS = {"run", "check_output", "check_call"}
+
+MOST_ANY = 250
+"""How often both packages may name ``Any``, imports included; a value that is passed on is an ``object``."""
 
 
 def parsed(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
@@ -101,6 +107,16 @@ def test_no_test_uses_a_private_name_of_ours() -> None:
             foreign = set(names(tree))
             used += [f"{path}:{at}: {name}" for at, name in reached(tree) if name in ours - foreign]
     assert used == []
+
+
+def test_any_stays_rare_in_both_packages() -> None:
+    named: Counter[Path] = Counter()
+    for folder in PACKAGES:
+        for path in (ROOT / folder).rglob("*.py"):
+            with tokenize.open(path) as file:
+                tokens = list(tokenize.generate_tokens(file.readline))
+            named[path.relative_to(ROOT)] = [each.string for each in tokens if each.type == NAME].count("Any")
+    assert 50 < named.total() <= MOST_ANY, named.most_common(10)
 
 
 def test_each_skip_on_the_list_is_of_a_test_and_has_a_reason() -> None:

@@ -65,7 +65,7 @@ def state_route(path: str) -> str:
     return "state" + "/".join(segments)
 
 
-def merge_patch(values: Mapping[str, object]) -> dict[str, Any]:
+def merge_patch(values: Mapping[str, object]) -> dict[str, object]:
     """Return the merge patch that sets values by path.
 
     Raises:

@@ -2,14 +2,14 @@
 
 from typing import Any, TypeAlias
 
-Changed: TypeAlias = list[tuple[list[str], Any]]
+Changed: TypeAlias = list[tuple[list[str], object]]
 """Each value that differs, with the keys that lead to it. No keys stand for the whole state."""
 
 
 def changed(before: object, after: object) -> Changed:
     """Return what turns the state ``before`` into ``after``; what both share by identity is left out."""
     found: Changed = []
-    waiting: list[tuple[list[str], Any, Any]] = [([], before, after)]
+    waiting: list[tuple[list[str], object, object]] = [([], before, after)]
     while waiting:
         path, old, new = waiting.pop()
         if old is new or (type(old) is type(new) and type(new) in (str, int, bool) and old == new):

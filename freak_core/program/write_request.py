@@ -3,8 +3,9 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Unpack
 
+from freak_core.messages.protocol import Data
 from freak_core.messages.write_options import WriteOptions
 from freak_core.receipts import Kind, Receipt
 from freak_core.state.transaction import Operation
@@ -105,12 +106,12 @@ class Write:
         return {"kind": self.kind, "path": self.path, "body": self.body, "name": self.name}
 
     @classmethod
-    def from_receipt(cls, receipt: dict[str, Any]) -> "Write":
+    def from_receipt(cls, receipt: Data) -> "Write":
         """Return the write that led to a ``receipt``, for a replay."""
         return cls(receipt["kind"], from_pointer(receipt["path"]), receipt["asked"], receipt["name"])
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Write":
+    def from_json(cls, data: Data) -> "Write":
         """Return the write that rank zero sent as ``data``."""
         return cls(data["kind"], tuple(data["path"]), data["body"], data["name"])
 

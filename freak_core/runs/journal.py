@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from freak_core.text.strict_json import dumps
 
@@ -18,6 +18,10 @@ WAITING = 2000
 
 LONGEST = 16 << 20
 """Bytes of a line that are read at most. A receipt has at most about four times ``strict_json.MAX_BODY``."""
+
+
+Line: TypeAlias = dict[str, Any]
+"""A line of a journal: the header of a run, a receipt, or what a run says of itself."""
 
 
 class Journal:
@@ -44,7 +48,7 @@ class Journal:
         """Create the file, or go on after its last whole line, and write the header."""
         self.append({"freak_journal": 1, **header})
 
-    def append(self, entry: dict[str, Any]) -> bool:
+    def append(self, entry: Line) -> bool:
         """Write one line; return whether it is safe with the operating system."""
         if self._closed:
             return False
@@ -103,7 +107,7 @@ class Journal:
         return os.fdopen(descriptor, "ab", buffering=0)
 
 
-def read_journal(path: Path) -> Iterator[dict[str, Any]]:
+def read_journal(path: Path) -> Iterator[Line]:
     """Yield the entries of a journal, oldest first; lines that are not complete or too long are left out.
 
     Args:
@@ -117,7 +121,7 @@ def read_journal(path: Path) -> Iterator[dict[str, Any]]:
             yield entry
 
 
-def journal_lines(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+def journal_lines(file: BinaryIO) -> Iterator[tuple[int, Line]]:
     """Yield the entries of a journal, each with the number of its line, from 1."""
     for number, line in enumerate(_lines(file), start=1):
         try:

@@ -1,14 +1,10 @@
 """Lost requests: those that a run has accepted and not ended before its program was gone."""
 
 from pathlib import Path
-from typing import Any
 
 from freak_core.errors import RunOver
-from freak_core.runs.journal import Journal, journal_lines
+from freak_core.runs.journal import Journal, Line, journal_lines
 from freak_core.runs.own_file import open_own
-
-Line = dict[str, Any]
-"""A receipt as the journal has it."""
 
 GONE = "the program ended without a word, as when it is killed, before it said what became of this request"
 

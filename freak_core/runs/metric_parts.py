@@ -67,7 +67,7 @@ class Batch:
         for column, value in zip(self.values, values, strict=True):
             column.append(value)
 
-    def line(self) -> dict[str, Any]:
+    def line(self) -> dict[str, object]:
         """Return the batch as a line of a part has it."""
         return {name: getattr(self, name) for name in self.__slots__}
 
@@ -169,7 +169,7 @@ class Damage:
     """What a reader of parts could not read, and what their writer says that is missing."""
 
     unreadable: list[str] = field(default_factory=list)
-    missing: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[Mapping[str, object]] = field(default_factory=list)
 
     def note(self, what: str) -> None:
         """Note what could not be read; not more often than anybody reads."""

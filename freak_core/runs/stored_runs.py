@@ -29,6 +29,7 @@ from freak_core.runs.run_folder import (
     seconds_since_change,
 )
 from freak_core.runs.summary import Summary, unrecorded
+from freak_core.text.strict_json import JSON
 from freak_core.text.timestamps import time_of
 
 BROKEN = "broken"
@@ -95,7 +96,7 @@ class StoredRun:
             "journal_path": str(self.journal),
         }
 
-    def state(self) -> tuple[int, Any]:
+    def state(self) -> tuple[int, JSON]:
         """Return the last known revision and value of the state. Secrets are masked.
 
         Raises:
@@ -107,7 +108,7 @@ class StoredRun:
             raise NotFound(f"{self.path / STATE} has no value")
         return revision if type(revision) is int else 0, told.get("value")
 
-    def config(self) -> dict[str, object]:
+    def config(self) -> dict[str, JSON]:
         """Return ``value``, the state at the start, with its ``schema`` and the ``actions``.
 
         Raises:
@@ -142,7 +143,7 @@ class StoredRun:
         why = "the server process was gone before the run ended: its last points may be missing"
         return [{"why": why, "at": self.summary.updated_at}]
 
-    def _object(self, name: str) -> dict[str, object]:
+    def _object(self, name: str) -> dict[str, JSON]:
         try:
             told = json.loads(read_own(self.path / name, LARGEST_STATE))
         except FileNotFoundError:
@@ -225,7 +226,7 @@ def _with_summary(path: Path, summary: Summary) -> StoredRun:
     at = path / JOURNAL  # first: the folder may have been moved, or be mounted elsewhere here
     if isinstance(journal, str) and journal and not at.exists():
         at = Path(journal)
-    ending: Mapping[str, Any] | None = None
+    ending: Mapping[str, object] | None = None
     if facts.get("phase") in ENDED:
         ending = {**facts, "ended_at": summary.ended_at}
     if ending is None or facts.get("phase") == LOST["phase"]:  # the program may have said more than it sent

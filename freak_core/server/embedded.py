@@ -12,7 +12,7 @@ from freak_core.server.api.access import Access
 from freak_core.server.app import mount_pages, mount_routes
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.mirror.recorder import Recorder, recording
-from freak_core.text.strict_json import dumps
+from freak_core.text.strict_json import JSON, dumps
 
 
 class Program(Protocol):
@@ -28,7 +28,7 @@ class Program(Protocol):
     def answer(self, request: WriteRequest) -> None:
         """Carry out one request. The reply comes to the mirror as a message."""
 
-    def read(self) -> tuple[int, object] | None:
+    def read(self) -> tuple[int, JSON] | None:
         """Return revision and value of the state now; None if that would take long."""
 
 
@@ -91,7 +91,7 @@ class EmbeddedMirror(Mirror):
                 "call control() in the worker, or serve the app from one process"
             )
 
-    async def current(self) -> tuple[int, object]:
+    async def current(self) -> tuple[int, JSON]:
         """Return revision and value of the state now, with changes that the program itself made."""
         return await asyncio.to_thread(self._program.read) or await super().current()
 

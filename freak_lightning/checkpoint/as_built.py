@@ -5,9 +5,8 @@ them train, the param groups, the classes of optimizers and schedulers, and the 
 the program. What a callback has changed while training is lost.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -150,7 +149,7 @@ def _short(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _few(names: Any) -> str:
+def _few(names: Iterable[object]) -> str:
     """Return the first names, and how many more there are."""
     first, *others = list(names)
     return f"{first} and {len(others)} more" if others else str(first)

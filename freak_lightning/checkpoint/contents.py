@@ -8,9 +8,7 @@
 The sections of the controls are where Lightning puts the states of all callbacks.
 """
 
-from typing import Any
-
-from freak_lightning.checkpoint.rng_states import restore_rng_states, states_of_rank
+from freak_lightning.checkpoint.rng_states import StatesOfRanks, restore_rng_states, states_of_rank
 from freak_lightning.lightning_api.checkpoints import Checkpoint, collect_checkpoint
 from freak_lightning.lightning_api.loaders import restart_loaders, store_loaders_as_finished
 from freak_lightning.lightning_api.loops import epoch_done
@@ -23,7 +21,7 @@ METRICS = "freak_metrics"
 
 
 def exact_checkpoint(
-    trainer: Trainer, *, weights_only: bool = False, rng_states: dict[str, Any] | None = None
+    trainer: Trainer, *, weights_only: bool = False, rng_states: StatesOfRanks | None = None
 ) -> Checkpoint:
     """Return a checkpoint from which a resume goes on at this very point. All ranks must call it.
 
@@ -50,7 +48,7 @@ class AddedContents:
 
     def __init__(self) -> None:
         self.applied_requests: dict[str, list[str]] = {}
-        self._rng_states: dict[str, Any] | None = None
+        self._rng_states: StatesOfRanks | None = None
         self._metrics: dict[str, float] = {}
 
     def add_to(self, checkpoint: Checkpoint) -> None:

@@ -13,15 +13,29 @@ import random
 import zlib
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from freak_lightning.ranks.collectives import Collectives
 
 RngStates = Sequence[bytes | None]
 """The states of one process's generators: Python, NumPy, torch, CUDA; None for one that is not in use."""
+
+
+class StatesOfRanks(TypedDict):
+    """The states of all ranks as a checkpoint holds them; one of 0.1.0 has a text for each rank.
+
+    ``next_is_epoch`` says whether the training goes on with an epoch, not within one.
+    """
+
+    data: torch.Tensor
+    lengths: list[int]
+    ranks: list[list[int | None] | str]
+    next_is_epoch: NotRequired[bool]
+
 
 _WORDS = "<u4"
 """The numbers of a Mersenne Twister."""
@@ -37,7 +51,7 @@ def collect_rng_states() -> RngStates:
     name, keys, *rest = np.random.get_state(legacy=True)
     # Only the current device: reading all of them would create a context on each.
     cuda_in_use: Any = torch.cuda.is_initialized
-    cuda: Any = torch.cuda.get_rng_state() if cuda_in_use() else None
+    cuda: torch.Tensor | None = torch.cuda.get_rng_state() if cuda_in_use() else None
     return [
         _packed([version, gauss], np.array(words, _WORDS)),
         _packed([str(name), *rest], np.asarray(keys, _WORDS)),
@@ -61,7 +75,7 @@ def restore_rng_states(states: RngStates) -> None:
         torch.cuda.set_rng_state(_bytes_tensor(cuda[1]))
 
 
-def states_of_all_ranks(mine: RngStates | None, rank: int, collectives: Collectives) -> dict[str, Any] | None:
+def states_of_all_ranks(mine: RngStates | None, rank: int, collectives: Collectives) -> StatesOfRanks | None:
     """Return the states of all ranks as a checkpoint holds them; None if a rank has none to give.
 
     All ranks must call it. A state that several ranks share is sent by the lowest of them.
@@ -88,12 +102,12 @@ def states_of_all_ranks(mine: RngStates | None, rank: int, collectives: Collecti
     }
 
 
-def states_of_rank(saved: dict[str, Any], rank: int) -> RngStates:
+def states_of_rank(saved: StatesOfRanks, rank: int) -> RngStates:
     """Return the states of one rank from those of all ranks, as a checkpoint holds them."""
     one = saved["ranks"][rank]
     if isinstance(one, str):  # a checkpoint of 0.1.0
         return _older(one)
-    parts = saved["data"].cpu().split(saved["lengths"])
+    parts = torch.split(saved["data"].cpu(), saved["lengths"])
     return [None if number is None else parts[number].numpy().tobytes() for number in one]
 
 
@@ -112,7 +126,7 @@ def _older(text: str) -> RngStates:
     ]
 
 
-def _packed(facts: list[Any], numbers: np.ndarray[Any, Any]) -> bytes:
+def _packed(facts: Sequence[object], numbers: NDArray[np.generic]) -> bytes:
     """Return facts and an array in little more than the bytes that differ at random."""
     return zlib.compress(json.dumps(facts).encode() + b"\n" + numbers.tobytes())
 

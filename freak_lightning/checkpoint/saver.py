@@ -13,7 +13,7 @@ from freak_lightning.checkpoint.as_built import Dtypes
 from freak_lightning.checkpoint.contents import exact_checkpoint
 from freak_lightning.checkpoint.exact_resume import ExactResume
 from freak_lightning.checkpoint.files import discard, finish, folder_for, free
-from freak_lightning.checkpoint.rng_states import collect_rng_states, states_of_all_ranks
+from freak_lightning.checkpoint.rng_states import StatesOfRanks, collect_rng_states, states_of_all_ranks
 from freak_lightning.lightning_api.namespace import Callback, Trainer
 from freak_lightning.ranks.collectives import Collectives, agreed_failure, on_any
 from freak_lightning.ranks.interrupts import failure_of
@@ -171,7 +171,7 @@ class CheckpointSaver:
             raise failure
         return results[0]
 
-    def _rng_states_of_all_ranks(self) -> dict[str, object] | None:
+    def _rng_states_of_all_ranks(self) -> StatesOfRanks | None:
         try:
             mine = collect_rng_states()
         except Exception:  # the other ranks wait in the collective below

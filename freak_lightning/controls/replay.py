@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from freak_core import ConfigurationError, read_journal
+from freak_lightning.control import JournalLine
 from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.namespace import Trainer
 from freak_lightning.session.replayed_requests import is_replayed
@@ -27,7 +28,7 @@ class Replay(ControlCallback):
         super().__init__()
         self.journal = journal
 
-    def recorded_requests(self, trainer: Trainer) -> list[dict[str, object]]:
+    def recorded_requests(self, trainer: Trainer) -> list[JournalLine]:
         """Return the journal's lines, on rank zero; the session sends them to the other ranks.
 
         Raises:
@@ -36,7 +37,7 @@ class Replay(ControlCallback):
         return read_last_run(self.journal) if trainer.is_global_zero else []
 
 
-def read_last_run(path: str | os.PathLike[str]) -> list[dict[str, object]]:
+def read_last_run(path: str | os.PathLike[str]) -> list[JournalLine]:
     """Return the lines of the last run in a journal.
 
     Raises:

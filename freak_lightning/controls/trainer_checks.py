@@ -1,13 +1,15 @@
 """The trainer's checks: why a trainer cannot take a value of one of its settings while it fits."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from freak_lightning.lightning_api.callbacks import callbacks_of
-from freak_lightning.lightning_api.namespace import Trainer, is_a
+from freak_lightning.lightning_api.namespace import LRSchedulerConfig, Trainer, is_a
 from freak_lightning.lightning_api.precision import unscales_gradients_itself
 from freak_lightning.lightning_api.schedule_ends import ScheduleEnd, ends_of, steps_left, unforeseeable
 from freak_lightning.lightning_api.scheduler_steps import scheduler_steps
+
+Values: TypeAlias = dict[str, Any]
+"""Values of the trainer's settings, by the names that the trainer has for them."""
 
 
 def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
@@ -28,7 +30,7 @@ def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
     return None
 
 
-def why_not_so_long(new: dict[str, Any], trainer: Trainer, accumulate_later: int | None) -> str | None:
+def why_not_so_long(new: Values, trainer: Trainer, accumulate_later: int | None) -> str | None:
     """Return why training cannot last as long as the new settings say, or None: OneCycleLR raises at its end.
 
     ``accumulate_later``: batches that the epochs after this one accumulate, if a request has changed it.
@@ -49,9 +51,7 @@ def why_not_so_long(new: dict[str, Any], trainer: Trainer, accumulate_later: int
     return None
 
 
-def notes_on_schedules(
-    new: dict[str, Any], trainer: Trainer, accumulate_later: int | None, own: Mapping[str, Any]
-) -> list[str]:
+def notes_on_schedules(new: Values, trainer: Trainer, accumulate_later: int | None, own: Values) -> list[str]:
     """Return which schedules were planned for another length than the new settings give the training.
 
     Args:
@@ -89,7 +89,7 @@ def _note(end: ScheduleEnd, done: int, planned: float, now: float, unit: str) ->
     return None
 
 
-def _unit(config: Any) -> str:
+def _unit(config: LRSchedulerConfig) -> str:
     """Return what one step of a scheduler is."""
     return f"{config.interval}s" if config.frequency == 1 else "of its steps"
 

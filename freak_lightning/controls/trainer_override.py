@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, create_model
 
 from freak_lightning.control import Section
 from freak_lightning.controls.control_callback import ControlCallback
-from freak_lightning.controls.trainer_checks import notes_on_schedules, why_not, why_not_so_long
+from freak_lightning.controls.trainer_checks import Values, notes_on_schedules, why_not, why_not_so_long
 from freak_lightning.lightning_api.limits import set_max_epochs, set_max_steps
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 
@@ -54,7 +54,7 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
 
     section: str | None = "trainer"
 
-    _own: dict[str, object] | None = None
+    _own: Values | None = None
     """The trainer's values at the start of the fit; None before."""
     _applied: Mapping[str, object] = MappingProxyType({})
     """The section as it was last written; the trainer differs where the program has set a value."""
@@ -114,10 +114,10 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
             told[name] = "; ".join([*([told[name]] if name in told else []), *notes])
         return told or None
 
-    def _length(self) -> dict[str, Any]:
+    def _length(self) -> Values:
         return {name: (self._own or {}).get(name) for name in LENGTH}
 
-    def _news(self, wanted: TrainerSettings) -> dict[str, Any]:
+    def _news(self, wanted: TrainerSettings) -> Values:
         return {name: value for name, value in wanted if value != self._applied[name]}
 
     def _accumulate_later(self, batches: int | None, trainer: Trainer) -> None:
@@ -162,11 +162,11 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
         _write(trainer, new)
 
 
-def _values(trainer: Trainer) -> dict[str, Any]:
+def _values(trainer: Trainer) -> Values:
     return {name: getattr(trainer, name) for name in TrainerSettings.model_fields}
 
 
-def _write(trainer: Trainer, values: dict[str, Any]) -> None:
+def _write(trainer: Trainer, values: Values) -> None:
     for name, value in values.items():
         match name:
             case "max_epochs":
@@ -183,7 +183,7 @@ def _nothing_or(former: float, value: float) -> float:
     return former if value == former else 0  # 1 from a client without floats means 1.0, not one batch
 
 
-def _when(new: dict[str, Any], trainer: Trainer) -> dict[str, str]:
+def _when(new: Values, trainer: Trainer) -> dict[str, str]:
     told: dict[str, str] = {}
     if "accumulate_grad_batches" in new:
         told["accumulate_grad_batches"] = f"from the start of epoch {trainer.current_epoch + 1} on"

@@ -9,7 +9,7 @@ from freak_lightning.control import StateT, document, snake_case
 from freak_lightning.controls.control_callback import ControlCallback
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.ranks.cadence import Sync
-from freak_lightning.saved_section import saved_section
+from freak_lightning.saved_section import Document, saved_section
 
 
 class Tunable(ControlCallback[StateT]):
@@ -59,7 +59,7 @@ class Tunable(ControlCallback[StateT]):
         """The object."""
         return self.model
 
-    def initial_document(self) -> dict[str, object]:
+    def initial_document(self) -> Document:
         """Return the object as it was when this control was made."""
         return self._start
 

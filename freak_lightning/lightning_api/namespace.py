@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import Callback, LightningModule, Trainer
     from lightning.pytorch.loggers import Logger
     from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+    from lightning.pytorch.utilities.types import LRSchedulerConfig
 else:
 
     def _version(distribution: str) -> tuple[int, ...]:
@@ -35,10 +36,19 @@ else:
     Callback = type("Callback", tuple(each.Callback for each in _modules), {"__module__": __name__})
     Logger = type("Logger", tuple(each.loggers.Logger for each in _modules), {"__module__": __name__})
     LightningModule, Trainer = _modules[0].LightningModule, _modules[0].Trainer
+    LRSchedulerConfig = _modules[0].utilities.types.LRSchedulerConfig
     rank_zero_info = _modules[0].utilities.rank_zero_info
     rank_zero_warn = _modules[0].utilities.rank_zero_warn
 
-__all__ = ["Callback", "LightningModule", "Logger", "Trainer", "rank_zero_info", "rank_zero_warn"]
+__all__ = [
+    "Callback",
+    "LRSchedulerConfig",
+    "LightningModule",
+    "Logger",
+    "Trainer",
+    "rank_zero_info",
+    "rank_zero_warn",
+]
 
 
 def is_a(value: object, name: str) -> bool:

@@ -1,15 +1,14 @@
 """How often the rest of a fit steps a scheduler."""
 
 from math import lcm
-from typing import Any
 
 from freak_lightning.lightning_api.loops import trained_batches
-from freak_lightning.lightning_api.namespace import Trainer
+from freak_lightning.lightning_api.namespace import LRSchedulerConfig, Trainer
 
 
 def scheduler_steps(
     trainer: Trainer,
-    config: Any,
+    config: LRSchedulerConfig,
     *,
     max_epochs: int | None = None,
     max_steps: int | None = None,

@@ -297,7 +297,7 @@ class ParamGroupOverlay:
     # -- steps that go past the wrapper ----------------------------------------------------------
 
     def _before_step(
-        self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, optimizer: Optimizer, args: tuple[object, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[object, ...], dict[str, object]] | None:
         if torch.compiler.is_compiling():  # not ours to trace: a user may compile with fullgraph=True
             return None

@@ -8,7 +8,8 @@ from threading import Event, Thread
 from typing import Any
 
 import torch.distributed as dist
-from torch.distributed import distributed_c10d
+
+from freak_lightning.ranks.rank_store import rank_store
 
 logger = logging.getLogger("freak")
 
@@ -54,7 +55,7 @@ class FirstFailure:
 
     def _watch(self, tell: Callable[[str], object]) -> None:
         try:
-            store = _store()
+            store = rank_store()
             while not self._over.wait(_PERIOD):
                 if store.check([self._key]):
                     tell(self._said(*json.loads(store.get(self._key))))
@@ -91,7 +92,7 @@ class FirstFailure:
 
     def _ask(self, error: BaseException, found: list[object]) -> None:
         try:
-            store = _store()
+            store = rank_store()
             if type(error).__name__ in _FOLLOWING:
                 told = store.get(self._key) if store.check([self._key]) else b""
             else:
@@ -101,8 +102,3 @@ class FirstFailure:
                 found.append(json.loads(told))
         except Exception:
             logger.debug("the ranks' store does not answer", exc_info=True)
-
-
-def _store() -> Any:
-    torch_private: Any = distributed_c10d
-    return torch_private._get_default_store()

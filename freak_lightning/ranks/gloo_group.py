@@ -16,12 +16,9 @@ from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
-from torch.distributed import distributed_c10d
 
 from freak_lightning.ranks.lost import told_as_lost_ranks
-
-torch_private: Any = distributed_c10d
-"""What torch does not declare: the default store, and the parts of which a process group is made."""
+from freak_lightning.ranks.rank_store import KeyStore, rank_store, torch_private
 
 _CONNECTING = timedelta(seconds=1.5)
 """What gloo is told to wait for a connection. It waits five times as long, if it gets no answer."""
@@ -46,19 +43,6 @@ class Agreement(Protocol):
 
     def union(self, flags: int, width: int = 1) -> int:
         """Return the flags that any rank has set."""
-
-
-class KeyStore(Protocol):
-    """What the ranks of a training write for each other, by key."""
-
-    def set(self, key: str, value: str) -> None:
-        """Write a value."""
-
-    def check(self, keys: list[str]) -> bool:
-        """Return whether the keys are there, without waiting for them."""
-
-    def get(self, key: str) -> bytes:
-        """Return a value, once it is there."""
 
 
 class GlooGroup:
@@ -131,7 +115,7 @@ def open_gloo_group(agreement: Agreement, timeout: timedelta) -> tuple[GlooGroup
     key, _ = agreement.broadcast(secrets.token_hex(4), 0)
     group, failure = None, None
     try:
-        store = torch_private.PrefixStore(f"freak/{key}", torch_private._get_default_store())
+        store = torch_private.PrefixStore(f"freak/{key}", rank_store())
         here = _published_address(store)
     except Exception as error:  # noqa: BLE001 - whatever it is, the training goes on without the group
         failure = _in_one_line(error)

@@ -3,10 +3,10 @@
 import logging
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import torch.distributed as dist
-from torch.distributed import distributed_c10d
+
+from freak_lightning.ranks.rank_store import KeyStore, rank_store
 
 logger = logging.getLogger("freak")
 
@@ -26,13 +26,12 @@ class Presence:
         self._world_size = world_size
         start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "")  # torchrun may keep the store over a restart
         self._key = f"freak/controls{start}/{','.join(names)}"
-        self._store: Any = None
+        self._store: KeyStore | None = None
 
     def tell(self) -> None:
         """Count this rank. All ranks that have controls call it, before a barrier of the training."""
         if self._world_size > 1 and dist.is_available() and dist.is_initialized():
-            torch_private: Any = distributed_c10d
-            self._store = torch_private._get_default_store()
+            self._store = rank_store()
             self._counted(1)
 
     def lacking(self) -> str | None:
@@ -57,9 +56,8 @@ class Presence:
         if self._store is None:
             return None
         try:
-            ranks: int = self._store.add(self._key, more)
+            return self._store.add(self._key, more)
         except Exception:
             logger.warning("the ranks' store does not count the ranks that have controls", exc_info=True)
             self._store = None
             return None
-        return ranks

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+
+from pydantic import BaseModel
 
 from freak_core import Refused, Store, Write
 from freak_lightning.control import Control
+from freak_lightning.saved_section import Document
 
 logger = logging.getLogger("freak")
 
@@ -80,11 +82,10 @@ class ProgramChanges:
         finally:
             self._take(name, self._agreed[name])
 
-    def _take(self, name: str, before: dict[str, object]) -> None:
+    def _take(self, name: str, before: Document) -> None:
         now = _document(self._controls[name].state)
         self._agreed[name] |= {key: value for key, value in now.items() if value != before[key]}
 
 
-def _document(state: Any) -> dict[str, Any]:
-    document: dict[str, object] = state.model_dump(mode="json")
-    return document
+def _document(state: BaseModel) -> Document:
+    return state.model_dump(mode="json")

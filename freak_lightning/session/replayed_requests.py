@@ -1,9 +1,9 @@
 """Replayed requests: those of a journal, at the control points at which they were applied."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from freak_core import Entry, Store, Write
+from freak_lightning.control import JournalLine
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import Trainer, rank_zero_info, rank_zero_warn
 from freak_lightning.session.setup_facts import facts_of
@@ -24,13 +24,13 @@ class ReplayedRequests:
     live = False
     """Whether more may come while training stands still."""
 
-    def __init__(self, trainer: Trainer, store: Store, journal: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, trainer: Trainer, store: Store, journal: Sequence[JournalLine]) -> None:
         self._trainer = trainer
         self._store = store
         self._journal = journal
         self._entries = [line for line in journal if is_replayed(line)]
         self._weights = {
-            _place(line["applied"]): line["applied"]["weights"]
+            _place(line): line["applied"]["weights"]
             for line in reversed(journal)
             if line.get("applied") and line["applied"].get("weights")
         }
@@ -47,7 +47,7 @@ class ReplayedRequests:
         """Compare what is known when training begins; leave out what a resumed checkpoint contains."""
         setups = [line["setup"] for line in self._journal if isinstance(line.get("setup"), dict)]
         self._warn_of(setup, setups[0] if setups else {})
-        before = [entry for entry in self._entries if self._is_in_checkpoint(entry["applied"])]
+        before = [entry for entry in self._entries if self._is_in_checkpoint(entry)]
         if before:
             self._entries = [entry for entry in self._entries if entry not in before]
             rank_zero_info(
@@ -55,14 +55,14 @@ class ReplayedRequests:
                 "resumes"
             )
 
-    def _is_in_checkpoint(self, applied: dict[str, Any]) -> bool:
+    def _is_in_checkpoint(self, line: JournalLine) -> bool:
         """Return whether a request was applied before the point at which this run begins."""
-        step = self._trainer.global_step
+        applied, step = line["applied"], self._trainer.global_step
         return step > 0 and (
             applied["step"] < step or (applied["step"] == step and applied["point"] == "step")
         )
 
-    def _warn_of(self, now: dict[str, object], then: dict[str, Any]) -> None:
+    def _warn_of(self, now: dict[str, object], then: Mapping[str, object]) -> None:
         differing = [name for name in now if name in then and then[name] != now[name]]
         for name in differing:
             difference = f"{name}: {then[name]} then, {now[name]} now"
@@ -133,14 +133,15 @@ class ReplayedRequests:
         return len(self._entries)
 
 
-def is_replayed(line: dict[str, object]) -> bool:
+def is_replayed(line: JournalLine) -> bool:
     """Return whether a journal's line is a request to repeat: one that was applied and was not our own."""
     return line.get("status") == "applied" and line.get("by") != "freak" and bool(line.get("applied"))
 
 
-def _was_at(entry: dict[str, Any], point: Point) -> bool:
-    return _place(entry["applied"]) == (point.step, point.kind, point.batch)
+def _was_at(entry: JournalLine, point: Point) -> bool:
+    return _place(entry) == (point.step, point.kind, point.batch)
 
 
-def _place(applied: dict[str, Any]) -> tuple[int, str, int | None]:
+def _place(line: JournalLine) -> tuple[int, str, int | None]:
+    applied = line["applied"]
     return applied["step"], applied["point"], applied.get("batch")

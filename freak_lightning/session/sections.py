@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, create_model
 
 from freak_core import Action, ConfigurationError, Refused
-from freak_lightning.control import Control
+from freak_lightning.control import Control, JournalLine
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.ranks.collectives import Collectives, on_any
 from freak_lightning.ranks.interrupts import failure_of
@@ -95,7 +95,7 @@ def only_one(what: str, given: Sequence[Given | None]) -> Given | None:
     return values[0] if values else None
 
 
-def recorded_requests_of(controls: Sequence[Control], trainer: Trainer) -> Sequence[dict[str, object]] | None:
+def recorded_requests_of(controls: Sequence[Control], trainer: Trainer) -> Sequence[JournalLine] | None:
     """Return the lines of the journal to replay, or None if no control has one.
 
     Raises:

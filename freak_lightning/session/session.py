@@ -11,7 +11,7 @@ from typing import Any
 
 from freak_core import ConfigurationError, Ending, Entry, Failed, Freak, Refused, Store
 from freak_lightning.checkpoint.saver import CheckpointSaver, SavedCheckpoint
-from freak_lightning.control import Control
+from freak_lightning.control import Control, JournalLine
 from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.loops import logged_step, trained_batches
 from freak_lightning.lightning_api.namespace import Callback, LightningModule, Trainer, rank_zero_warn
@@ -121,7 +121,7 @@ class ControlSession:
             with self._logged(control):
                 control.on_session(self)
 
-    def _begin(self) -> tuple[Sync, Sequence[dict[str, Any]] | None]:
+    def _begin(self) -> tuple[Sync, Sequence[JournalLine] | None]:
         """Prepare the controls and start the server on rank zero: on all ranks, or all ranks raise.
 
         Raises:
@@ -129,7 +129,7 @@ class ControlSession:
         """
         self._first_failure = FirstFailure("", 0, 1)
         failure: Refused | None = None
-        journal: Sequence[dict[str, Any]] | None = None
+        journal: Sequence[JournalLine] | None = None
         sync: Sync = "auto"
         try:
             prepare(self.controls, self.trainer, self.pl_module)

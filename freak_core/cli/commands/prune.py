@@ -1,6 +1,6 @@
 """``freak prune``: deletes the folders of ended runs."""
 
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import typer
 
@@ -43,10 +43,27 @@ def prune(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _handled(run: StoredRun, *, delete_it: bool, as_json: bool) -> dict[str, Any]:
+class Handled(TypedDict):
+    """What became of a run; ``left`` are the files in its folder that Freak has not written."""
+
+    id: str
+    name: str
+    state: str
+    folder: str
+    deleted: bool
+    left: list[str]
+
+
+def _handled(run: StoredRun, *, delete_it: bool, as_json: bool) -> Handled:
     """Delete a run, if asked to, and say so; return what there is to say."""
-    told: dict[str, Any] = {"id": run.id, "name": run.name, "state": run.phase, "folder": str(run.path)}
-    told |= {"deleted": False, "left": []}
+    told: Handled = {
+        "id": run.id,
+        "name": run.name,
+        "state": run.phase,
+        "folder": str(run.path),
+        "deleted": False,
+        "left": [],
+    }
     if delete_it:
         try:
             told["left"] = delete(run)

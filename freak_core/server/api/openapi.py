@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from freak_core import errors
 from freak_core.messages import json_patch
+from freak_core.messages.protocol import ActionInfo
 from freak_core.receipts import Receipt
 from freak_core.server.api.request_body import JSON_TYPES
 from freak_core.server.api.write_options import WRITE_PARAMETERS
@@ -37,7 +38,7 @@ RESPONSE_HEADERS = {
 
 
 def describe(
-    routes: Sequence[BaseRoute], run: JSONObject, schema: JSONObject, actions: Mapping[str, JSONObject]
+    routes: Sequence[BaseRoute], run: JSONObject, schema: JSONObject, actions: Mapping[str, ActionInfo]
 ) -> JSONObject:
     """Return the OpenAPI 3.1 document of a run.
 
@@ -233,7 +234,7 @@ def _field(path: paths.Path, schema: JSONObject, parameters: list[JSONObject]) -
     }
 
 
-def _action(name: str, action: JSONObject, prefix: str, parameters: list[JSONObject]) -> JSONObject:
+def _action(name: str, action: ActionInfo, prefix: str, parameters: list[JSONObject]) -> JSONObject:
     schema = _moved(action["arguments"], prefix)
     return {
         "post": {

@@ -28,6 +28,7 @@ from freak_core.server.mirror.metric_history import Axis
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.places import WaitingPlaces
 from freak_core.text import paths
+from freak_core.text.strict_json import JSON
 
 StatePath = Annotated[
     str,
@@ -349,7 +350,7 @@ class Routes:
         request: Request,
         kind: Kind,
         path: str,
-        body: object,
+        body: JSON,
         target: str | None = None,
         *,
         wait: float = 0.0,
@@ -377,7 +378,7 @@ class Routes:
         request: Request,
         kind: Kind,
         path: paths.Path,
-        body: Any,
+        body: JSON,
         options: WriteOptions,
         *,
         target: str | None = None,

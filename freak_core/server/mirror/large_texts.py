@@ -3,7 +3,6 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
 
 from freak_core.text.strict_json import dumps
 
@@ -39,11 +38,11 @@ class LargeTexts:
     """Writes JSON and remembers that of large values, by their identity: nobody may change them in place."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[int, tuple[Any, str]] = OrderedDict()
+        self._known: OrderedDict[int, tuple[object, str]] = OrderedDict()
         self._length = 0
         self._lock = threading.RLock()
 
-    def dumps(self, value: Any) -> str:
+    def dumps(self, value: object) -> str:
         """Return ``value`` as compact JSON."""
         if not is_large(value):
             return dumps(value)
@@ -52,14 +51,14 @@ class LargeTexts:
             if known is not None:
                 self._known.move_to_end(id(value))
                 return known[1]
-            text = dumps(value) if isinstance(value, str) else "".join(self._parts(value))
+            text = "".join(self._parts(value)) if isinstance(value, dict | list) else dumps(value)
             self._remember(value, text)
             return text
 
     def _parts(self, value: dict[str, object] | list[object]) -> Iterator[str]:
         """Yield the text of a container: many small items at once, each large one by itself."""
         named = isinstance(value, dict)
-        between, small = "{" if named else "[", list[tuple[Any, Any]]()
+        between, small = "{" if named else "[", list[tuple[object, object]]()
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             large = isinstance(item, dict | list | str) and is_large(item)
             if small and (large or len(small) >= PIECE):

@@ -6,11 +6,20 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from freak_core.errors import NotFound, Unreachable, refusal
 from freak_core.messages.event_buffer import Recent
-from freak_core.messages.protocol import Data, Event, EventType, FromProgram, Hello, Order, Reply, Request
+from freak_core.messages.protocol import (
+    ActionInfo,
+    Data,
+    Event,
+    EventType,
+    FromProgram,
+    Hello,
+    Order,
+    Reply,
+    Request,
+)
 from freak_core.messages.state_changes import with_changes
 from freak_core.phases import ENDED, LOST, arrived
 from freak_core.receipt_history import ReceiptHistory
@@ -19,6 +28,7 @@ from freak_core.runs.lost_requests import as_lost
 from freak_core.server.mirror.large_texts import LargeTexts
 from freak_core.server.mirror.metric_history import History, Series
 from freak_core.server.mirror.progress_rate import Pace
+from freak_core.text.strict_json import JSON
 
 ANSWER_WITHIN = 10.0
 """Seconds that the program has to answer a write; then the client gets 503."""
@@ -43,11 +53,11 @@ class Mirror:
         self._expected: set[str] = set()
         self.boot: str = ""
         self.prefix: str = ""
-        self.schema: dict[str, Any] = {}
-        self.actions: dict[str, Any] = {}
+        self.schema: Data = {}
+        self.actions: Mapping[str, ActionInfo] = {}
         self.revision: int = 0
-        self.value: Any = None
-        self.run: dict[str, Any] = {}
+        self.value: JSON = None
+        self.run: Data = {}
         self.receipts: ReceiptHistory = ReceiptHistory()
         self.recent: Recent = Recent()
         self.ended: bool = False
@@ -159,12 +169,12 @@ class Mirror:
 
     # -- questions from the routes ---------------------------------------------------------------------
 
-    async def current(self) -> tuple[int, Any]:
+    async def current(self) -> tuple[int, JSON]:
         """Return revision and value of the state now."""
         with self._lock:
             return self.revision, self.value
 
-    def snapshot(self) -> tuple[int, dict[str, Any]]:
+    def snapshot(self) -> tuple[int, Data]:
         """Return the number of the newest event, and state and run after it."""
         with self._lock:
             run = self._run_info()
