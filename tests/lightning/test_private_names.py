@@ -67,7 +67,7 @@ def optional_names(tree: ast.Module) -> Iterator[str]:
             )
 
 
-OF_TORCH = ("first_failure.py", "gloo_group.py", "presence.py")
+OF_TORCH = ("gloo_group.py", "rank_store.py")
 """Files with private names of torch, which they document; they import nothing of Lightning."""
 
 
