@@ -13,7 +13,7 @@ from tests.dashboard.npm_packages import HERE, MODULES, install
 
 ROOT = HERE.parents[1]
 SECONDS = 150
-CHECKED = ("freak_core/server/dashboard", "freak_core/server/docs", "tests/dashboard")
+CHECKED = ("freak_core/server/dashboard", "freak_core/server/docs", "freak_core/ui/pages", "tests/dashboard")
 CHECKS = {
     "tsc": [MODULES / "typescript" / "bin" / "tsc", "--project", HERE],
     "ESLint": [
@@ -21,7 +21,7 @@ CHECKS = {
         *("--config", HERE / "eslint.config.js", "--max-warnings", "0", *CHECKED),
     ],
     "node --test": [
-        *("--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", "--test"),
+        *("--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", "--import", HERE / "served-paths.js", "--test"),
         *sorted(HERE.glob("*.test.js")),
     ],
 }

@@ -3,7 +3,8 @@
 import js from "@eslint/js";
 
 const DASHBOARD = "freak_core/server/dashboard";
-/** Each folder with those that it may import from, besides itself. */
+const PAGES = "freak_core/ui/pages";
+/** Each folder of the dashboard with those that it may import from, besides itself. */
 const FOLDERS = {
   lib: [],
   live: ["lib"],
@@ -12,13 +13,25 @@ const FOLDERS = {
   page: ["charts", "form", "live", "lib"],
 };
 
-/** Forbid imports from folders that a folder must not know. */
-const importRules = Object.entries(FOLDERS).map(([folder, allowed]) => ({
-  files: [`${DASHBOARD}/${folder}/**`],
+/** The same for the pages over all runs. They may import from the dashboard, too. */
+const FOLDERS_OF_PAGES = {
+  runs: [],
+  list: ["runs"],
+  compare: ["list", "runs"],
+  page: ["compare", "list", "runs"],
+};
+
+/**
+ * Forbid imports from folders that a folder must not know.
+ * @param {string} root
+ * @param {Record<string, string[]>} folders
+ */
+const importRules = (root, folders) => Object.entries(folders).map(([folder, allowed]) => ({
+  files: [`${root}/${folder}/**`],
   rules: {
     "no-restricted-imports": ["error", {
-      patterns: Object.keys(FOLDERS).filter((other) => other !== folder && !allowed.includes(other)).map((other) => ({
-        group: [`**/${other}/**`],
+      patterns: Object.keys(folders).filter((other) => other !== folder && !allowed.includes(other)).map((other) => ({
+        group: [`**/${other}/**`, ...(root === PAGES ? [`!**/dashboard/${other}/**`] : [])],
         message: `${folder}/ may import from ${[...allowed, "vendor.js"].join(", ")} only.`,
       })),
     }],
@@ -56,5 +69,6 @@ export default [
       "prefer-template": "error",
     },
   },
-  ...importRules,
+  ...importRules(DASHBOARD, FOLDERS),
+  ...importRules(PAGES, FOLDERS_OF_PAGES),
 ];

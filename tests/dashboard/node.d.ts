@@ -4,6 +4,12 @@ declare module "node:test" {
   export function test(name: string, run: () => void | Promise<void>): void;
 }
 
+declare module "node:module" {
+  type Context = { parentURL?: string };
+  type Resolve = (specifier: string, context: Context) => { url: string };
+  export function registerHooks(hooks: { resolve(specifier: string, context: Context, next: Resolve): { url: string } }): void;
+}
+
 declare module "node:assert/strict" {
   const assert: {
     ok(value: unknown, message?: string): asserts value;

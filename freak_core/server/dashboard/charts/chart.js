@@ -1,6 +1,7 @@
 // A chart on the page: its name, its latest value, the value under the cursor, and the drawing while it is visible.
 
 import { short } from "../lib/format.js";
+import { watchVisibility } from "../lib/visibility.js";
 import { metrics } from "../live/metric-history.js";
 import { html, signal, useEffect, useRef, useSignal, useState } from "../vendor.js";
 import { placeText } from "./axis.js";
@@ -14,26 +15,6 @@ import { pinned, toggle } from "./settings.js";
 const announcement = signal("");
 
 export const ChartAnnouncement = () => html`<p class="unseen" aria-live="polite">${announcement.value}</p>`;
-
-/** @type {Map<Element, (visible: boolean) => void>} */
-const watched = new Map();
-const visibility = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) watched.get(target)?.(isIntersecting);
-}, { rootMargin: "200px" });
-
-/**
- * Call `onChange` with whether an element is visible, now and whenever that changes. Returns a function that ends it.
- * @param {Element} element
- * @param {(visible: boolean) => void} onChange
- */
-function watchVisibility(element, onChange) {
-  watched.set(element, onChange);
-  visibility.observe(element);
-  return () => {
-    visibility.unobserve(element);
-    watched.delete(element);
-  };
-}
 
 /**
  * Return what the chart shows, in a sentence.

@@ -49,8 +49,11 @@ const labelOf = ({ kind, name, changes }) =>
 const isLine = ({ by, name, changes }) =>
   (by === "freak" && name === "stop") || changes.some(({ path }) => !hasButtons(`/${path.split("/")[1]}`));
 
-/** The markers of all applied requests, oldest first. */
-export const markers = computed(() => [...receipts.value.values()]
+/**
+ * Return the markers of the applied requests among some, oldest first.
+ * @param {Receipt[]} all
+ */
+export const markersOf = (all) => [...all]
   .sort((a, b) => a.seq - b.seq)
   .flatMap((receipt) => {
     const { status, applied, kind, changes } = receipt;
@@ -58,7 +61,10 @@ export const markers = computed(() => [...receipts.value.values()]
     const [step, at] = [applied.logged_step ?? applied.step ?? null, Date.parse(applied.at) / 1000];
     return [{ step, at, text: textOf(receipt), label: labelOf(receipt), line: isLine(receipt) }];
   })
-  .slice(-MOST_MARKERS));
+  .slice(-MOST_MARKERS);
+
+/** The markers of all applied requests of the run that the page shows. */
+export const markers = computed(() => markersOf([...receipts.value.values()]));
 
 /**
  * Return the last step at a time, or null before the first.

@@ -1,6 +1,8 @@
 // The token. It comes in the fragment of the link, which browsers send to no server, and stays in this tab.
 
-const KEY = `freak-token ${location.pathname}`;
+/** The address of the list of all runs, if this page belongs to one; else null. Its token opens the pages of all runs. */
+export const listUrl = document.documentElement.dataset.list ? new URL(document.documentElement.dataset.list, location.href) : null;
+const KEY = `freak-token ${(listUrl ?? location).pathname}`;
 
 /**
  * Return the token of a fragment without its `#`. No token has a space: one stands for a plus that was not encoded.
@@ -13,7 +15,8 @@ export function takeFragment() {
   const token = tokenOf(location.hash.slice(1));
   if (!token) return false;
   sessionStorage.setItem(KEY, token);
-  history.replaceState(null, "", location.pathname + location.search);
+  const others = location.hash.slice(1).split("&").filter((part) => !part.startsWith("token="));
+  history.replaceState(null, "", location.pathname + location.search + (others.length ? `#${others.join("&")}` : ""));
   return true;
 }
 
