@@ -20,15 +20,16 @@ class Pages:
 
     Args:
         docs_url: the path of the documentation of the routes; ``""`` for none.
+        list_url: the relative URL of the list of all runs, where ``freak ui`` serves the page; ``""`` for none.
     """
 
-    def __init__(self, docs_url: str) -> None:
+    def __init__(self, docs_url: str, list_url: str = "") -> None:
         self._dashboard = {
             path.relative_to(DASHBOARD).as_posix(): path for path in DASHBOARD.rglob("*") if path.is_file()
         }
         self._docs = {path.name: path for path in DOCS.iterdir() if path.suffix in (".js", ".css")}
         self._docs_page = _docs_page(docs_url)
-        self._dashboard_page = _dashboard_page(docs_url)
+        self._dashboard_page = _dashboard_page(docs_url, list_url)
         self.router: APIRouter = APIRouter(route_class=Route, include_in_schema=False)
         add = self.router.add_api_route
         pages: dict[str, Callable[..., object]] = {
@@ -68,10 +69,10 @@ def _file(files: dict[str, Path], name: str) -> Response:
     return FileResponse(files[name])
 
 
-def _dashboard_page(docs_url: str) -> str:
-    """Return the dashboard with a link to the documentation."""
+def _dashboard_page(docs_url: str, list_url: str) -> str:
+    """Return the dashboard with a link to the documentation, and one to the list of all runs."""
     page = (DASHBOARD / "index.html").read_text("utf-8")
-    return page.replace("{docs}", escape(docs_url.removeprefix("/")))
+    return page.replace("{docs}", escape(docs_url.removeprefix("/"))).replace("{list}", escape(list_url))
 
 
 def _docs_page(docs_url: str) -> str:

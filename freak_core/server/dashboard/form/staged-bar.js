@@ -37,8 +37,8 @@ function Edits({ root }) {
 function message() {
   if (ended.value && staged.value.size) return `The run has ended: ${changes(staged.value.size)} not applied.`;
   if (notice.value.text || writable.value || connection.value === "connecting") return notice.value.text;
-  if (readOnly.value) return "This link is read-only.";
-  return ended.value ? "The run has ended: nothing can be changed." : "Not connected: nothing can be changed.";
+  if (ended.value) return "The run has ended: nothing can be changed.";
+  return readOnly.value ? "This link is read-only." : "Not connected: nothing can be changed.";
 }
 
 function Answer() {

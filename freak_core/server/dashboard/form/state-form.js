@@ -1,6 +1,6 @@
 // The state as a form, made from its JSON schema.
 
-import { exactState, revision, schema, writable } from "../live/run.js";
+import { ended, exactState, revision, schema, writable } from "../live/run.js";
 import { html, useState } from "../vendor.js";
 import { apply } from "./apply.js";
 import { bind, ownsEdits } from "./binding.js";
@@ -41,6 +41,9 @@ export function StateForm() {
     if (await apply(note.trim(), notice.value.conflict)) setNote("");
   };
   const root = exactState.value === null ? null : schema.value;
+  if (!root && ended.value) {
+    return html`<section aria-labelledby="state-title" class="state"><h2 id="state-title">State</h2><p class="hint">No state was recorded.</p></section>`;
+  }
   return html`<section aria-labelledby="state-title" class="state">
     <h2 id="state-title">State <small>revision ${revision.value}</small></h2>
     <form onSubmit=${onSubmit} onKeyDown=${onKeyDown} autocomplete="off" novalidate>

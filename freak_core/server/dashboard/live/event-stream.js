@@ -5,11 +5,12 @@ import { batch } from "../vendor.js";
 import { call, get, HttpError, httpError } from "./api.js";
 import { eventParser } from "./event-parser.js";
 import { loadSeries, takeMetrics } from "./metric-history.js";
+import { nextFit } from "./next-fit.js";
 import { announced, receipts, takeReceipts } from "./receipts.js";
 import {
-  actions, connection, denial, ended, facts, factsOfProgress, heardAt, schema, takeFacts, takeState,
+  actions, connection, denial, ended, facts, factsOfProgress, heardAt, isEnding, schema, takeFacts, takeState,
 } from "./run.js";
-import { takeFragment } from "./token.js";
+import { listUrl, takeFragment } from "./token.js";
 
 /**
  * @import { EventSourceMessage } from "../vendor.js"
@@ -30,6 +31,8 @@ let stream = new AbortController();
 let retryNow = () => {};
 /** The id of the run that the page shows. @type {string | undefined} */
 let shownRun;
+/** Whether the page has seen that run live. */
+let wasLive = false;
 /** Whether the page has been hidden for a while. Then it has no stream: browsers allow six connections to a server. */
 let resting = false;
 let wake = () => {};
@@ -54,20 +57,34 @@ async function within(ms, work) {
   }
 }
 
+/**
+ * Return the JSON of a route, null if it does not exist: the folder of a run that has ended may lack it.
+ * @param {string} route
+ */
+const getIfThere = (route) => get(route, { signal: stream.signal }).catch((error) => {
+  if (error instanceof HttpError && error.status === 404) return null;
+  throw error;
+});
+
 async function loadSnapshot() {
   const [run, value, history, stateSchema, actionsByName] = await Promise.all(
-    ["run", "state", `receipts?last=${RECEIPTS_AT_FIRST}`, "schema", "actions"].map((route) => get(route, { signal: stream.signal })),
+    ["run", "state", `receipts?last=${RECEIPTS_AT_FIRST}`, "schema", "actions"].map(getIfThere),
   );
+  if (run === null) throw new HttpError("there is no such run", 404);
   batch(() => {
-    if (shownRun !== run.id) receipts.value = new Map(); // another run now uses the same port
+    if (shownRun !== run.id) {
+      receipts.value = new Map(); // another run now uses the same port
+      wasLive = false;
+    }
     shownRun = run.id;
     facts.value = {};
     newerFacts = null; // the answer of a poll under way may be about the other run
     takeFacts(run);
     takeState({ revision: run.revision, value });
-    takeReceipts(history);
-    schema.value = stateSchema;
-    actions.value = actionsByName;
+    takeReceipts(history ?? []);
+    schema.value = stateSchema ?? {};
+    actions.value = actionsByName ?? {};
+    wasLive ||= !ended.value;
   });
   await loadSeries({ signal: stream.signal });
 }
@@ -105,6 +122,9 @@ async function openStream(lastId) {
   return /** @type {ReadableStream<BufferSource>} */ (response.body);
 }
 
+/** Return whether the run has ended meanwhile, and is read from its folder: it would send all of its events again. */
+const hasEnded = async () => listUrl !== null && isEnding((await get("run", { signal: stream.signal })).phase);
+
 /**
  * Read the stream until it ends.
  * @param {string | null} lastId
@@ -112,8 +132,9 @@ async function openStream(lastId) {
  */
 async function readStream(lastId, seen) {
   stream = new AbortController();
-  const body = await within(OPEN_WITHIN_MS, openStream(lastId));
-  if (!lastId) await within(SNAPSHOT_WITHIN_MS, loadSnapshot());
+  const after = lastId && !(await within(OPEN_WITHIN_MS, hasEnded())) ? lastId : null;
+  const body = await within(OPEN_WITHIN_MS, openStream(after));
+  if (!after) await within(SNAPSHOT_WITHIN_MS, loadSnapshot());
   connection.value = "live";
   heardAt.value = Date.now();
   poll();
@@ -143,7 +164,16 @@ function waitToRetry(tries) {
   }));
 }
 
-/** Follow the run until it has ended or access is denied. */
+/**
+ * Say that access is denied, or, once the page has shown the run, that it is gone: another program has its address.
+ * @param {string} why
+ */
+function deny(why) {
+  denial.value = why;
+  connection.value = shownRun === undefined ? "denied" : "gone";
+}
+
+/** Follow the run until it has ended or access is denied; then the next fit of the same program. */
 export async function followRun() {
   /** @type {string | null} */
   let lastId = null;
@@ -153,13 +183,16 @@ export async function followRun() {
       await readStream(lastId, (id) => { lastId = id; tries = 0; });
     } catch (error) {
       if (error instanceof HttpError && (error.status === 401 || error.status === 403)) {
-        denial.value = error.message;
-        connection.value = "denied";
+        deny(error.message);
         return;
       }
     }
     if (resting) continue;
-    if (ended.value) return;
+    if (ended.value) {
+      if (!(await nextFit(wasLive))) return;
+      lastId = null;
+      continue;
+    }
     if (connection.value === "live") connection.value = "disconnected";
     await waitToRetry(tries);
   }
@@ -167,7 +200,7 @@ export async function followRun() {
 
 /** Return whether to poll now. A hidden page polls too: its title stays visible. */
 function shouldPoll() {
-  if (newerFacts || ended.value || connection.value === "denied") return false;
+  if (newerFacts || ended.value || ["denied", "gone"].includes(connection.value)) return false;
   return resting ? Date.now() - polledAt >= POLL_AT_REST_MS : connection.value === "live" && !document.hidden;
 }
 

@@ -16,6 +16,8 @@ import { batch, computed, signal } from "../vendor.js";
  * @property {string} [host]
  * @property {string} [phase]
  * @property {string | null} [error]
+ * @property {string | null} [ended_at] as RFC 3339, of a run that is read from its folder
+ * @property {{why: string}[]} [missing] what the folder of a run that has ended lacks
  * @property {string} [stopped_by] who or what stopped the run before its end
  * @property {string} [reason] why the run was stopped
  * @property {number | null} [revision]
@@ -43,7 +45,7 @@ import { batch, computed, signal } from "../vendor.js";
 
 const ENDED = ["finished", "stopped", "failed", "interrupted", "exited", "lost"];
 
-/** "connecting", "live", "disconnected" or "denied". */
+/** "connecting", "live", "disconnected", "denied", or "gone" when another program has the run's address. */
 export const connection = signal("connecting");
 /** Why access is denied, in the server's words. */
 export const denial = signal("");
@@ -62,7 +64,9 @@ export const etag = computed(() => `"${facts.value.id}-${revision.value}"`);
 /** The state's JSON schema. */
 export const schema = signal(/** @type {Schema | null} */ (null));
 export const actions = signal(/** @type {Record<string, ActionDescription>} */ ({}));
-export const ended = computed(() => ENDED.includes(facts.value.phase ?? ""));
+/** @param {string | undefined} phase */
+export const isEnding = (phase) => ENDED.includes(phase ?? "");
+export const ended = computed(() => isEnding(facts.value.phase));
 /** Whether the token is read-only. */
 export const readOnly = computed(() => facts.value.access === "reader");
 /** What is in force now, as a text for each pointer into the state that can change it. */

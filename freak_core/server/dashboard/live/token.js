@@ -1,8 +1,15 @@
 // The token. It comes in the fragment of the link, which browsers send to no server, and stays in this tab.
 
-/** The address of the list of all runs, if this page belongs to one; else null. Its token opens the pages of all runs. */
+/** The address of the list of all runs, if this page belongs to one; else null. Its token opens the page of each run. */
 export const listUrl = document.documentElement.dataset.list ? new URL(document.documentElement.dataset.list, location.href) : null;
-const KEY = `freak-token ${(listUrl ?? location).pathname}`;
+const KEY = `freak-token ${location.pathname}`;
+const LIST_KEY = listUrl && `freak-token ${listUrl.pathname}`;
+
+/** @param {string} token */
+function store(token) {
+  sessionStorage.setItem(KEY, token);
+  if (LIST_KEY) sessionStorage.setItem(LIST_KEY, token);
+}
 
 /**
  * Return the token of a fragment without its `#`. No token has a space: one stands for a plus that was not encoded.
@@ -14,7 +21,7 @@ const tokenOf = (fragment) => new URLSearchParams(fragment).get("token")?.replac
 export function takeFragment() {
   const token = tokenOf(location.hash.slice(1));
   if (!token) return false;
-  sessionStorage.setItem(KEY, token);
+  store(token);
   const others = location.hash.slice(1).split("&").filter((part) => !part.startsWith("token="));
   history.replaceState(null, "", location.pathname + location.search + (others.length ? `#${others.join("&")}` : ""));
   return true;
@@ -24,8 +31,7 @@ export function takeFragment() {
  * Store a token that the user typed.
  * @param {string} typed the token, or the whole link that contains it
  */
-export const storeToken = (typed) =>
-  sessionStorage.setItem(KEY, tokenOf(typed.trim().split("#")[1] ?? "") ?? typed.trim());
+export const storeToken = (typed) => store(tokenOf(typed.trim().split("#")[1] ?? "") ?? typed.trim());
 
 export const hasToken = () => sessionStorage.getItem(KEY) !== null;
 
@@ -35,4 +41,6 @@ export function authorization() {
   return { Authorization: `Bearer ${/^[!-~]*$/.test(token) ? token : encodeURI(token)}` };
 }
 
+const listToken = LIST_KEY && sessionStorage.getItem(LIST_KEY);
+if (listToken) store(listToken);
 takeFragment();

@@ -1,12 +1,14 @@
 // The header: the run's name, status and progress, and what went wrong.
 
-import { ago, duration } from "../lib/clock.js";
+import { absolute, ago, duration } from "../lib/clock.js";
 import { ThemeSwitch } from "../lib/theme.js";
 import { where } from "../live/receipt-text.js";
 import { newestFirst } from "../live/receipts.js";
 import { connection, ended, facts, heardAt, schema } from "../live/run.js";
+import { listUrl } from "../live/token.js";
 import { html } from "../vendor.js";
 import { hasActions } from "./actions.js";
+import { OtherFits } from "./other-fits.js";
 import { showShortcuts } from "./keyboard.js";
 import { StatusBadge } from "./status-badge.js";
 
@@ -41,6 +43,13 @@ function speedFacts({ steps_per_second: rate = null, eta_s: eta = null }) {
 }
 
 /**
+ * Return the facts of a run that has ended.
+ * @param {Facts} run
+ * @returns {[name: string, text: string, title?: string][]}
+ */
+const endFacts = ({ ended_at: at }) => (at ? [["ended", ago(at), absolute(at)]] : []);
+
+/**
  * Return the facts to show. One without a text is left out.
  * @param {Facts} run
  * @returns {[name: string, text: string, title?: string][]}
@@ -53,7 +62,7 @@ function shownFacts(run) {
     ["epoch", progressText(run.epoch, run.max_epochs)],
     ["step", progressText(run.step, run.total_steps)],
     ["logged step", progressText(run.logged_step, null)],
-    ...(ended.value ? [] : speedFacts(run)),
+    ...(ended.value ? endFacts(run) : speedFacts(run)),
     ["ranks", ranks > 1 ? String(ranks) : ""],
     ["host", run.host ?? ""],
   ];
@@ -71,11 +80,21 @@ function Stopped() {
   return html`<p class="trouble finished">Stopped${where(stop)}${reason && `: ${reason}`}${checkpoint?.path && html` · checkpoint <code>${checkpoint.path}</code>`}</p>`;
 }
 
+/** What the folder of a run that has ended lacks. */
+function Missing() {
+  const reasons = [...new Set((facts.value.missing ?? []).map(({ why }) => why))];
+  return reasons.length > 0 && html`<p class="trouble">Not recorded: ${reasons.join("; ")}.</p>`;
+}
+
 /** What went wrong, or how the run was stopped. */
 function Trouble() {
   const run = facts.value;
   if (run.phase === "finished" || run.phase === "stopped") return html`<${Stopped} />`;
   if (ended.value) return run.error && html`<p class="trouble ${run.phase}" role="alert">${run.error}</p>`;
+  if (connection.value === "gone") {
+    return html`<p class="trouble disconnected" role="alert">Another program has this address now. The page shows the run as it was ${ago(heardAt.value)}.
+      ${" "}It has ended, or listens elsewhere: <code>freak open ${run.id}</code> opens it, and <code>freak ls --all</code> says how it ended.</p>`;
+  }
   if (connection.value === "disconnected") {
     return html`<p class="trouble disconnected">The server was last heard ${ago(heardAt.value)}; the page shows the run as it was then.
       It tries to reconnect. If that takes long, the program was killed, or the network or the tunnel is down.</p>`;
@@ -100,6 +119,7 @@ export function Header() {
   const run = facts.value;
   return html`<header class=${connection.value}>
     <div class="bar">
+      ${listUrl && html`<a class="back" href=${listUrl.pathname}>‹ All runs</a>`}
       <h1 title=${run.id && `run ${run.id}, process ${run.pid}`}>${run.name ?? "Freak"}</h1>
       <${StatusBadge} />
       <div class="settings">
@@ -112,6 +132,8 @@ export function Header() {
     </dl>
     <${Progress} />
     <${Trouble} />
+    ${ended.value && html`<${Missing} />`}
+    <${OtherFits} />
     <${SectionLinks} />
   </header>`;
 }

@@ -5,7 +5,7 @@ import { connection, ended, facts, factsAt, heardAt, readOnly } from "../live/ru
 import { computed, effect, html } from "../vendor.js";
 
 /** @type {Record<string, string>} */
-const SYMBOLS = { live: "●", paused: "❙❙", stalled: "▲", disconnected: "○", connecting: "○", denied: "○", finished: "✓", stopped: "■", failed: "✕", interrupted: "✕", exited: "✕", lost: "✕" };
+const SYMBOLS = { live: "●", paused: "❙❙", stalled: "▲", disconnected: "○", connecting: "○", denied: "○", gone: "○", finished: "✓", stopped: "■", failed: "✕", interrupted: "✕", exited: "✕", lost: "✕" };
 
 const status = computed(() => {
   if (ended.value) return facts.value.phase ?? "";
@@ -35,5 +35,5 @@ effect(() => {
 
 export function StatusBadge() {
   return html`<output class="badge ${status.value}">${status.value}<span aria-hidden="true">${since.value}</span></output>
-    ${readOnly.value && html`<span class="badge" title="With this token you can read, not change anything.">read only</span>`}`;
+    ${readOnly.value && !ended.value && html`<span class="badge" title="With this token you can read, not change anything.">read only</span>`}`;
 }
