@@ -26,7 +26,7 @@ def create_app(token: str, host: str, routes: Routes) -> FastAPI:
     access = Access(token, nobody, (*LOOPBACK, host.lower()))
     no_token = [Depends(access.same_site)]
     app.include_router(PageFiles().router, dependencies=no_token)
-    app.include_router(Pages("/docs").router, prefix="/runs/{run_id}", dependencies=no_token)
+    app.include_router(Pages("/docs", "../../").router, prefix="/runs/{run_id}", dependencies=no_token)
     app.include_router(routes.router, dependencies=[Depends(access)])
     app.add_exception_handler(HTTPException, http_error)
     app.add_middleware(Guard, access=access)

@@ -19,10 +19,12 @@ from freak_core.runs.stored_runs import BROKEN, StoredRun, open_run
 from freak_core.runs.stored_series import Axis, Range
 from freak_core.server.api.json_response import JSONResponse, LargeAnswer
 from freak_core.server.api.problems import Route
+from freak_core.text.strict_json import dumps
 from freak_core.ui.comparison import Comparison
 from freak_core.ui.live_runs import LiveRuns, no_such_run
+from freak_core.ui.next_fit import next_fit
 from freak_core.ui.pass_through import PASSED_CSP, ROUTES, pass_on
-from freak_core.ui.run_list import RunList, as_json
+from freak_core.ui.run_list import RunList
 
 METHODS = ("GET", "HEAD", "PATCH", "PUT", "POST", "DELETE")
 
@@ -45,6 +47,7 @@ class Routes:
         add("/runs", self.runs, methods=["GET", "HEAD"])
         add("/series", self.series, methods=["GET", "HEAD"])
         add("/compare", self.compare, methods=["GET", "HEAD"])
+        add("/next", self.next, methods=["GET", "HEAD"])
         add("/runs/{run_id}/{route:path}", self.of_run, methods=list(METHODS))
 
     def finish(self, timeout: float) -> None:
@@ -61,7 +64,7 @@ class Routes:
     async def runs(self, if_none_match: Annotated[str | None, Header()] = None) -> Response:
         """Return all runs, live and ended, newest first."""
         self._loop = asyncio.get_running_loop()
-        body = as_json(await self._list.rows())
+        body = dumps({"runs": await self._list.rows()}).encode()
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         if if_none_match is not None and tag in if_none_match:
             return Response(status_code=304, headers={"ETag": tag})
@@ -89,6 +92,11 @@ class Routes:
     async def compare(self, runs: str) -> JSONResponse:
         """Return the values of some runs, at their start and now, and the newest value of each metric."""
         return JSONResponse(await self._comparison.compared(runs))
+
+    async def next(self, after: str) -> Response:
+        """Return the next run of the program that run ``after`` is of; null without one."""
+        found = next_fit(await self._list.rows(), after)
+        return Response(dumps({"next": found}), media_type="application/json")
 
     async def of_run(self, request: Request, run_id: str, route: str) -> Response:
         """Return what a run answers: a live one from its server, an ended one from its folder."""

@@ -10,7 +10,6 @@ from freak_core.runs.live_runs import live_run
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import JOURNAL, RUN_FILE, SUMMARY, runs_folder
 from freak_core.runs.stored_runs import BROKEN, StoredRun, open_run
-from freak_core.text.strict_json import dumps
 from freak_core.ui.live_runs import LiveRuns
 from freak_core.ui.run_rows import Row, live_row, stored_row, with_groups
 
@@ -86,8 +85,3 @@ def _mark(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def as_json(rows: list[Row]) -> bytes:
-    """Return the rows as the route answers them."""
-    return dumps({"runs": rows}).encode()

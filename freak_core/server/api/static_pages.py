@@ -20,7 +20,7 @@ class Pages:
 
     Args:
         docs_url: the path of the documentation of the routes; ``""`` for none.
-        list_url: the relative URL of the list of all runs, where ``freak ui`` serves the page; ``""`` for none.
+        list_url: the relative URL of the list of all runs, in ``freak ui``; ``""`` for none.
     """
 
     def __init__(self, docs_url: str, list_url: str = "") -> None:

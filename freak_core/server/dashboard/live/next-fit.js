@@ -10,6 +10,7 @@ import { listUrl } from "./token.js";
 const FIRST_WAIT_MS = 2000;
 const LONGEST_WAIT_MS = 15_000;
 const KEY = `freak-fit-before ${location.pathname}`;
+const GOING_ON = "freak-going-on";
 
 /** The run that the page showed before this one. */
 export const fitBefore = signal(/** @type {Fit | null} */ (null));
@@ -18,6 +19,10 @@ export const fitAfter = signal(/** @type {{name: string, url: string} | null} */
 
 const stored = sessionStorage.getItem(KEY);
 if (stored) fitBefore.value = JSON.parse(stored);
+
+/** Whether another fit's page has just gone on to this one. Not so after a reload, or a step back. */
+const wentOn = sessionStorage.getItem(GOING_ON) !== null;
+sessionStorage.removeItem(GOING_ON);
 
 /** Forget which run the page showed before. */
 export function forgetFitBefore() {
@@ -71,7 +76,8 @@ async function goToNext(list, fit, wasLive) {
   if (next === null) return false;
   const url = new URL(next.url, list);
   fitAfter.value = { name: next.name, url: url.pathname };
-  if (!wasLive) return true;
+  if (!wasLive && !wentOn) return true;
+  sessionStorage.setItem(GOING_ON, "");
   sessionStorage.setItem(`freak-fit-before ${url.pathname}`, JSON.stringify(fit));
   location.assign(url.pathname);
   return true;

@@ -168,6 +168,7 @@ export class Overlay {
       else this.#plot.setData(data);
       this.#built = settings;
       this.#host.dataset.draws = String(Number(this.#host.dataset.draws ?? 0) + 1);
+      this.#host.dataset.runs = String(this.#drawn.length);
       this.#onDraw(this.#drawn);
     });
   }

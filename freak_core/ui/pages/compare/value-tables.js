@@ -17,12 +17,19 @@ import { hidden } from "./settings.js";
 const columns = signal(/** @type {RunColumn[] | null} */ (null));
 const failure = signal("");
 
+/**
+ * Return the column of a run with every part: one that cannot be read has an id only.
+ * @param {Partial<RunColumn> & {id: string}} told
+ * @returns {RunColumn}
+ */
+const complete = (told) => ({ values: {}, at_start: {}, metrics: {}, ...told });
+
 /** @param {string[]} ids */
 async function load(ids) {
   try {
     const response = await call(`compare?${new URLSearchParams({ runs: ids.join(",") })}`);
     const answer = parse(await response.text());
-    if (response.ok) columns.value = Array.isArray(answer) ? answer : answer.runs;
+    if (response.ok) columns.value = answer.map(complete);
     failure.value = response.ok ? "" : answer.detail ?? response.statusText;
   } catch {
     failure.value = "freak ui does not answer";

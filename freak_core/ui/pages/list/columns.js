@@ -36,6 +36,12 @@ const whole = (number) => (number === null ? "" : number.toLocaleString("en"));
 const newest = ({ metrics }, metric) => (Object.hasOwn(metrics, metric) ? metrics[metric] : undefined);
 
 /**
+ * Return who made requests, without the run itself.
+ * @param {Row} row
+ */
+const steerers = ({ steered_by: who }) => who.filter((each) => each !== "freak" && each !== "program");
+
+/**
  * The link to a run's page. The page opens in a new tab, with this tab's token, if the user holds a key down.
  * @param {{row: Row}} props
  */
@@ -81,7 +87,7 @@ export const COLUMNS = {
   host: { title: "Host", value: ({ host }) => host, cell: ({ host }) => host },
   steered: {
     title: "Steered by",
-    value: ({ steered_by: who }) => who.join(", ") || null,
-    cell: ({ steered_by: who, requests }) => who.length > 0 && html`<span title=${requests === null ? "" : `${requests} ${requests === 1 ? "request" : "requests"}`}>${who.join(", ")}</span>`,
+    value: (row) => steerers(row).join(", ") || null,
+    cell: (row) => steerers(row).length > 0 && html`<span title=${row.requests === null ? "" : `${row.requests} ${row.requests === 1 ? "request" : "requests"}`}>${steerers(row).join(", ")}</span>`,
   },
 };
