@@ -1,4 +1,4 @@
-"""A person with a browser looks at all runs of a home: while a sweep goes on, and again when everything has ended."""
+"""A person with a browser looks at all runs of a home: while a sweep goes on, and again when it has ended."""
 
 import os
 import re
@@ -251,7 +251,7 @@ def the_comparison(page: Page, barriers: Callable[[Page], list[str]]) -> None:
 
 
 def the_run_that_was_stopped(page: Page, barriers: Callable[[Page], list[str]]) -> None:
-    """Open the page of a run that has ended: how it ended, charts, timeline, final state, and no button that works."""
+    """Open the page of an ended run: its ending, charts, timeline, final state, and no button that works."""
     row(page, STOPPED).get_by_role("link", name=STOPPED).click()
     expect(badge(page)).to_have_text("stopped")
     banner = page.get_by_role("banner")
@@ -263,7 +263,8 @@ def the_run_that_was_stopped(page: Page, barriers: Callable[[Page], list[str]]) 
     timeline = page.get_by_role("region", name="Timeline")
     expect(timeline.locator("ol > li")).to_have_count(3)
     expect(timeline).to_contain_text("null → 0.02")
-    expect(page.get_by_role("group", name="lr", exact=True).get_by_label("hold", exact=True)).to_have_value("0.02")
+    rates = page.get_by_role("group", name="lr", exact=True)
+    expect(rates.get_by_label("hold", exact=True)).to_have_value("0.02")
     expect(page.get_by_role("button", name="Stop…")).to_be_disabled()
     expect(page.get_by_text("The run has ended: nothing can be changed.")).to_be_visible()
     assert barriers(page) == []
