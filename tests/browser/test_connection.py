@@ -1,6 +1,9 @@
 """The connection of the page: lost, slow, silent, through a tunnel."""
 
 import re
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -108,6 +111,92 @@ def test_a_connection_that_falls_silent_is_given_up(
     assert crawler.rate == 7
     with connection(freak) as http:
         assert len(http.get("receipts").json()) == 1
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_the_page_goes_on_to_the_next_run_of_the_program(served: Serve, open_page: Open) -> None:
+    """A script with several fits has one after the other at one address, each with a token of its own."""
+    port = free_port()
+    first = served(Crawler(), name="first", port=port)
+    page = open_page(first.link or "", (*UNREACHED, "401"))
+    expect(badge(page)).to_have_text("live")
+    first.stop()
+    expect(badge(page)).to_have_text("finished")
+    second = served(Crawler(rate=2.0), name="second", port=port)
+    assert second.token != first.token
+    expect(page.get_by_role("heading", level=1)).to_have_text("second", timeout=30_000)
+    expect(badge(page)).to_have_text("live")
+    expect(control(page, "/rate")).to_have_value("2.0")
+    expect(page.get_by_role("banner")).to_contain_text(
+        "The run first has ended (finished); this page went on"
+    )
+    expect(page.get_by_role("banner")).to_contain_text(f"freak open {first.id}")
+    page.reload()
+    expect(badge(page)).to_have_text("live")
+    with connection(second, first.token) as http:  # a client is told, and opens nothing
+        answer = http.get("state")
+        assert (answer.status_code, answer.json()["token"]) == (401, second.token)
+
+
+def test_the_end_of_a_run_that_the_page_has_missed_leads_on_too(
+    served: Serve, open_page: Open, context: BrowserContext
+) -> None:
+    """The page was offline when one run ended and the next one began."""
+    port = free_port()
+    first = served(Crawler(), name="first", port=port)
+    page = open_page(first.link or "", (*UNREACHED, "401"))
+    expect(badge(page)).to_have_text("live")
+    context.set_offline(True)
+    expect(badge(page)).to_have_text(re.compile("disconnected"))
+    first.stop()
+    served(Crawler(), name="second", port=port)
+    context.set_offline(False)
+    expect(page.get_by_role("heading", level=1)).to_have_text("second", timeout=30_000)
+    expect(page.get_by_role("banner")).to_contain_text("The run first has ended; this page went on")
+
+
+OTHER = """
+import sys
+from freak_core import Freak
+from pydantic import BaseModel
+class State(BaseModel):
+    rate: float = 1.0
+with Freak(name="other", port=int(sys.argv[1])).control(State()):
+    print("serves", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_page_whose_address_another_program_has_asks_for_no_token(
+    served: Serve, open_page: Open, context: BrowserContext
+) -> None:
+    """It shows the run as it was, and says where to look for it."""
+    port = free_port()
+    freak = served(Crawler(), name="first", port=port)
+    freak.publish(step=7)
+    page = open_page(freak.link or "", (*UNREACHED, "401"))
+    expect(page).to_have_title("● first · step 7")
+    context.set_offline(True)
+    expect(badge(page)).to_have_text(re.compile("disconnected"))
+    freak.stop()
+    command = [sys.executable, "-c", OTHER, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"serves\n"
+            context.set_offline(False)
+            expect(badge(page)).to_have_text("gone", timeout=30_000)
+            expect(page.get_by_role("heading", level=1)).to_have_text("first")
+            expect(page.get_by_role("alert")).to_contain_text("Another program has this address now")
+            expect(page.get_by_role("alert")).to_contain_text(f"freak open {freak.id}")
+            expect(page.get_by_role("button", name=re.compile("^Apply"))).to_be_disabled()
+        finally:
+            other.kill()
 
 
 def look_away(page: Page, away: bool = True) -> None:

@@ -90,7 +90,7 @@ def compare_the_sweep(page: Page) -> None:
     eventually(lambda: runs_drawn(page, "train/loss") == {*ENDED_WELL, STOPPED}, what="four curves")
     metrics = page.get_by_role("region", name="Final metrics").first
     expect(metrics.get_by_role("columnheader")).to_have_count(5)
-    expect(metrics.get_by_role("row", name=re.compile("^val/loss"))).to_be_visible()
+    expect(metrics.get_by_role("row", name=re.compile("^val.loss"))).to_be_visible()
     values = page.get_by_role("region", name="Values that differ").first
     expect(values.get_by_role("row", name=re.compile("^stop.reason"))).to_contain_text("none → seen enough")
 

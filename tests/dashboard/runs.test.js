@@ -86,14 +86,14 @@ test("the usual metric is a loss, and names are in order", () => {
   assert.deepEqual([usualMetric(rows), usualMetric([row({ metrics: { a: 1, b: 1 } }), row({ metrics: { b: 1 } })]), usualMetric([])], ["loss", "b", ""]);
 });
 
-test("each run has a colour of its own, and keeps it when another joins", () => {
+test("each run has a colour of its own, and keeps it when another joins or leaves", () => {
   const ids = Array.from({ length: 20 }, (_, i) => `run-${i}`);
-  const numbers = colourNumbers(ids);
-  assert.equal(new Set(numbers.values()).size, 20);
+  const numbers = colourNumbers(ids, new Map());
   assert.equal(new Set([...numbers.values()].map((number) => colour(number, false))).size, 20);
-  assert.deepEqual(colourNumbers([...ids].reverse()), new Map([...numbers].sort()));
-  assert.equal(colourNumbers(["run-3"]).get("run-3"), colourNumbers(["run-3", "run-4"]).get("run-3"));
-  assert.equal(colourNumbers(Array.from({ length: 50 }, (_, i) => `${i}`)).size, 50);
+  const fewer = colourNumbers(ids.slice(3), numbers);
+  assert.deepEqual([fewer.size, fewer.get("run-7")], [17, numbers.get("run-7")]);
+  const other = colourNumbers([...ids.slice(3), "new"], fewer);
+  assert.deepEqual([other.get("run-7"), other.get("new")], [7, 0]);
 });
 
 test("panning and zooming stay within everything", () => {

@@ -3,7 +3,7 @@
 import { signal } from "../vendor.js";
 import { get, HttpError } from "./api.js";
 import { facts } from "./run.js";
-import { listUrl } from "./token.js";
+import { listUrl, storeToken } from "./token.js";
 
 /** A run that has ended, and after which the page went on to the next. @typedef {{id: string, name: string, phase: string, url: string | null}} Fit `url`: of its page, if it still has one */
 
@@ -34,7 +34,7 @@ export function forgetFitBefore() {
 const wait = (ms) => /** @type {Promise<void>} */ (new Promise((resolve) => { setTimeout(resolve, ms); }));
 
 /** Return the run that the page shows, which has ended. @returns {Fit} */
-const thisFit = () => ({ id: facts.value.id ?? "", name: facts.value.name ?? "", phase: facts.value.phase ?? "", url: listUrl && location.pathname });
+export const thisFit = () => ({ id: facts.value.id ?? "", name: facts.value.name ?? "", phase: facts.value.phase ?? "", url: listUrl && location.pathname });
 
 /**
  * Wait for the next fit of the program whose run has ended. Return whether this address has it now. If another one has it,
@@ -49,9 +49,23 @@ export async function nextFit(wasLive) {
     try {
       if (listUrl ? await goToNext(listUrl, fit, wasLive) : await isNext(fit)) return !listUrl;
     } catch (error) {
+      if (error instanceof HttpError && error.token !== null) {
+        goOn(fit, error.token);
+        return true;
+      }
       if (error instanceof HttpError && (error.status === 401 || error.status === 403)) return false; // another program's run
     }
   }
+}
+
+/**
+ * Go on with the next fit at this address, which has a token of its own.
+ * @param {Fit} fit
+ * @param {string} token
+ */
+export function goOn(fit, token) {
+  storeToken(token);
+  fitBefore.value = fit;
 }
 
 /**

@@ -20,7 +20,7 @@ export const showShortcuts = () => { shown.value = true; };
 addShortcut("?", "show these shortcuts", showShortcuts);
 
 window.addEventListener("keydown", (event) => {
-  const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
+  const typing = event.target instanceof Element && event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const found = shortcuts.find(({ key }) => key === event.key);
   if (!found) return;

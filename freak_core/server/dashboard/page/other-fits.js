@@ -1,14 +1,14 @@
 // The fits of the same program before and after the one that the page shows.
 
 import { fitAfter, fitBefore, forgetFitBefore } from "../live/next-fit.js";
-import { ended } from "../live/run.js";
+import { ended, isEnding } from "../live/run.js";
 import { html } from "../vendor.js";
 
 /** Which run the page showed before it went on to this one. */
 function Before() {
   if (!fitBefore.value) return null;
   const { id, name, phase, url } = fitBefore.value;
-  return html`<p class="fits" role="status">The run ${name} has ended (${phase}); this page went on to the next one of the same program.
+  return html`<p class="fits" role="status">The run ${name} has ended${isEnding(phase) && ` (${phase})`}; this page went on to the next one of the same program.
     ${" "}${url ? html`<a href=${url}>Back to ${name}</a>` : html`<code>freak open ${id}</code> shows what it has left.`}
     ${" "}<button type="button" class="quiet" aria-label="Do not show this any more" title="Do not show this any more" onClick=${forgetFitBefore}>×</button></p>`;
 }

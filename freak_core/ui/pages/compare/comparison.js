@@ -17,6 +17,8 @@ import { ValueTables } from "./value-tables.js";
 /** @import { ComparedRun } from "./overlay.js" */
 
 const REFRESH_MS = 4000;
+/** The numbers of the runs' colours. A run keeps its colour when another one is left out. */
+let numbers = /** @type {Map<string, number>} */ (new Map());
 
 /**
  * Return the runs to compare with names that tell them apart, and their colours.
@@ -24,7 +26,7 @@ const REFRESH_MS = 4000;
  * @returns {ComparedRun[]}
  */
 function comparedRuns(ids) {
-  const numbers = colourNumbers(ids);
+  numbers = colourNumbers(ids, numbers);
   const known = ids.flatMap((id) => byId.value.get(id) ?? []);
   /** @param {string} name */
   const isShared = (name) => known.filter((row) => row.name === name).length > 1;

@@ -245,9 +245,11 @@ export class Overlay {
     const { left = -1 } = u.cursor;
     if (!this.#hovered || left < 0) return this.#onPoint(null); // the cursor of another chart shows a line only
     const x = u.posToVal(left, "x");
+    const margin = (NEAR * (spanOf(u).max - spanOf(u).min)) / u.over.clientWidth;
     const values = this.#drawn.flatMap(({ id, name, colour: at, line: { xs, drawn } }) => {
       const value = drawn[nearest(xs, x)];
-      return value === null || value === undefined ? [] : [{ id, name, colour: at, value }];
+      const outside = x < xs[0] - margin || x > xs[xs.length - 1] + margin;
+      return outside || value === null || value === undefined ? [] : [{ id, name, colour: at, value }];
     });
     const marks = this.#drawn.flatMap(({ name, colour: at, marks: all }) => all
       .filter((mark) => Math.abs(u.valToPos(mark.x, "x") - left) <= NEAR)

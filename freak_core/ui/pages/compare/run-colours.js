@@ -1,30 +1,24 @@
 // A colour for each run of a comparison.
 
-/** Ten hues, far apart, each in two lightnesses: the eye tells twenty lines apart, hardly more. */
-const HUES = [255, 40, 150, 5, 305, 100, 200, 70, 340, 225];
+/** Ten hues, each far from those before it, in two lightnesses: the eye tells twenty lines apart, hardly more. */
+const HUES = [255, 45, 150, 350, 300, 95, 200, 15, 325, 120];
 const COUNT = 2 * HUES.length;
 
-/** @param {string} id */
-function hash(id) {
-  let sum = 0;
-  for (let i = 0; i < id.length; i++) sum = (Math.imul(sum, 31) + id.charCodeAt(i)) >>> 0;
-  return sum;
-}
-
 /**
- * Return the number of a colour for each run. It depends on the id, so that a run keeps its colour; a run whose colour is
- * taken gets the next free one.
+ * Return the number of a colour for each run. A run that has one keeps it; another gets the first that no run has.
  * @param {string[]} ids
+ * @param {Map<string, number>} known the numbers of before
  * @returns {Map<string, number>}
  */
-export function colourNumbers(ids) {
-  /** @type {Map<string, number>} */
-  const numbers = new Map();
-  for (const id of [...ids].sort()) {
-    const taken = new Set([...numbers.values()].slice(-(numbers.size % COUNT) || COUNT));
-    let number = hash(id) % COUNT;
-    while (numbers.size % COUNT && taken.has(number)) number = (number + 1) % COUNT;
-    numbers.set(id, number);
+export function colourNumbers(ids, known) {
+  const numbers = new Map([...known].filter(([id]) => ids.includes(id)));
+  const taken = new Set(numbers.values());
+  let free = 0;
+  for (const id of ids) {
+    if (numbers.has(id)) continue;
+    while (taken.has(free)) free += 1;
+    taken.add(free);
+    numbers.set(id, free);
   }
   return numbers;
 }
@@ -35,7 +29,7 @@ export function colourNumbers(ids) {
  * @param {boolean} dark whether the page is dark
  */
 export function colour(number, dark) {
-  const bright = number >= HUES.length;
-  const lightness = dark ? (bright ? 0.86 : 0.7) : bright ? 0.68 : 0.5;
+  const bright = number % COUNT >= HUES.length;
+  const lightness = dark ? (bright ? 0.86 : 0.7) : bright ? 0.72 : 0.52;
   return `oklch(${lightness} ${bright ? 0.12 : 0.17} ${HUES[number % HUES.length]})`;
 }
