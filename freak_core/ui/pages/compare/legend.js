@@ -20,7 +20,7 @@ function Entry({ run: { id, name, number }, others }) {
     <button type="button" class="quiet" aria-pressed=${shown} title=${shown ? "Hide in every chart" : "Show in every chart"} onClick=${() => toggleRun(id)} onFocus=${point} onBlur=${leave}>
       <i class="swatch" style=${{ background: colour(number, dark.value) }}></i>${name}</button>
     ${row && html`<${State} row=${row} />`}
-    ${row && html`<a href=${row.url} aria-label=${`Page of ${name}`} title="Page of this run">open</a>`}
+    ${row && html`<a href=${row.url} aria-label=${`open ${name}`} title="Page of this run">open</a>`}
     ${others.length > 0 && html`<a class="remove" href=${compareLink(others)} aria-label=${`Leave out ${name}`} title="Leave out">×</a>`}
   </li>`;
 }

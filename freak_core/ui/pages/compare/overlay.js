@@ -168,6 +168,7 @@ export class Overlay {
       else this.#plot.setData(data);
       this.#built = settings;
       this.#host.dataset.draws = String(Number(this.#host.dataset.draws ?? 0) + 1);
+      this.#host.dataset.axis = axis;
       this.#host.dataset.runs = String(this.#drawn.length);
       this.#onDraw(this.#drawn);
     });
@@ -266,8 +267,9 @@ export class Overlay {
  * @returns {uPlot.Cursor.MouseListenerFactory}
  */
 const panOrSelect = (everything) => (u, target, select) => (event) => {
+  if (event.button !== 0) return null;
   if (!event.shiftKey) return select(event);
-  if (event.button === 0) pan(u, event, everything);
+  pan(u, event, everything);
   return null;
 };
 

@@ -50,7 +50,6 @@ export const spanOf = (u) => ({ min: u.scales.x.min ?? 0, max: u.scales.x.max ??
  * @param {() => Span} everything
  */
 export function pan(u, event, everything) {
-  event.preventDefault();
   const span = spanOf(u);
   const { clientWidth: width } = u.over;
   const ending = new AbortController();
