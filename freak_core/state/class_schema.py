@@ -142,6 +142,8 @@ class _Schemas:
         for key in _INNER:
             if key in schema:
                 schema[key] = self.changed(schema[key])
+        if kind == "generator":  # pydantic would make an iterator of it, which is used up by the first reader
+            schema["type"] = "list"
         items = schema.get("items_schema")
         if isinstance(items, dict) and kind not in ("set", "frozenset"):
             schema["items_schema"] = self.place(items)

@@ -13,9 +13,12 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, RootModel
 
+from freak_core.errors import FieldError
 from freak_core.state.json_values import ABSENT, inside, json_key
 from freak_core.state.list_items import made_of
 from freak_core.state.origins import Origin
+from freak_core.state.raw_writes import write_keys
+from freak_core.state.validation import reason
 from freak_core.text.paths import Path
 from freak_core.text.strict_json import JSON
 
@@ -66,7 +69,7 @@ class Plan:
 
     Attributes:
         writes: functions to call in order. None of them runs user code.
-        frozen: the paths of frozen fields that would change.
+        refused: an error for each frozen field that would change, and each deque that would be too long.
         touched: each live object that is written into, with the names or keys; None for a list.
     """
 
@@ -75,7 +78,7 @@ class Plan:
         self.baseline = baseline
         self._origin = origin
         self.writes: list[Callable[[], None]] = []
-        self.frozen: list[Path] = []
+        self.refused: list[FieldError] = []
         self.touched: list[tuple[object, Sequence[object] | None]] = []
 
     def settle(  # noqa: PLR0911  one return per kind of value
@@ -92,15 +95,20 @@ class Plan:
             if isinstance(live, BaseModel) and type(live) is type(new):
                 self._frozen_model(live, before, new, spot)
             return new
-        if isinstance(live, dict) and isinstance(new, dict) and type(live) is type(new):
+        if isinstance(live, dict) and isinstance(new, dict) and type(new) in (dict, type(live)):
             return self._dict(live, base if isinstance(base, dict) else {}, new, spot)
-        if isinstance(live, list) and isinstance(new, list) and type(live) is type(new):
+        if isinstance(live, list) and isinstance(new, list) and type(new) in (list, type(live)):
             return self._list(live, base if isinstance(base, list) else [], new, spot)
-        if isinstance(live, tuple) and isinstance(new, tuple) and type(live) is type(new):
+        if (
+            isinstance(live, tuple)
+            and isinstance(new, list | tuple)
+            and type(new) in (list, tuple, type(live))
+        ):
             return self._tuple(live, base if isinstance(base, tuple) else (), new, spot)
-        if isinstance(live, deque) and isinstance(new, deque):
-            items = self._tuple(tuple(live), tuple(base) if isinstance(base, deque) else (), tuple(new), spot)
-            return deque(items, new.maxlen)
+        if isinstance(live, deque) and isinstance(new, list | deque):
+            return self._deque(live, base, new, spot)
+        if isinstance(live, set | frozenset) and type(new) is list:
+            return _set_of(live, new)
         if has_own_fields(live) and type(live) is type(new):
             return self._dataclass(live, base, new, spot)
         return new
@@ -118,13 +126,29 @@ class Plan:
         self.writes.append(functools.partial(_attach, new, live))
 
     def _tuple(
-        self, live: tuple[object, ...], base: tuple[object, ...], new: tuple[object, ...], spot: _Spot
-    ) -> tuple[object, ...]:
-        """Plan the writes for what is inside a tuple; another tuple is needed only for another item."""
+        self, live: tuple[object, ...], base: tuple[object, ...], new: Sequence[object], spot: _Spot
+    ) -> object:
+        """Plan the writes for what is inside a tuple; another tuple is needed only for another item.
+
+        Where a type says only that this is a sequence, validation has made a list: JSON has no tuples.
+        """
         items = self._items(live, base, new, spot)
         if len(items) == len(live) and all(one is other for one, other in zip(items, live, strict=True)):
             return live
-        return type(live)._make(items) if hasattr(live, "_make") else tuple(items)
+        if hasattr(live, "_make"):
+            return live._make(items) if len(items) == len(live) else new
+        return tuple(items)
+
+    def _deque(
+        self, live: deque[object], base: object, new: Sequence[object] | deque[object], spot: _Spot
+    ) -> deque[object]:
+        """Plan the writes for what is inside a deque, which is replaced by one of the same length."""
+        items = self._items(tuple(live), tuple(base) if isinstance(base, deque) else (), tuple(new), spot)
+        most = getattr(new, "maxlen", None) or live.maxlen
+        if most is not None and len(items) > most:
+            message = f"this holds at most {most} items, not {len(items)}: it is a deque with a maxlen"
+            self.refused.append(reason(spot.path, "too_long", message))
+        return deque(items, most)
 
     def _dataclass(self, live: object, base: object, new: Any, spot: _Spot) -> object:
         """Plan the writes for a dataclass, which keeps its identity and what else is attached to it."""
@@ -152,7 +176,7 @@ class Plan:
             if name in by_default or (unmoved and (same(before, value) or same(old, value))):
                 continue
             if field.frozen:
-                self.frozen.append((*spot.path, name))
+                self.refused.append(reason((*spot.path, name), "frozen", "this field is frozen"))
             if isinstance(new, RootModel):
                 values[name] = self.settle(old, before, value, spot)
             else:
@@ -201,7 +225,7 @@ class Plan:
         news = {key: value for key, value in settled.items() if live.get(key, ABSENT) is not value}
         if gone or news:
             self.touched.append((live, [*gone, *news]))
-            self.writes.append(functools.partial(_refill, live, news, gone))
+            self.writes.append(functools.partial(write_keys, live, news, gone))
         return live
 
     def _list(self, live: list[object], base: list[object], new: list[object], spot: _Spot) -> list[object]:
@@ -210,7 +234,7 @@ class Plan:
         if len(items) != known or any(one is not other for one, other in zip(items, live, strict=False)):
             # What the program appends meanwhile stays behind the items of the request.
             self.touched.append((live, None))
-            self.writes.append(functools.partial(live.__setitem__, slice(known), items))
+            self.writes.append(functools.partial(list.__setitem__, live, slice(known), items))
         return live
 
     def _items(
@@ -231,11 +255,11 @@ class Plan:
             inner = spot.inside(at)
             trial = Plan(self.root, self.baseline, self._origin)
             kept = trial.settle(old, before, value, inner)
-            if trial.frozen and not inner.origin.named:
+            if trial.refused and not inner.origin.named:
                 kept = value  # the list was replaced: this is another item, not a change of a frozen one
             else:
                 self.writes += trial.writes
-                self.frozen += trial.frozen
+                self.refused += trial.refused
                 self.touched += trial.touched
             settled.append(kept)
         return settled
@@ -255,6 +279,15 @@ def reach(value: object, path: Path) -> object:
         else:
             value = getattr(value, "__dict__", {}).get(part, ABSENT)
     return value
+
+
+def _set_of(live: set[object] | frozenset[object], new: list[object]) -> object:
+    """Return a set of the items; the list if they do not fit into one."""
+    try:
+        items = type(live)(new)
+    except Exception:  # noqa: BLE001  __hash__ is user code
+        return new
+    return items if len(items) == len(new) else new
 
 
 def _adopts(live: BaseModel, base: BaseModel | None, new: BaseModel) -> bool:
@@ -318,13 +351,6 @@ def _tell_database_layer(row: BaseModel, values: dict[str, object]) -> None:
             attributes.flag_modified(row, name)
     except Exception:
         logger.exception("the database layer was not told that %s changed", ", ".join(values))
-
-
-def _refill(live: _Dict, news: _Dict, gone: list[object]) -> None:
-    """Write and delete single keys: the program may add others meanwhile."""
-    live.update(news)
-    for key in gone:
-        live.pop(key, None)
 
 
 def same(one: object, other: object) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from freak_core.state.json_values import DEEPEST, PLAIN
+from freak_core.state.raw_writes import refill
 from freak_core.state.type_hints import SECRETS
 
 NEVER_CHANGE: Final = (
@@ -252,33 +253,26 @@ def _inside(value: object) -> Iterator[object]:
 def _put_back(live: object, held: object) -> None:
     if isinstance(live, BaseModel) and isinstance(held, tuple):
         fields, *hidden = held
-        _refill(live.__dict__, fields)
+        refill(live.__dict__, fields)
         for name, value in zip(_HIDDEN, hidden, strict=True):
             now = getattr(live, name, None)
             if isinstance(now, dict) and isinstance(value, dict):
-                _refill(now, value)
+                refill(now, value)
             elif isinstance(now, set) and isinstance(value, set):
                 now |= value
                 now &= value
             else:
                 object.__setattr__(live, name, value)
     elif isinstance(live, list) and isinstance(held, list):
-        live[:] = held
+        list.__setitem__(live, slice(None), held)
     elif isinstance(live, deque) and isinstance(held, deque):
         live.clear()
         live.extend(held)
     elif isinstance(live, set) and isinstance(held, set):
-        live |= held
-        live &= held
+        set.update(live, held)
+        set.intersection_update(live, held)
     elif isinstance(held, dict):
-        _refill(live if isinstance(live, dict) else live.__dict__, held)
-
-
-def _refill(live: dict[str, object], held: dict[str, object]) -> None:
-    """Make ``live`` equal to ``held``; a thread that reads a key of both always finds one."""
-    live.update(held)
-    for name in [name for name in live if name not in held]:
-        del live[name]
+        refill(live if isinstance(live, dict) else live.__dict__, held)
 
 
 def _same(one: object, other: object) -> bool:

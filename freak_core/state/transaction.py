@@ -130,8 +130,8 @@ def propose(
     if new is None:
         raise rejected(errors)
     plan = planned(model, reading.copy, new, draft.document, draft.origin)
-    if plan.frozen:
-        raise rejected([reason(path, "frozen", "this field is frozen") for path in plan.frozen])
+    if plan.refused:
+        raise rejected(plan.refused)
     seen = Reading(new, reading, exact=False)
     made = changes(view(reading.copy, reading.public, reading.held), view(new, seen.public, seen.held))
     return Candidate(new, plan, made, seen.public, reading)

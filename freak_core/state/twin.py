@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
+from freak_core.state.raw_writes import write_keys
 from freak_core.state.snapshot import Snapshot
 
 
@@ -59,11 +60,12 @@ def _fill(live: object, empty: Any, contents: Any, copy: Callable[[object], obje
         inner = None if extra is None else {name: copy(value) for name, value in extra.items()}
         object.__setattr__(empty, "__pydantic_extra__", inner)
     elif isinstance(live, dict):
-        empty.update(contents if plain else {key: copy(value) for key, value in contents.items()})
+        write_keys(empty, contents if plain else {key: copy(value) for key, value in contents.items()})
     elif isinstance(live, list | deque):
-        empty.extend(contents if plain else map(copy, contents))
+        kind = list if isinstance(live, list) else deque
+        kind.extend(empty, contents if plain else map(copy, contents))
     elif isinstance(live, set):
-        empty.update(contents)
+        set.update(empty, contents)
     else:  # a dataclass
         empty.__dict__.update({name: copy(value) for name, value in contents.items()})
 
