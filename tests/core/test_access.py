@@ -52,7 +52,7 @@ GUARDED = [(method, path) for method, path in ROUTES if path not in PUBLIC]
 
 
 def filled(path: str) -> str:
-    return path.replace("{path:path}", "epochs").replace("{name}", "style.css").replace("{receipt_id}", "r")
+    return path.replace("{path:text}", "epochs").replace("{name}", "style.css").replace("{receipt_id}", "r")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def anyone(shared_freak: Freak) -> Iterator[httpx.Client]:
 
 
 def test_the_application_has_the_routes_that_these_tests_are_about() -> None:
-    assert {path for _, path in ROUTES} >= {"/state", "/events", "/receipts/{receipt_id}", "/set/{path:path}"}
+    assert {path for _, path in ROUTES} >= {"/state", "/events", "/receipts/{receipt_id}", "/set/{path:text}"}
     assert {path for _, path in ROUTES if path in PUBLIC} == set(PUBLIC)
 
 

@@ -15,6 +15,7 @@ from freak_core.server.api.json_response import JSONResponse
 from freak_core.server.api.problems import Route
 from freak_core.server.api.request_body import json_body
 from freak_core.server.api.routes import Kind, Routes, StatePath
+from freak_core.server.api.text_in_url import any_text
 from freak_core.server.api.write_options import flag
 from freak_core.text import paths, strict_json
 from freak_core.text.strict_json import JSON
@@ -33,11 +34,17 @@ class FreakV0:
         self.router: APIRouter = APIRouter(route_class=Route, deprecated=True)
         add = self.router.add_api_route
         add("/get", self.get_state, methods=["GET"], name="read the state (0.0.2)")
-        add("/get/{path:path}", self.get_value, methods=["GET"], name="read a value (0.0.2)")
+        inside = any_text("path")
+        add("/get/" + inside, self.get_value, methods=["GET"], name="read a value (0.0.2)")
         add("/get_from_path", self.get_from_path, methods=["GET"], name="read a value by dots (0.0.2)")
         add("/set", self.patch_state, methods=["PATCH"], name="change some values (0.0.2)")
-        add("/set/{path:path}", self.patch_value, methods=["PATCH"], name="change values at a path (0.0.2)")
-        add("/set/{path:path}", self.put_value, methods=["PUT"], name="replace a value (0.0.2)")
+        add(
+            "/set/" + inside,
+            self.patch_value,
+            methods=["PATCH"],
+            name="change values at a path (0.0.2)",
+        )
+        add("/set/" + inside, self.put_value, methods=["PUT"], name="replace a value (0.0.2)")
         add("/reset", self.reset, methods=["DELETE"], name="reset the state (0.0.2)")
 
     async def get_state(self, request: Request) -> Response:

@@ -21,6 +21,7 @@ from freak_core.server.api.openapi import JSON_PATCH_SCHEMA, JSONObject, describ
 from freak_core.server.api.problems import Route
 from freak_core.server.api.prometheus import CONTENT_TYPE, exposition
 from freak_core.server.api.request_body import JSON_TYPES, PATCH_TYPES, content_type, json_body
+from freak_core.server.api.text_in_url import any_text
 from freak_core.server.api.write_options import WRITE_PARAMETERS, etag, flag, write_options
 from freak_core.server.api.write_queue import WriteQueue
 from freak_core.server.mirror.large_texts import is_large
@@ -77,7 +78,7 @@ class Routes:
         self.heavy: HeavyReads = HeavyReads()
         self.router: APIRouter = APIRouter(route_class=Route)
         patch, whole = _patched(), _with_body("the new value")
-        value = "/state/{path:path}"
+        value = "/state/" + any_text("path")
         self._read("/state", self.get_state, "read the state")
         self._write("/state", self.patch_state, "PATCH", "change some values", patch)
         self._write("/state", self.reset_state, "DELETE", "reset the state", _OPTIONS)
@@ -88,7 +89,7 @@ class Routes:
         self._read("/schema", self.get_schema, "JSON schema of the state")
         self._read("/actions", self.get_actions, "list the actions")
         arguments = _with_body("a JSON object of arguments; it may be left out", {"type": "object"})
-        self._write("/actions/{name:path}", self.call_action, "POST", "call an action", arguments)
+        self._write("/actions/" + any_text("name"), self.call_action, "POST", "call an action", arguments)
         self._read("/receipts", self.get_receipts, "list receipts")
         self._read("/receipts/{receipt_id}", self.get_receipt, "read a receipt")
         self._write("/receipts/{receipt_id}", self.cancel, "DELETE", "cancel a pending request")
