@@ -5,10 +5,11 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, RootModel, TypeAdapter
 from pydantic_core import SchemaValidator
 
-from freak_core.state.core_schema import Schema, schema_of
+from freak_core.state import dataclass_fields
+from freak_core.state.core_schema import Schema, parts_of, schema_of
 from freak_core.state.fields import names_collide
 from freak_core.state.live_values import MARK, Marked, Text, current, is_token
 
@@ -40,7 +41,7 @@ def live_validator(kind: type[BaseModel]) -> SchemaValidator:
     Raises:
         TypeError: the class has a schema of its own making.
     """
-    schemas = _Schemas(kind)
+    schemas = _Schemas(kind.__pydantic_core_schema__)
     functions, model = _chain(schemas.top, schemas.definitions)
     if model is None:
         raise TypeError(f"{kind.__name__} has a schema of its own")
@@ -63,6 +64,18 @@ def live_validator(kind: type[BaseModel]) -> SchemaValidator:
     together: Any = {"type": "definitions", "schema": schema, "definitions": schemas.all_definitions()}
     config: Any = {**model.get("config", {}), "frozen": False}
     return SchemaValidator(together, config, _use_prebuilt=False)
+
+
+@functools.lru_cache(maxsize=256)
+def dataclass_validator(kind: type) -> SchemaValidator:
+    """Return a validator for documents of a dataclass, with tokens and marks inside."""
+    schemas = _Schemas(TypeAdapter(kind).core_schema)
+    together: Any = {
+        "type": "definitions",
+        "schema": schemas.opened(),
+        "definitions": schemas.all_definitions(),
+    }
+    return SchemaValidator(together, _use_prebuilt=False)
 
 
 def _chain(
@@ -90,9 +103,13 @@ def _outside(function: Schema, schema: Schema) -> Schema:
 class _Schemas:
     """Schemas in which every place of a value takes a token, and every model a mark."""
 
-    def __init__(self, kind: type[BaseModel]) -> None:
-        self.top, self.definitions = schema_of(kind)
+    def __init__(self, schema: Schema) -> None:
+        self.top, self.definitions = parts_of(schema)
         self._live: dict[str, Schema] = {}
+
+    def opened(self) -> Schema:
+        """Return the whole schema, which takes tokens and marks inside its value."""
+        return self._opened(self.top)
 
     def all_definitions(self) -> list[Schema]:
         return [*self.definitions.values(), *self._live.values()]
@@ -122,7 +139,23 @@ class _Schemas:
             other = {"type": "function-before", "function": _no_info(_without_mark), "schema": text}
             choices = {_KNOWN: known, _OTHER: other, _NEW: new}
             return _tagged(choices, lambda value: _which(cls, value))
-        return self._opened(schema)
+        functions, plain = _chain(schema, self.definitions, "dataclass")
+        return self._opened(schema) if plain is None or functions else self._dataclass(schema, plain["cls"])
+
+    def _dataclass(self, schema: Schema, cls: type) -> Schema:
+        """Return a schema that also takes the marked document of a live dataclass."""
+        new = self._opened(schema)
+        text = {"type": "json", "schema": new}
+        choices = {
+            _KNOWN: {
+                "type": "function-wrap",
+                "function": _no_info(functools.partial(_next_dataclass, cls)),
+                "schema": text,
+            },
+            _OTHER: {"type": "function-before", "function": _no_info(_without_mark), "schema": text},
+            _NEW: new,
+        }
+        return _tagged(choices, lambda value: _which(cls, value))
 
     def _opened(self, schema: Schema) -> Schema:  # noqa: PLR0912  one branch per kind of schema
         kind = schema["type"]
@@ -229,11 +262,37 @@ def _without_mark(document: Marked) -> str:
     return json.dumps(current().clean(document), default=repr)
 
 
-def _next(document: Marked) -> BaseModel:
+def _next(document: Marked) -> object:
     """Validate the next state of a live model by its own class, also a subclass of the declared one."""
     values, token = current(), document[MARK]
     kind = type(values.value(token))
-    return cast(BaseModel, values.once(token, lambda: validated(kind, document, strict=values.strict)))
+    if not issubclass(kind, BaseModel):
+        return _next_of_any_class(kind, document, strict=values.strict)
+    return values.once(token, lambda: validated(kind, document, strict=values.strict))
+
+
+def _next_dataclass(cls: type, document: Marked, handler: Callable[[str], object]) -> object:
+    """Validate the next state of a live dataclass, also of a subclass of the declared one."""
+    kind = type(current().value(document[MARK]))
+    if kind is not cls:
+        return _next_of_any_class(kind, document, strict=current().strict)
+    return _completed(document, handler)
+
+
+def _next_of_any_class(kind: type, document: Marked, *, strict: bool) -> object:
+    """Validate the next state of a dataclass by its own class, where the declared type says less."""
+    validate = functools.partial(dataclass_validator(kind).validate_json, by_alias=True, by_name=True)
+    return _completed(document, lambda text: validate(text, strict=strict))
+
+
+def _completed(document: Marked, validate: Callable[[str], object]) -> object:
+    """Validate a document and give the result what the live dataclass has and the document has not."""
+    live = current().value(document[MARK])
+    inner = {name: value for name, value in document.items() if name != MARK}
+    new = validate(json.dumps(inner))
+    if type(new) is type(live):
+        dataclass_fields.take_over(new, live, inner)
+    return new
 
 
 def _built(kind: type[BaseModel], taken: object) -> BaseModel:

@@ -185,7 +185,9 @@ def record(kind: TypeHint) -> Record | None:
         config = getattr(kind, "__pydantic_config__", {})
         if hasattr(kind, "__pydantic_fields__"):
             return _of_fields(kind, kind.__pydantic_fields__, config)
-        return _of_hints(kind, [each.name for each in dataclasses.fields(kind)], config)
+        fields = dataclasses.fields(kind)
+        plain = _of_hints(kind, [each.name for each in fields if each.init], config)
+        return dataclasses.replace(plain, computed=frozenset(each.name for each in fields if not each.init))
     if typing_extensions.is_typeddict(kind):
         return _of_hints(kind, list(kind.__annotations__), getattr(kind, "__pydantic_config__", {}))
     named = issubclass(kind, tuple) and hasattr(
@@ -203,13 +205,15 @@ def _of_fields(kind: TypeHint, fields: Mapping[str, FieldInfo], config: Mapping[
             else:
                 aliases[alias] = name
     decorators = kind.__pydantic_decorators__
+    made = {name for name, field in fields.items() if field.init is False}  # by a dataclass itself
+    fields = {name: field for name, field in fields.items() if name not in made}
     hints = {name: _annotation(field) for name, field in fields.items()}
     return Record(
         fields=hints,
         aliases=aliases,
         alias_paths=alias_paths,
         required=frozenset(name for name, field in fields.items() if field.is_required()),
-        computed=frozenset(decorators.computed_fields),
+        computed=frozenset([*decorators.computed_fields, *made]),
         tags=_tags(hints),
         open=config.get("extra") == "allow",
         checked=all(each.info.mode == "after" for each in decorators.model_validators.values()),

@@ -5,6 +5,7 @@ import functools
 import inspect
 import logging
 import math
+import operator
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, RootModel
 
 from freak_core.errors import FieldError
+from freak_core.state import dataclass_fields
 from freak_core.state.json_values import ABSENT, inside, json_key
 from freak_core.state.list_items import made_of
 from freak_core.state.origins import Origin
@@ -109,7 +111,7 @@ class Plan:
             return self._deque(live, base, new, spot)
         if isinstance(live, set | frozenset) and type(new) is list:
             return _set_of(live, new)
-        if has_own_fields(live) and type(live) is type(new):
+        if dataclass_fields.can_be_written(live) and type(live) is type(new):
             return self._dataclass(live, base, new, spot)
         return new
 
@@ -150,17 +152,18 @@ class Plan:
             self.refused.append(reason(spot.path, "too_long", message))
         return deque(items, most)
 
-    def _dataclass(self, live: object, base: object, new: Any, spot: _Spot) -> object:
+    def _dataclass(self, live: object, base: object, new: object, spot: _Spot) -> object:
         """Plan the writes for a dataclass, which keeps its identity and what else is attached to it."""
-        before = base if type(base) is type(new) else None
-        values = {}
-        for each in dataclasses.fields(new):
-            old, value = live.__dict__.get(each.name, ABSENT), new.__dict__.get(each.name, ABSENT)
-            first = ABSENT if before is None else before.__dict__.get(each.name, ABSENT)
-            if value is not ABSENT and not (spot.origin.unmoved(each.name) and same(first, value)):
-                both = self._moved(spot.origin, each.name, old, first)
-                values[each.name] = self.settle(*both, value, spot.inside(each.name))
-        self.writes.append(functools.partial(live.__dict__.update, values))
+        held, fresh = dataclass_fields.contents(live), dataclass_fields.contents(new)
+        before = dataclass_fields.contents(base) if type(base) is type(new) else {}
+        values: dict[str, object] = {}
+        for name in dataclass_fields.names(type(new)):
+            old, value, first = (each.get(name, ABSENT) for each in (held, fresh, before))
+            if value is not ABSENT and not (spot.origin.unmoved(name) and same(first, value)):
+                both = self._moved(spot.origin, name, old, first)
+                values[name] = self.settle(*both, value, spot.inside(name))
+        self.touched.append((live, list(values)))
+        self.writes.append(functools.partial(dataclass_fields.write, live, values))
         return live
 
     def model(self, live: BaseModel, base: BaseModel | None, new: BaseModel, spot: _Spot) -> BaseModel:
@@ -173,7 +176,10 @@ class Plan:
             value = new.__dict__.get(name, ABSENT)
             unmoved = not spot.origin.moved if isinstance(new, RootModel) else spot.origin.unmoved(name)
             # A value without a JSON form (a lock, a callable) was not read. Its default must not replace it.
-            if name in by_default or (unmoved and (same(before, value) or same(old, value))):
+            unread = name in by_default and inside(spot.draft, name) is ABSENT
+            if (unread and not isinstance(new, RootModel)) or (
+                unmoved and (same(before, value) or same(old, value))
+            ):
                 continue
             if field.frozen:
                 self.refused.append(reason((*spot.path, name), "frozen", "this field is frozen"))
@@ -313,14 +319,6 @@ def _private(live: BaseModel, base: BaseModel | None, new: BaseModel) -> dict[st
     }
 
 
-def has_own_fields(value: object) -> bool:
-    """Whether a value is a dataclass whose fields can be written into its ``__dict__``."""
-    if not dataclasses.is_dataclass(value) or isinstance(value, type) or not hasattr(value, "__dict__"):
-        return False
-    frozen = getattr(type(value), "__dataclass_params__").frozen  # noqa: B009  typeshed lacks it
-    return not frozen and all(each.name in value.__dict__ for each in dataclasses.fields(value))
-
-
 def _attach(new: BaseModel, live: BaseModel) -> None:
     """Give a model that takes the place of ``live`` the private attributes of it."""
     if live.__pydantic_private__ is not None:
@@ -373,7 +371,8 @@ def _alike(one: object, other: object) -> bool:  # noqa: PLR0911  one return per
     if type(one) is dict and type(other) is dict:
         return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
     if isinstance(one, list | tuple) and isinstance(other, list | tuple) and type(one) in (list, tuple):
-        return len(one) == len(other) and all(map(same, one, other))
+        # Copies share their items: to see that takes a fraction of the time.
+        return len(one) == len(other) and (all(map(operator.is_, one, other)) or all(map(same, one, other)))
     if dataclasses.is_dataclass(one):
         return all(
             same(getattr(one, each.name, None), getattr(other, each.name, None))

@@ -11,7 +11,7 @@ from pydantic_core import SchemaError
 
 from freak_core.errors import FieldError
 from freak_core.interrupts import let_interrupts_through
-from freak_core.state import validation
+from freak_core.state import dataclass_fields, validation
 from freak_core.state.class_schema import live_validator, validated
 from freak_core.state.fields import among, record
 from freak_core.state.in_place import reach
@@ -89,6 +89,16 @@ class _Marks:
         self._values.left_out[token] = {name for name in old if name not in new}
         return {MARK: token, **marked}
 
+    def _dataclass(self, live: Any, old: Any, new: Any, origin: Origin) -> dict[str, Any]:
+        token = self._values.token(live, lambda: as_plain_json(old))
+        held = dataclass_fields.contents(live)
+        tags = getattr(record(live.__class__), "tags", {})
+        marked = {
+            name: value if among(value, tags.get(name, ())) else self._child(held, old, value, name, origin)
+            for name, value in new.items()
+        }
+        return {MARK: token, **marked}
+
     def _child(
         self, live: Mapping[Key, object], old: Mapping[Key, JSON], new: JSON, key: Key, origin: Origin
     ) -> object:
@@ -110,6 +120,8 @@ class _Marks:
             return self._values.token(live, lambda: as_plain_json(old))
         if isinstance(live, BaseModel) and self._is_next(live, old, new):
             return self.model(live, old, new, origin)
+        if dataclass_fields.is_instance(live) and self._is_next(live, old, new):
+            return self._dataclass(live, old, new, origin)
         if (
             isinstance(live, dict)
             and isinstance(old, dict)
@@ -143,11 +155,11 @@ class _Marks:
         plain = type(live.get(key)) in PLAIN and not isinstance(new, Kept) and origin.stays(key)
         return new if plain else self._child(live, old, new, key, origin)
 
-    def _is_next(self, live: BaseModel, old: object, new: object) -> bool:
+    def _is_next(self, live: Any, old: object, new: object) -> bool:
         """Whether ``new`` is the next state of ``live``, not another member of a union."""
         if isinstance(live, RootModel):
             return True
-        fields = record(type(live))
+        fields = record(live.__class__)
         if fields is None or not isinstance(old, dict) or not isinstance(new, dict):
             return False
         known = {name: value for name, value in new.items() if not equal(old.get(name, ABSENT), value)}

@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 
 from freak_core.errors import FieldError
 from freak_core.interrupts import let_interrupts_through
+from freak_core.state.core_schema import schemas_in
 from freak_core.state.json_values import (
     ABSENT,
     DEEPEST,
@@ -64,6 +65,7 @@ class Reading:
         self.held: Snapshot = Snapshot(model, None if earlier is None else earlier.held, exact=exact)
         # The program may change the live objects meanwhile: a copy of them agrees with itself.
         self.copy: BaseModel = twin(model, self.held)
+        self._live = model
         self._model = self.copy
         # pydantic would use iterators up.
         self._to_dump: BaseModel = (
@@ -101,6 +103,10 @@ class Reading:
         if valid is None:
             valid, _ = outcome(kind, document, bare=True)
         return document, valid, errors
+
+    def for_validators(self) -> BaseModel:
+        """Return a copy of the live state that validators may change; the next one does not see it."""
+        return twin(self._live, self.held) if _has_validators(type(self._live)) else self.copy
 
     def document(self, *, exact: bool = True) -> dict[str, JSON]:
         """Return the state by field names, in a form that validates back, with objects kept in it.
@@ -175,17 +181,15 @@ def _round_trip_differs(kind: type[BaseModel]) -> bool:
 
     A serializer that takes ``info`` can see the difference too.
     """
-    waiting: list[object] = [kind.__pydantic_core_schema__]
-    while waiting:
-        schema = waiting.pop()
-        if isinstance(schema, dict):
-            if schema.get("type") == "json" or schema.get("info_arg") is True:
-                return True
-            # Not the default: it is an object of the program.
-            waiting += [inner for key, inner in schema.items() if key not in ("default", "metadata")]
-        elif isinstance(schema, list | tuple):
-            waiting += schema
-    return False
+    return any(each.get("type") == "json" or each.get("info_arg") is True for each in schemas_in(kind))
+
+
+@functools.lru_cache(maxsize=256)
+def _has_validators(kind: type[BaseModel]) -> bool:
+    """Whether functions of the program are called when a state is validated."""
+    return any(
+        str(each.get("type")).startswith("function-") or each.get("custom_init") for each in schemas_in(kind)
+    )
 
 
 def _shown_fields(dumped: JSON, plain: FieldForms) -> Any:

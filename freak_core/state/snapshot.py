@@ -1,7 +1,6 @@
 """What the live objects of a state hold, noted without serializing anything: to compare, or to put back."""
 
 import copy
-import dataclasses
 import datetime as dt
 import decimal
 import enum
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from freak_core.state import dataclass_fields
 from freak_core.state.json_values import DEEPEST, PLAIN
 from freak_core.state.raw_writes import refill
 from freak_core.state.type_hints import SECRETS
@@ -158,12 +158,10 @@ class Snapshot:
             map(_stays, (getattr(value, "__pydantic_private__", None) or {}).values())
         ):
             self._comparable = False  # private attributes may be large: what is inside them is not noted
-        if (
-            dataclasses.is_dataclass(value)
-            and not isinstance(value, type)
-            and any(each.name not in getattr(value, "__dict__", {}) for each in dataclasses.fields(value))
+        if dataclass_fields.is_instance(value) and not dataclass_fields.contents(value).keys() >= set(
+            dataclass_fields.names(type(value))
         ):
-            self._comparable = self._complete = False  # a field in an inherited slot
+            self._comparable = self._complete = False  # a field that is a property
         if note is None:
             yield from _inside(value)
         elif not note.plain:
@@ -233,9 +231,7 @@ def _contents(value: object) -> object:
     for kind in (dict, list, set, deque):
         if isinstance(value, kind):
             return kind(value)  # a plain one, also of a subclass
-    if dataclasses.is_dataclass(value) and not isinstance(value, type) and hasattr(value, "__dict__"):
-        return dict(value.__dict__)
-    return None
+    return dataclass_fields.contents(value) if dataclass_fields.is_instance(value) else None
 
 
 def _inside(value: object) -> Iterator[object]:
@@ -246,8 +242,8 @@ def _inside(value: object) -> Iterator[object]:
         yield from value.values()
     elif isinstance(value, list | tuple | set | frozenset | deque):
         yield from value
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        yield from getattr(value, "__dict__", {}).values()
+    elif dataclass_fields.is_instance(value):
+        yield from dataclass_fields.contents(value).values()
 
 
 def _put_back(live: object, held: object) -> None:
@@ -272,7 +268,12 @@ def _put_back(live: object, held: object) -> None:
         set.update(live, held)
         set.intersection_update(live, held)
     elif isinstance(held, dict):
-        refill(live if isinstance(live, dict) else live.__dict__, held)
+        if isinstance(live, dict):
+            refill(live, held)
+            return
+        if hasattr(live, "__dict__"):
+            refill(live.__dict__, {name: value for name, value in held.items() if name in live.__dict__})
+        dataclass_fields.write(live, held)
 
 
 def _same(one: object, other: object) -> bool:

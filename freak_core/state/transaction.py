@@ -165,10 +165,10 @@ def _drafted(
     errors = draft.errors or intruders(kind, draft.document, before, initial)
     if errors:
         return draft, None, errors
-    new, errors = next_state(reading.copy, current, draft.document, draft.origin)
+    new, errors = next_state(reading.for_validators(), current, draft.document, draft.origin)
 
     def validate(trial: JSON) -> BaseModel | None:
-        return next_state(reading.copy, current, trial, draft.origin)[0]
+        return next_state(reading.for_validators(), current, trial, draft.origin)[0]
 
     ignored = draft.without_effect(new, validate)
     return (draft, None, ignored) if ignored else (draft, new, errors)

@@ -1,30 +1,33 @@
 """A copy of the live state for validators: its containers are copies, everything else is the live object."""
 
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pydantic import BaseModel
 
+from freak_core.state import dataclass_fields
 from freak_core.state.raw_writes import write_keys
 from freak_core.state.snapshot import Snapshot
+
+_COPIED: Final = (list, dict, set, deque, defaultdict, OrderedDict, Counter)
 
 
 def twin(model: BaseModel, held: Snapshot, *, iterators: bool = True) -> BaseModel:
     """Return a copy of ``model`` as it was ``held``.
 
-    Models, lists, dicts and sets are copied, also inside tuples. Private attributes and all other values are
-    the live objects. No code of the program runs.
+    Models, dataclasses, lists, dicts, sets and deques are copied, also inside tuples; of their subclasses
+    only those of the standard library. Private attributes and all other values are the live objects. No code
+    of the program runs.
 
     With ``iterators=False`` the copy is for serialization, which would use iterators up: each is replaced by
-    an object that can do everything else. Dataclasses and deques are copied then, too.
+    an object that can do everything else. All subclasses are copied then, too.
     """
     copies: dict[int, object] = {}
     for live, _ in held.contents:
-        if isinstance(live, BaseModel) or type(live) in (list, dict, set) or not iterators:
-            kind = type(live)
-            copies[id(live)] = kind.__new__(kind)
+        if not iterators or _is_copied(live):
+            copies[id(live)] = _empty(live)
     of = _Copies(copies, held, iterators=iterators)
     for live, contents in held.contents:
         if id(live) in copies:
@@ -66,8 +69,22 @@ def _fill(live: object, empty: Any, contents: Any, copy: Callable[[object], obje
         kind.extend(empty, contents if plain else map(copy, contents))
     elif isinstance(live, set):
         set.update(empty, contents)
-    else:  # a dataclass
-        empty.__dict__.update({name: copy(value) for name, value in contents.items()})
+    else:
+        dataclass_fields.write(empty, {name: copy(value) for name, value in contents.items()})
+
+
+def _is_copied(live: object) -> bool:
+    return isinstance(live, BaseModel) or type(live) in _COPIED or dataclass_fields.can_be_written(live)
+
+
+def _empty(live: object) -> object:
+    """Return an object of the same class that holds nothing yet."""
+    if type(live) is defaultdict:
+        return defaultdict(live.default_factory)
+    if type(live) is deque:
+        return deque(maxlen=live.maxlen)
+    kind = type(live)
+    return object.__new__(kind) if dataclass_fields.is_instance(live) else kind.__new__(kind)
 
 
 def _stand_in(iterator: object) -> object:
