@@ -223,8 +223,11 @@ class Plan:
 
     def _dict(self, live: _Dict, base: _Dict, new: _Dict, spot: _Spot) -> _Dict:
         settled: _Dict = {}
-        for key, value in new.items():
-            name = json_key(key)
+        # Where a type does not say what the keys are, validation makes texts of them.
+        names = {} if all(type(key) is str for key in live) else {json_key(key): key for key in live}
+        for given, value in new.items():
+            name = json_key(given)
+            key = given if given in live else names.get(name, given)
             both = self._moved(spot.origin, name, live.get(key, ABSENT), base.get(key, ABSENT))
             settled[key] = self.settle(*both, value, spot.inside(name))
         gone = [key for key in base or live if key not in settled]

@@ -32,11 +32,13 @@ class Kept:
     Args:
         live: the object itself.
         form: its JSON form, or ``ABSENT``.
+        partial: whether the form lacks some of what the object holds, so that nothing inside can be changed.
     """
 
-    def __init__(self, live: object, form: JSON = ABSENT) -> None:
+    def __init__(self, live: object, form: JSON = ABSENT, *, partial: bool = False) -> None:
         self.live = live
         self.form = form
+        self.partial = partial
 
     def __deepcopy__(self, memo: object) -> "Kept":
         return self
@@ -45,9 +47,9 @@ class Kept:
         return f"<{type(self.live).__name__} {id(self.live)}>"
 
 
-def kept(live: object, form: JSON = ABSENT) -> JSON:
+def kept(live: object, form: JSON = ABSENT, *, partial: bool = False) -> JSON:
     """Return a live object as it stands in a document, in the place of its JSON form."""
-    return cast(JSON, Kept(live, form))
+    return cast(JSON, Kept(live, form, partial=partial))
 
 
 def opened(value: JSON) -> JSON:

@@ -22,13 +22,12 @@ from pydantic import BaseModel
 from freak_core.errors import MOST_ERRORS, FieldError, NotFound
 from freak_core.state.fields import Record, declared, pick, records
 from freak_core.state.in_place import same
+from freak_core.state.initial_value import restored, would_lose
 from freak_core.state.json_values import (
     ABSENT,
     PLAIN,
     Kept,
-    as_plain_json,
     container_copied,
-    copied,
     equal,
     holds_kept,
     inside,
@@ -37,7 +36,15 @@ from freak_core.state.json_values import (
 from freak_core.state.list_items import matched
 from freak_core.state.origins import Origin
 from freak_core.state.place import Place, Target
-from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item, mapping_value
+from freak_core.state.type_hints import (
+    MASK,
+    TypeHint,
+    allows_none,
+    is_secret,
+    item,
+    mapping_value,
+    named_index,
+)
 from freak_core.state.validation import as_json, intruders, outcome, reason, rejected
 from freak_core.text.paths import Path, did_you_mean, get, index, missing
 from freak_core.text.strict_json import JSON
@@ -168,6 +175,8 @@ class Draft:
         key: str | int = ""
         for depth, part in enumerate(path):
             if isinstance(place.draft, Kept) and place.draft.form is not ABSENT:
+                if place.draft.partial:
+                    raise rejected([_partial(place.path)])
                 place = dataclasses.replace(place, draft=opened(place.draft))
             place = dataclasses.replace(place, draft=container_copied(place.draft))
             if holder is None:
@@ -177,6 +186,8 @@ class Draft:
             above.append(place)
             holder, key = place.draft, part
             if isinstance(holder, list):
+                named = named_index(hint, part)
+                part = part if named is None else str(named)  # noqa: PLW2901
                 last = insert and depth + 1 == len(path)
                 key = len(holder) if last and part == "-" else index(holder, place.path, part, end=last)
                 record, hint = None, item(hint, key)
@@ -206,7 +217,7 @@ class Draft:
             if isinstance(there, Kept) and there.form is ABSENT:
                 return
             if holds_kept(there):  # what it held at the start is not known as JSON
-                raise rejected([_would_lose(target.place.path)]) from None
+                raise rejected([would_lose(target.place.path)]) from None
             if isinstance(holder, list) or (record is not None and key in record.fields):
                 message = "this path had no value at the start. Reset the object that contains it."
                 raise rejected([reason(target.place.path, "no_initial_value", message)]) from None
@@ -231,6 +242,9 @@ class Draft:
             _clear(holder, key, record, hint)
             return
         there = inside(holder, key)
+        if patch and isinstance(body, dict) and isinstance(there, Kept) and there.partial:
+            self.errors += [] if place.shows(body) else [_partial(place.path)]
+            return
         open_form = opened(there)
         onto = (None if open_form is ABSENT else open_form) if patch else ABSENT
         value = self._read(hint, body, place, onto)
@@ -257,7 +271,23 @@ class Draft:
             self.errors.append(reason(place.path, "read_only", message))
         if isinstance(body, list):
             return self._read_list(hint, body, place)
+        if (
+            patch
+            and isinstance(body, dict)
+            and isinstance(onto, list)
+            and named_index(hint, *body) is not None
+        ):
+            return self._read_named(hint, body, place, onto)
         return self._read_object(hint, body, place, onto) if isinstance(body, dict) else body
+
+    def _read_named(self, hint: TypeHint, body: dict[str, JSON], place: Place, onto: list[JSON]) -> JSON:
+        """Return the items of a NamedTuple, with ``body`` merged into those that it names."""
+        items = list(onto)
+        for name, value in body.items():
+            i = named_index(hint, name)
+            if i is not None and i < len(items):
+                self._set(items, i, value, None, item(hint, i), place.inside(i), patch=True)
+        return items
 
     def read_new(self, target: Target, body: JSON) -> JSON:
         """Return ``body`` by field names, as the value of a new item of a list."""
@@ -325,34 +355,11 @@ class Draft:
         return True
 
 
-def restored(start: JSON, place: Place) -> JSON:
-    """Return a copy of ``start`` with the objects at ``place`` without a JSON form, or with the same one."""
-    now = place.draft
-    if isinstance(now, Kept):
-        return now if now.form is ABSENT or equal(as_plain_json(now), start) else copied(start)
-    if isinstance(now, dict) and isinstance(start, dict):
-        found = {key: restored(value, place.inside(key)) for key, value in start.items()}
-        return found | {key: value for key, value in now.items() if key not in start and holds_kept(value)}
-    if isinstance(now, list) and isinstance(start, list):
-        return _restored_items(start, now, place)
-    if holds_kept(now):
-        raise rejected([_would_lose(place.path)])
-    return copied(start)
-
-
-def _restored_items(start: list[JSON], now: list[JSON], place: Place) -> list[JSON]:
-    places = matched(start, [as_plain_json(each) for each in now])
-    if any(holds_kept(each) for j, each in enumerate(now) if j not in places):
-        raise rejected([_would_lose(place.path)])
-    place.origin.reorder(places, len(now))
-    return [
-        restored(value, place.added(i) if was is None else place.made_of(i, place.origin.child(i), now[was]))
-        for i, (value, was) in enumerate(zip(start, places, strict=True))
-    ]
-
-
-def _would_lose(path: Path) -> FieldError:
-    return reason(path, "read_only", "a reset would lose an object of the program here that has no JSON form")
+def _partial(path: Path) -> FieldError:
+    message = (
+        "readers see only a part of this value. Replace it as a whole: a change inside would lose the rest"
+    )
+    return reason(path, "read_only", message)
 
 
 def _stand_ins(value: JSON) -> Iterator[str]:

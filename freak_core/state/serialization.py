@@ -306,7 +306,7 @@ def reveal(  # noqa: PLR0911  one return per kind of value
     """
     if isinstance(live, RootModel):
         root = reveal(live.root, dumped, exact=exact, bytes_mode=bytes_mode, depth=depth)
-        return kept(live, root.form) if isinstance(root, Kept) else root
+        return kept(live, root.form, partial=root.partial) if isinstance(root, Kept) else root
     unknown = isinstance(dumped, str) and dumped.startswith(_UNKNOWN)
     if unknown or depth >= DEEPEST or isinstance(live, Iterator):  # to read an iterator would use it up
         return kept(live)
@@ -346,8 +346,8 @@ def _reveal_container(  # noqa: PLR0911  one return per kind of container
         if dumped is ABSENT and all(type(key) is str for key in live):
             return {key: again(value, ABSENT) for key, value in live.items()}
         if isinstance(dumped, dict):
-            if len(live) != len(dumped):  # two keys have the same text
-                return kept(live, _without_unknown(dumped))
+            if len(live) != len(dumped):  # two keys have the same text, or a serializer leaves some out
+                return kept(live, _without_unknown(dumped), partial=True)
             pairs = zip(live.values(), dumped.items(), strict=True)
             return {key: again(value, shown) for value, (key, shown) in pairs}
     if isinstance(live, list | tuple | set | frozenset | collections.deque):
@@ -357,6 +357,8 @@ def _reveal_container(  # noqa: PLR0911  one return per kind of container
             if type(live) is list and are_writable(dumped) and all(map(operator.is_, live, dumped)):
                 return dumped
             return [again(value, shown) for value, shown in zip(live, dumped, strict=True)]
+        if isinstance(dumped, list):
+            return kept(live, _without_unknown(dumped), partial=True)
     return None
 
 

@@ -101,6 +101,17 @@ def item(hint: TypeHint, index: int) -> TypeHint:
     return Union[tuple(found)] if found else Any  # noqa: UP007  | fails on forward references
 
 
+def named_index(hint: TypeHint, *names: str) -> int | None:
+    """Return the index of the first name, if ``hint`` has a NamedTuple with all of the names."""
+    for member in members(hint):
+        kind: TypeHint = get_origin(member) or member
+        if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
+            fields = list(kind._fields)
+            if names and set(names) <= set(fields):
+                return fields.index(names[0])
+    return None
+
+
 def named_tuple_fields(hint: TypeHint) -> dict[str, TypeHint]:
     """Return the fields of a NamedTuple with their types, by name."""
     kind: TypeHint = get_origin(hint) or hint
