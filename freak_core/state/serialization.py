@@ -263,10 +263,14 @@ def _dump(
     return result
 
 
-def _dump_inside(value: object, round_trip: bool, way: tuple[int, ...]) -> JSON:
+def _dump_inside(  # noqa: PLR0911  one return per kind of value
+    value: object, round_trip: bool, way: tuple[int, ...]
+) -> JSON:
     """Serialize what ``value`` holds one by one, where some of it raises; ``ABSENT`` for a single value."""
+    if value is ABSENT:  # a computed field; as an Enum, ABSENT itself would be serialized as its value
+        return ABSENT
     if id(value) in way or len(way) >= DEEPEST:  # an object that contains itself
-        return ABSENT if value is ABSENT else _unknown(value)
+        return _unknown(value)
     again = functools.partial(_dump_inside, round_trip=round_trip, way=(*way, id(value)))
     shown = _jsonable(value, "utf8")
     if shown is not ABSENT:
@@ -277,7 +281,7 @@ def _dump_inside(value: object, round_trip: bool, way: tuple[int, ...]) -> JSON:
         return {key: again(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [again(each) for each in value]
-    return ABSENT if value is ABSENT else _unknown(value)
+    return _unknown(value)
 
 
 def _unknown(value: Any) -> float | str:

@@ -11,6 +11,7 @@ from pydantic import (
     PrivateAttr,
     RootModel,
     SecretStr,
+    computed_field,
     field_serializer,
     model_validator,
 )
@@ -229,6 +230,21 @@ def test_a_serializer_that_raises_hides_only_its_field() -> None:
     assert document(model) == {"lr": 1.0, "bad": 1}
     patch(model, {"lr": 2.0})
     assert model.lr == 2.0
+
+
+def test_a_computed_field_that_raises_is_null_and_the_change_that_made_it_raise_says_so() -> None:
+    class State(BaseModel):
+        lr: float = 1.0
+
+        @computed_field  # type: ignore[prop-decorator]
+        @property
+        def inverse(self) -> float:
+            return 1 / self.lr
+
+    model = State()
+    assert patch(model, {"lr": 0.0}) == [Change("/lr", 1.0, 0.0), Change("/inverse", 1.0, None)]
+    assert public(model) == {"lr": 0.0, "inverse": None}
+    assert patch(model, {"lr": 2.0})[1] == Change("/inverse", None, 0.5)
 
 
 def test_a_field_whose_name_is_the_alias_of_another_is_told_apart() -> None:
