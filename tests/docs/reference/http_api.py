@@ -96,7 +96,7 @@ class HttpPage:
 
     def _route(self, route: APIRoute, described: dict[str, Any]) -> Iterator[str]:
         (method,) = route.methods - {"HEAD"} or {"GET"}
-        path = re.sub(r":path\}", "}", route.path)
+        path = re.sub(r":(path|text)\}", "}", route.path)
         operation = described[path][method.lower()]
         yield f"### {method} {path}"
         yield markdown(operation.get("description", ""))
