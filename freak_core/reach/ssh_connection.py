@@ -5,6 +5,8 @@ All ``ssh -W`` to a machine share one connection: the user's own ``ControlMaster
 
 import contextlib
 import os
+import queue
+import re
 import shutil
 import signal
 import socket
@@ -13,7 +15,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from freak_core.errors import Unreachable
 from freak_core.reach.host_names import host_name
@@ -24,6 +26,9 @@ LIMIT = 10.0
 
 AGAIN = 30.0
 """Seconds after which a machine that did not let us in is asked again; other runs there wait for nothing."""
+
+SSH_FAILED = 255
+"""The exit code of ssh where not the command has failed but the connection."""
 
 _NOBODY_LISTENS = "open failed: connect failed"
 _OPTIONS = (
@@ -131,6 +136,37 @@ class SshConnection:
         if self._closed:
             self.close()
 
+    def run(self, command: str, wanted: "re.Pattern[str]", within: float) -> "RemoteProgram":
+        """Start a command on the machine, and return it once it has printed what is wanted.
+
+        Its standard input ends with this connection, also if this process is killed.
+
+        Args:
+            command: the command, quoted for a shell.
+            wanted: what it prints on one line when it is ready.
+            within: seconds that it has for this, once ssh is connected.
+
+        Raises:
+            Unreachable: the machine does not let us in, or the command does not print it in time.
+        """
+        arguments = [self._program, "-T", *self._options, "--", self.host, command]
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
+        try:
+            process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            errors.close()
+            raise Unreachable(f"ssh cannot be started: {error}") from error
+        child = _Ssh(process, errors)
+        with self._lock:
+            self._children.append(child)
+        return RemoteProgram(child, self.host, command, wanted, within)
+
     def check(self, target: str) -> socket.socket:
         """Connect once, and return the connection: others share it while it is open.
 
@@ -204,6 +240,58 @@ class SshConnection:
             child.signal(signal.SIGTERM)
         for child in children:
             child.close()
+
+
+class RemoteProgram:
+    """A program that ssh has started on another machine. It is closed with its connection.
+
+    Attributes:
+        said: what it has printed when it was ready.
+
+    Raises:
+        Unreachable: see ``SshConnection.run``.
+    """
+
+    def __init__(
+        self, child: _Ssh, host: str, command: str, wanted: "re.Pattern[str]", within: float
+    ) -> None:
+        self._child = child
+        self._host = host
+        self._command = command
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, name="freak ssh output", daemon=True).start()
+        self.said = self._until(wanted, time.monotonic() + LIMIT + within)
+
+    def _read(self) -> None:
+        """Read all that it prints, so that it never waits for a reader."""
+        with contextlib.suppress(OSError, ValueError):
+            for line in cast(IO[bytes], self._child.process.stdout):
+                self._lines.put(line.decode("utf-8", "replace"))
+        self._lines.put("")
+
+    def _until(self, wanted: "re.Pattern[str]", deadline: float) -> str:
+        with contextlib.suppress(queue.Empty):
+            while line := self._lines.get(timeout=max(0.0, deadline - time.monotonic())):
+                found = wanted.search(line)
+                if found:
+                    return found[0]
+            self.check()
+            self._child.process.wait(2)
+            self.check()
+        raise Unreachable(f"{self._command!r} on {self._host} is not ready in time")
+
+    def check(self) -> None:
+        """Check that it still runs.
+
+        Raises:
+            Unreachable: it has ended, or the connection to it.
+        """
+        code = self._child.process.poll()
+        if code is None:
+            return
+        why = self._child.said() or f"exit code {code}"
+        advice = _advice(why, self._host) if code == SSH_FAILED else f"The command was: {self._command}"
+        raise Unreachable(f"the program that ssh started on {self._host} has ended: {why}\n{advice}")
 
 
 def _answers(connection: socket.socket) -> bool:

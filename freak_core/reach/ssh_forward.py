@@ -5,6 +5,7 @@ connection does, also if this process is killed.
 """
 
 import contextlib
+import re
 import shutil
 import socket
 import tempfile
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from freak_core.addresses import is_loopback
 from freak_core.errors import Unreachable
 from freak_core.reach.host_names import socket_path
-from freak_core.reach.ssh_connection import SshConnection
+from freak_core.reach.ssh_connection import RemoteProgram, SshConnection
 
 _LONGEST = 60
 """Characters of the folder for temporary files, at most: the path of a Unix socket may have 104."""
@@ -61,6 +62,10 @@ class SshForward:
             found = self._sockets[target] = _LocalSocket(self._connection, target, path)
         prefix = urlsplit(url).path.partition(":")[2]
         return (f"http://localhost{prefix}" if url.startswith("unix:") else url), str(found.path)
+
+    def start(self, command: str, wanted: "re.Pattern[str]", within: float) -> RemoteProgram:
+        """Start a command on the machine; see ``SshConnection.run``."""
+        return self._connection.run(command, wanted, within)
 
     def close(self) -> None:
         """Close the sockets and end ssh."""

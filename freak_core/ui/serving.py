@@ -1,18 +1,15 @@
 """Serves ``freak ui`` in this process until it is told to end."""
 
-import contextlib
-import errno
-import ipaddress
-import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from freak_core.addresses import link, reachable
-from freak_core.errors import ConfigurationError, PortTaken
+from freak_core.errors import ConfigurationError
 from freak_core.reach.forwarding import Forwarding
 from freak_core.server.http import HttpServer
 from freak_core.ui.app import create_app, create_routes
+from freak_core.ui.listener import listen
 from freak_core.ui.live_runs import LiveRuns
 from freak_core.ui.place import announce, token_of_home
 
@@ -35,7 +32,7 @@ class UiServer:
     """
 
     def __init__(self, host: str, port: int, tell: Callable[[str], None]) -> None:
-        listener = _listen(host, port)
+        listener = listen(host, port)
         try:
             port = listener.getsockname()[1]
             self.url = f"http://{reachable(host, ())}:{port}"
@@ -65,25 +62,3 @@ class UiServer:
         self._routes.finish(2.0)
         self._server.stop(3.0)
         self._forwarding.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
-
-    Raises:
-        PortTaken, ConfigurationError: see ``UiServer``.
-    """
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_unspecified:
-            raise ConfigurationError(
-                f"--host {host} would let requests in under any name; give the one name or address "
-                "under which you open the page"
-            )
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        taken = PortTaken if error.errno == errno.EADDRINUSE else ConfigurationError
-        raise taken(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another port with --port"
-        ) from None

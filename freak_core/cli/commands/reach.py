@@ -10,13 +10,16 @@ from typing import Annotated
 import typer
 
 from freak_core.cli.browser import has_screen, redirect
-from freak_core.cli.connect import find
+from freak_core.cli.commands.ui import page_of, serve_until_interrupted, tell, with_page
+from freak_core.cli.connect import ended_run, find, how_it_ended
 from freak_core.cli.exit_codes import NoSuchRun
 from freak_core.cli.options import JsonOption, RunArgument, RunOption
 from freak_core.cli.terminal import say, show, show_json
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import PAGE, RunFolder
+from freak_core.runs.stored_runs import StoredRun
 from freak_core.runs.tunnel import link_through_tunnel, tunnel_command
+from freak_core.ui.place import DEFAULT_PORT, running
 
 PortOption = Annotated[
     int | None,
@@ -39,7 +42,15 @@ def link(
     run: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the link to the dashboard, token included, and open it in a browser if there is a screen."""
+    """Print the link to the dashboard, token included, and open it in a browser if there is a screen.
+
+    The page of a run that has ended is in freak ui. If that does not run yet, this command serves it until
+    Ctrl-C.
+    """
+    ended = ended_run(name or run)
+    if ended is not None:
+        _open_ended(ended, print_only=print_only, as_json=as_json)
+        return
     found = _with_token(find(name or run), read_only=read_only)
     address = found.link if found.near and port is None else link_through_tunnel(found, port)
     if as_json:
@@ -51,6 +62,25 @@ def link(
     elif not print_only and sys.stdout.isatty() and has_screen():
         with contextlib.suppress(OSError):  # without a browser the printed link must do
             webbrowser.open(redirect_page(found, address).as_uri())
+
+
+def _open_ended(run: StoredRun, *, print_only: bool, as_json: bool) -> None:
+    """Open the page of an ended run in ``freak ui``.
+
+    Raises:
+        NoSuchRun: ``freak ui`` does not run, and only its link is wanted.
+    """
+    page = page_of(run.path.name)
+    say(how_it_ended(run))
+    serves = running()
+    if serves is None and (print_only or as_json):
+        raise NoSuchRun("to see the page of a run that has ended, start 'freak ui'")
+    if as_json and serves is not None:
+        show_json({"link": with_page(serves.link, page), "tunnel": None})
+    elif serves is not None:
+        tell(serves.link, page, no_open=print_only)
+    else:
+        serve_until_interrupted("127.0.0.1", DEFAULT_PORT, page, no_open=False)
 
 
 def tunnel(

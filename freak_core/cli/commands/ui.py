@@ -3,7 +3,10 @@
 import contextlib
 import os
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -21,15 +24,77 @@ def ui(
         str, typer.Option("--host", metavar="HOST", help="The host name or address to listen on.")
     ] = "127.0.0.1",
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open a browser.")] = False,
+    via: Annotated[
+        str | None,
+        typer.Option(
+            "--via",
+            metavar="MACHINE",
+            help="Show the runs of another machine: start freak ui there with ssh, and forward a port.",
+        ),
+    ] = None,
+    freak_there: Annotated[
+        str,
+        typer.Option(
+            "--freak-there",
+            metavar="PATH",
+            help="With --via: where freak is there, if not in PATH.",
+        ),
+    ] = "freak",
+    until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
     """Serve a page with all runs of this home, live and ended, until Ctrl-C; print its link.
 
     A live run is steered from there, and an ended one is read from its folder.
     """
-    serve_until_interrupted(host, port, "", no_open=no_open)
+    if via is not None:
+        _serve_elsewhere(via, freak_there, host, port, no_open=no_open)
+    else:
+        until = _input_has_ended() if until_input_ends else _never
+        serve_until_interrupted(host, port, "", no_open=no_open, until=until)
 
 
-def serve_until_interrupted(host: str, port: int, page: str, *, no_open: bool) -> None:
+def _serve_elsewhere(machine: str, program: str, host: str, port: int, *, no_open: bool) -> None:
+    from freak_core.ui.elsewhere import RemoteUi
+
+    remote = RemoteUi(machine, program, host, port, say)
+    with _until_interrupted(remote.close):
+        tell(remote.link, "", no_open=no_open)
+        remote.wait()
+
+
+def _never() -> bool:
+    return False
+
+
+def _input_has_ended() -> Callable[[], bool]:
+    """Return a function that tells whether standard input has ended."""
+    ended = threading.Event()
+
+    def read() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while sys.stdin.buffer.read1():
+                pass
+        ended.set()
+
+    threading.Thread(target=read, name="freak-input", daemon=True).start()
+    return ended.is_set
+
+
+@contextlib.contextmanager
+def _until_interrupted(close: Callable[[], None]) -> Iterator[None]:
+    """Close in the end; a signal is how such a command ends."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        with contextlib.suppress(OSError):
+            say("freak ui has ended")
+    finally:
+        close()
+
+
+def serve_until_interrupted(
+    host: str, port: int, page: str, *, no_open: bool, until: Callable[[], bool] = _never
+) -> None:
     """Serve until a signal; if ``freak ui`` runs at this port already, only print its link.
 
     Args:
@@ -37,6 +102,7 @@ def serve_until_interrupted(host: str, port: int, page: str, *, no_open: bool) -
         port: where to listen.
         page: the page to open, below the URL of the server.
         no_open: do not open a browser.
+        until: also ends it.
     """
     from freak_core.ui.serving import UiServer  # here: FastAPI takes long to import
 
@@ -47,22 +113,27 @@ def serve_until_interrupted(host: str, port: int, page: str, *, no_open: bool) -
         if found is None:
             raise
         say("freak ui runs already")
-        _tell(found.link, page, no_open=no_open)
+        tell(found.link, page, no_open=no_open)
         return
-    try:
-        _tell(server.link, page, no_open=no_open)
-        server.wait()
-    except (KeyboardInterrupt, SystemExit):
-        with contextlib.suppress(OSError):
-            say("freak ui has ended")
-    finally:
-        server.close()
+    with _until_interrupted(server.close):
+        tell(server.link, page, no_open=no_open)
+        server.wait(until)
 
 
-def _tell(link: str, page: str, *, no_open: bool) -> None:
-    """Print a link, and open it in a browser at a terminal."""
+def page_of(run_id: str) -> str:
+    """Return where the page of a run is, below the URL of ``freak ui``."""
+    return f"runs/{quote(run_id, safe='')}/"
+
+
+def with_page(link: str, page: str) -> str:
+    """Return the link to a page of ``freak ui``."""
     url, _, fragment = link.partition("#")
-    whole = f"{url}{page}#{fragment}"
+    return f"{url}{page}#{fragment}"
+
+
+def tell(link: str, page: str, *, no_open: bool) -> None:
+    """Print the link to a page of ``freak ui``, and open it in a browser at a terminal."""
+    whole = with_page(link, page)
     show(whole)
     if not no_open and sys.stdout.isatty() and "SSH_CONNECTION" not in os.environ:
         open_in_browser(whole)
