@@ -40,7 +40,9 @@ def ui(
             help="With --via: where freak is there, if not in PATH.",
         ),
     ] = "freak",
-    until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
+    until_input_ends: Annotated[
+        bool, typer.Option("--until-input-ends", help="End with standard input.")
+    ] = False,
 ) -> None:
     """Serve a page with all runs of this home, live and ended, until Ctrl-C; print its link.
 
@@ -72,7 +74,7 @@ def _input_has_ended() -> Callable[[], bool]:
 
     def read() -> None:
         with contextlib.suppress(OSError, ValueError):
-            while sys.stdin.buffer.read1():
+            while os.read(sys.stdin.fileno(), 1 << 12):
                 pass
         ended.set()
 
