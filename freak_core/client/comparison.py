@@ -1,18 +1,16 @@
 """What is compared of a run, live or ended: its values, and the newest value of each metric."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypedDict
 
 from freak_core.client.client import Client
-from freak_core.client.documents import MetricPoint, RunFacts
+from freak_core.client.documents import RunFacts
 from freak_core.errors import NotFound
 from freak_core.runs.run_folder import RunFolder
 from freak_core.runs.stored_runs import open_run
 from freak_core.text.html_tables import leaves
 from freak_core.text.strict_json import JSON
-
-Series = Mapping[str, Sequence[MetricPoint]]
 
 
 class Compared(TypedDict):
@@ -48,16 +46,17 @@ def read(client: Client) -> Compared:
     state: Mapping[str, JSON] = {}
     with contextlib.suppress(NotFound):
         state = client.state()
-    return compared(facts, state, client.series(max_points=5))
+    series = client.series(max_points=5)
+    return compared(facts, state, {name: points[-1][2] for name, points in series.items() if points})
 
 
-def compared(facts: RunFacts, state: object, series: Series) -> Compared:
+def compared(facts: RunFacts, state: object, metrics: dict[str, float | None]) -> Compared:
     """Return what is compared of a run.
 
     Args:
         facts: as ``GET /run`` answers.
         state: the state of the run; empty if it is not known.
-        series: the last points of each metric.
+        metrics: the newest value of each metric.
     """
     stored = open_run(RunFolder(facts["id"]).path)
     start: object = {}
@@ -72,5 +71,5 @@ def compared(facts: RunFacts, state: object, series: Series) -> Compared:
         "step": facts.get("step"),
         "values": dict(leaves(state)) if state else {},
         "at_start": dict(leaves(start)) if start else {},
-        "metrics": {name: points[-1][2] for name, points in series.items() if points},
+        "metrics": metrics,
     }

@@ -177,15 +177,21 @@ class Damage:
             self.unreadable.append(what)
 
 
-def read_batches(part: Path, damage: Damage) -> Iterator[Batch]:
-    """Yield the batches of one part, in their order; what is torn at its end is left out."""
+def read_batches(part: Path, damage: Damage, names: Collection[str] | None = None) -> Iterator[Batch]:
+    """Yield the batches of one part, in their order; what is torn at its end is left out.
+
+    Args:
+        part: the file.
+        damage: notes what cannot be read.
+        names: the metrics that are wanted. Others may be left out of the batches, which is much faster.
+    """
     try:
         with open_own(part) as file:
             if os.fstat(file.fileno()).st_size > LARGEST_PART:
                 damage.note(f"{part.name} has more than {LARGEST_PART} bytes")
                 return
             for line in _lines(file):
-                found = _parsed(line, damage)
+                found = _parsed((names and _only(line, names)) or line, damage)
                 if found is not None:
                     yield found
     except (OSError, zlib.error, ValueError) as error:
@@ -212,6 +218,28 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
                 raise ValueError("there is more in it than is read")
             if unpacker.eof:
                 return
+
+
+_VALUES = b',"values":[['
+
+
+def _only(line: bytes, names: Collection[str]) -> bytes | None:
+    """Return the line of a batch with no values but those of some metrics; None if it looks different."""
+    head, found, values = line.partition(_VALUES)
+    if not found or not values.endswith(b"]]}"):
+        return None
+    try:
+        told = json.loads(head + b"}")
+        listed = list(told["names"])
+        kept = [i for i, name in enumerate(listed) if name in names]
+        told["names"] = [listed[i] for i in kept]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
+    columns = values[:-3].split(b"],[")
+    if len(listed) != len(columns):
+        return None
+    chosen = b"],[".join(columns[i] for i in kept)
+    return dumps(told).encode()[:-1] + _VALUES[:-1] + (b"[" + chosen + b"]" if kept else b"") + b"]}"
 
 
 def _parsed(line: bytes, damage: Damage) -> Batch | None:
@@ -297,7 +325,7 @@ def read_points(
     """
     found: dict[str, Points] = {}
     for part in parts(folder) if period is None else _parts_of(folder, period):
-        for batch in read_batches(part, damage):
+        for batch in read_batches(part, damage, names):
             try:
                 added = batch.points(names)
             except (TypeError, OverflowError):

@@ -146,7 +146,7 @@ def read_overview(folder: Path, names: Collection[str] | None, damage: Damage) -
         if found[0].stat().st_size == header.get("size"):
             found = found[1:]
     for part in found:
-        for batch in read_batches(part, damage):
+        for batch in read_batches(part, damage, names):
             if batch.seq > overview.seq or not header:
                 try:
                     overview.add(batch, names)

@@ -10,6 +10,9 @@ from freak_core.runs.overview import Overview, taken, thinned
 OVERVIEW_IS_ENOUGH = 1000
 """Up to so many points of each metric, the whole of a run is shown from its overview."""
 
+ENOUGH = 200
+"""Points of a metric that are enough for a closer look: the parts of a long run take seconds to read."""
+
 Axis = Literal["step", "time"]
 
 
@@ -65,8 +68,8 @@ def stored_series(
     closer: set[str] = set()
     for name, kept in overview.metrics.items():
         chosen = wanted.chosen(kept.points)
-        enough = wanted.whole and at_most <= OVERVIEW_IS_ENOUGH
-        if kept.thinned and not enough and len(chosen) < at_most / 2:
+        enough = at_most if at_most > OVERVIEW_IS_ENOUGH else 0 if wanted.whole else min(at_most, ENOUGH)
+        if kept.thinned and len(chosen) < enough:
             closer.add(name)
         ordinals = [kept.ordinals[i] for i in chosen]
         found[name] = thinned(taken(kept.points, chosen), ordinals, at_most)[0]

@@ -1,13 +1,15 @@
 """What compares runs: their curves, and their values side by side."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from freak_core.client.client import Client
 from freak_core.client.comparison import Compared, compared, read
-from freak_core.errors import Malformed, Refused
+from freak_core.client.documents import RunFacts
+from freak_core.errors import Malformed, NotFound, Refused
 from freak_core.runs.run_folder import runs_folder
 from freak_core.runs.stored_runs import StoredRun
 from freak_core.runs.stored_series import Range
@@ -65,15 +67,24 @@ class Comparison:
             if connection is None:
                 stored = await asyncio.to_thread(self._stored, run_id)
                 return {**await asyncio.to_thread(_of_folder, stored)}
-            asked = (connection.json(route) for route in ("run", "state", "series?max_points=5"))
-            return {**compared(*await asyncio.gather(*asked))}
+            routes = ("run", "state", "series?max_points=5")
+            facts, state, series = await asyncio.gather(*map(connection.json, routes))
+            newest = {name: points[-1][2] for name, points in series.items() if points}
+            return {**compared(facts, state, newest)}
         except Refused as refused:
             return {"id": run_id, "unreadable": refused.detail}
 
 
 def _of_folder(stored: StoredRun) -> Compared:
-    with Client(stored.path.absolute().as_uri()) as client:
-        return read(client)
+    """Return what is compared of an ended run; its summary has the newest values, which saves a long look."""
+    if stored.summary is None:
+        with Client(stored.path.absolute().as_uri()) as client:
+            return read(client)
+    state: object = {}
+    with contextlib.suppress(NotFound):
+        _, state = stored.state()
+    newest = {name: point[2] for name, point in stored.summary.newest.items()}
+    return compared(cast(RunFacts, stored.facts()), state, newest)
 
 
 def _ids(runs: str) -> list[str]:

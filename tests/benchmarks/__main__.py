@@ -13,6 +13,7 @@ from tests.benchmarks.listing import Listing
 from tests.benchmarks.memory import Memory
 from tests.benchmarks.owner_stop import OwnerStop
 from tests.benchmarks.pace import Pace
+from tests.benchmarks.run_list import RunList
 from tests.benchmarks.server_load import ServerLoad
 from tests.benchmarks.step_hooks import StepHooks
 
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "growth": Growth,
     "imports": Imports,
     "listing": Listing,
+    "run_list": RunList,
     "memory": Memory,
     "big_state": BigState,
     "owner_stop": OwnerStop,

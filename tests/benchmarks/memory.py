@@ -18,13 +18,11 @@ from pathlib import Path
 
 from freak_core.messages.protocol import Event
 from freak_core.runs.metric_parts import Damage, MetricParts, read_points
-from freak_core.runs.run_folder import RunFolder, write_private
-from freak_core.runs.summary import Summary
 from freak_core.server.mirror.numbered_points import NumberedPoints
-from freak_core.text.strict_json import dumps
 from tests.benchmarks import machine, report
 from tests.benchmarks.ratios import Ratios, quietest_half
 from tests.benchmarks.worker import Worker
+from tests.core.ui.folders import leave_run
 
 METRICS, POINTS, TOGETHER = 50, 100_000, 10
 RUNS, TARGET = 1000, 1.0
@@ -205,7 +203,7 @@ class Memory:
         with tempfile.TemporaryDirectory() as home:
             os.environ["FREAK_HOME"] = home
             for number in range(RUNS):
-                _ended(number)
+                leave_run(number, NAMES)
             took = []
             for _ in range(self._rounds):
                 command = [sys.executable, "-m", "freak_core.cli", "ls", "-a"]
@@ -219,23 +217,6 @@ class Memory:
         report.note(
             f"`freak ls -a` of {RUNS} ended runs: {seconds:.2f} s, target under {TARGET:.0f} s: {reached}"
         )
-
-
-def _ended(number: int) -> None:
-    """Leave what a run with 50 metrics leaves."""
-    facts = {"phase": "finished", "epoch": 3, "step": 40_000, "host": "gpu7", "pid": number, "name": "run"}
-    summary = Summary(
-        id=f"run{number}",
-        name=f"run-{number}",
-        started_at=f"2026-01-01T00:{number // 60 % 60:02d}:{number % 60:02d}Z",
-        updated_at="2026-01-01T02:00:00Z",
-        ended_at="2026-01-01T02:00:00Z",
-        facts=facts,
-        newest=dict.fromkeys(NAMES, (40000, 1800000000.0, 0.123456789)),
-    )
-    folder = RunFolder(summary.id).make()
-    write_private(folder / "summary.json", dumps(summary.model_dump()))
-    (folder / "journal.jsonl").write_text('{"freak_journal": 1}\n')
 
 
 def _seconds(function: Callable[[], object]) -> float:

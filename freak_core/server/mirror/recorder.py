@@ -34,7 +34,7 @@ INTERVAL = 0.5
 SUMMARY_INTERVAL = 5.0
 """Seconds between two summaries of a run that goes on."""
 
-OVERVIEW_INTERVAL = 60.0
+OVERVIEW_INTERVAL = 300.0
 """Seconds between two overviews of a run that goes on, at least."""
 
 SHARE = 20.0

@@ -1,8 +1,16 @@
 """The list of runs of ``freak ui``."""
 
+import shutil
+from pathlib import Path
+
 from freak_core import Client, Freak
+from freak_core.runs.run_file import publish
+from freak_core.runs.run_folder import RunFolder, write_private
+from freak_core.text.strict_json import dumps
 from tests.core.conftest import Serve
-from tests.core.runs.places import recorded
+from tests.core.runs.places import described, recorded
+from tests.core.ui.conftest import Shown
+from tests.core.ui.folders import leave_run
 from tests.core.ui.process import Ui
 from tests.waiting import eventually
 
@@ -37,3 +45,36 @@ def test_a_run_that_ends_is_listed_as_ended(ui: Ui, served: Serve) -> None:
     program.stop()
     eventually(lambda: ui.row(program.id)["phase"] == "finished")
     assert not ui.row(program.id)["alive"]
+
+
+def test_a_thousand_ended_runs_are_listed_and_a_changed_one_is_read_again(home: Path, start: Shown) -> None:
+    for number in range(1000):
+        leave_run(number)
+    ui = start()
+    rows = ui.runs()
+    assert [row["id"] for row in rows] == [f"run{number}" for number in reversed(range(1000))]
+    assert rows[0]["metrics"] == {"loss": 0.123456789}
+    assert (rows[0]["requests"], rows[0]["steered_by"]) == (2, ["owner"])
+    assert all((row["phase"], row["unreadable"]) == ("finished", None) for row in rows)
+    folder = RunFolder("run7")
+    summary = folder.path / "summary.json"
+    write_private(summary, summary.read_text().replace('"finished"', '"failed"'))
+    with folder.journal.open("a") as journal:
+        journal.write(dumps({"id": "later", "seq": 3, "kind": "patch", "by": "program"}) + "\n")
+    changed = ui.row("run7")
+    assert (changed["phase"], changed["requests"], changed["steered_by"]) == (
+        "failed",
+        3,
+        ["owner", "program"],
+    )
+    shutil.rmtree(RunFolder("run8").path)
+    assert len(ui.runs()) == 999
+
+
+def test_runs_of_one_program_and_of_one_array_are_a_group(ui: Ui, served: Serve, home: Path) -> None:
+    ids = [recorded(served(name=name)).id for name in ("one", "two")]
+    other = described("other", name="other", pid=1, launcher={"slurm_array_job": "77", "slurm_job": "78"})
+    publish(other.model_copy(update={"pid_space": "elsewhere"}))
+    rows = {row["id"]: row for row in ui.runs()}
+    assert rows[ids[0]]["group"] == rows[ids[1]]["group"] == rows[ids[0]]["program"]
+    assert rows["other"]["group"] == "SLURM array 77"
