@@ -120,6 +120,7 @@ class Reader:
         self._example = example
         self._home = example.home
         self._programs: list[subprocess.Popen[bytes]] = []
+        self._servers: list[subprocess.Popen[bytes]] = []
         self.tried: list[Block] = []
         (folder / "examples").symlink_to(ROOT / "examples")
 
@@ -179,6 +180,8 @@ class Reader:
         if not self._programs and re.search(r"\bfreak\b|localhost", block.text):
             self._example.train()
             self._example.stopped = "freak stop" in block.text
+        if block.text.strip() == "freak ui":
+            return self._serve_all()
         script = block.text
         if "localhost:4444" in script:
             with Client.find() as run:
@@ -200,6 +203,16 @@ class Reader:
         assert shell.returncode == 0, f"{block.place} exits with {shell.returncode}:\n{shell.stdout}"
         return shell.stdout
 
+    def _serve_all(self) -> str:
+        """Start ``freak ui`` until the end of the page, and return the link that it prints."""
+        command = ["freak", "ui", "--no-open", "--port", "0"]
+        where = {"env": environment(self._home), "cwd": self._folder}
+        ui = subprocess.Popen(command, stdout=subprocess.PIPE, **where)  # type: ignore[call-overload]
+        self._servers.append(ui)
+        assert select.select([ui.stdout], [], [], DEADLINE)[0], "freak ui does not start"
+        link: bytes = ui.stdout.readline()
+        return link.decode()
+
     def _run_python(self, block: Block) -> str:
         if not self._programs and "Client.find" in block.text:
             self._example.train()
@@ -207,6 +220,6 @@ class Reader:
 
     def close(self) -> None:
         """End what the page has started."""
-        for program in self._programs:
+        for program in (*self._programs, *self._servers):
             program.kill()
-            program.wait(DEADLINE)
+            program.communicate(timeout=DEADLINE)
