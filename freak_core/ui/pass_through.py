@@ -40,23 +40,55 @@ PASSED_CSP = "sandbox; default-src 'none'; frame-ancestors 'none'"
 """Nothing that a run answers is a page: a browser that is led to it must run nothing of it."""
 
 
-class PassedOn(StreamingResponse):
-    """The answer of a run. It ends when ``freak ui`` ends, too."""
+class Open:
+    """The answers that are being passed on. ``end`` ends them all."""
 
-    def __init__(self, answer: httpx.Response, place: contextlib.AsyncExitStack, end: asyncio.Event) -> None:
+    def __init__(self) -> None:
+        self._answers: set[asyncio.Timeout] = set()
+
+    @contextlib.asynccontextmanager
+    async def until_end(self) -> AsyncGenerator[None]:
+        """Leave the block when ``end`` is called. It runs in one task: httpx may be left only there."""
+        try:
+            async with asyncio.timeout(None) as answer:
+                self._answers.add(answer)
+                yield
+        except TimeoutError:
+            if not answer.expired():
+                raise
+        finally:
+            self._answers.discard(answer)
+
+    def end(self) -> None:
+        """End all that are open."""
+        for answer in self._answers:
+            answer.reschedule(asyncio.get_running_loop().time())
+
+
+class PassedOn(StreamingResponse):
+    """The answer of a run.
+
+    Args:
+        answer: of the run; its body is not read yet.
+        place: closes it.
+        others: the answers that end when ``freak ui`` does.
+    """
+
+    def __init__(self, answer: httpx.Response, place: contextlib.AsyncExitStack, others: Open) -> None:
+        super().__init__((), status_code=answer.status_code)
+        self._answer = answer
         self._place = place
+        self._open = others
         self._has_length = "content-length" in answer.headers
         self._has_body = answer.request.method != "HEAD" and answer.status_code not in (204, 304)
         self._has_body &= answer.headers.get("content-length") != "0"
-        self._parts = _until(end, answer)
-        super().__init__(self._parts, status_code=answer.status_code)
         kept = [(name, value) for name, value in answer.headers.multi_items() if name not in _KEPT_BACK]
         kept.append(("content-security-policy", PASSED_CSP))
         self.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and close the connection to the run in the end."""
-        async with self._place, contextlib.aclosing(self._parts):
+        async with self._place:
             await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
@@ -67,24 +99,26 @@ class PassedOn(StreamingResponse):
         """
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         held = b""
-        if not self._has_body:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-        async for part in self._parts:
-            if held or not self._has_length:
-                await send({"type": "http.response.body", "body": held or part, "more_body": True})
-            held = part if self._has_length else b""
+        if self._has_body:
+            with contextlib.suppress(httpx.HTTPError):  # the run's server is gone
+                async with self._open.until_end():
+                    async for part in self._answer.aiter_raw():
+                        if held or not self._has_length:
+                            await send(
+                                {"type": "http.response.body", "body": held or part, "more_body": True}
+                            )
+                        held = part if self._has_length else b""
         await send({"type": "http.response.body", "body": held, "more_body": False})
 
 
-async def pass_on(request: Request, connection: LiveConnection, route: str, end: asyncio.Event) -> Response:
+async def pass_on(request: Request, connection: LiveConnection, route: str, others: Open) -> Response:
     """Return the answer of a run to a request.
 
     Args:
         request: the request.
         connection: leads to the run.
         route: the route below the URL of the run, with its query, percent-encoded.
-        end: is set when ``freak ui`` ends.
+        others: the answers that end when ``freak ui`` does.
 
     Raises:
         Unreachable: the run does not answer.
@@ -93,33 +127,6 @@ async def pass_on(request: Request, connection: LiveConnection, route: str, end:
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
     async with contextlib.AsyncExitStack() as stack:
         content = request.stream() if has_body else None
-        answer = await stack.enter_async_context(
-            connection.answer(
-                request.method, route, {"accept": "*/*", "accept-encoding": "identity", **headers}, content
-            )
-        )
-        return PassedOn(answer, stack.pop_all(), end)
-
-
-async def _until(end: asyncio.Event, answer: httpx.Response) -> AsyncGenerator[bytes]:
-    """Yield the parts of an answer until it is over, breaks off, or ``end`` is set."""
-    ends = asyncio.ensure_future(end.wait())
-    parts = answer.aiter_raw()
-    try:
-        while True:
-            part = asyncio.ensure_future(anext(parts))
-            try:
-                await asyncio.wait((part, ends), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                if not part.done():
-                    part.cancel()
-                    with contextlib.suppress(asyncio.CancelledError, httpx.HTTPError):
-                        await part
-            if part.cancelled():
-                return
-            try:
-                yield part.result()
-            except (StopAsyncIteration, httpx.HTTPError):  # the second if the run's server is gone
-                return
-    finally:
-        ends.cancel()
+        headers = {"accept": "*/*", "accept-encoding": "identity", **headers}
+        answer = await stack.enter_async_context(connection.answer(request.method, route, headers, content))
+        return PassedOn(answer, stack.pop_all(), others)

@@ -23,7 +23,7 @@ from freak_core.text.strict_json import dumps
 from freak_core.ui.comparison import Comparison
 from freak_core.ui.live_runs import LiveRuns, no_such_run
 from freak_core.ui.next_fit import next_fit
-from freak_core.ui.pass_through import PASSED_CSP, ROUTES, pass_on
+from freak_core.ui.pass_through import PASSED_CSP, ROUTES, Open, pass_on
 from freak_core.ui.run_list import RunList
 
 METHODS = ("GET", "HEAD", "PATCH", "PUT", "POST", "DELETE")
@@ -40,7 +40,7 @@ class Routes:
         self._live = live
         self._list = RunList(live)
         self._comparison = Comparison(live, stored_run)
-        self._end = asyncio.Event()
+        self._open = Open()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.router: APIRouter = APIRouter(route_class=Route, include_in_schema=False)
         add = self.router.add_api_route
@@ -57,7 +57,7 @@ class Routes:
                 asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(timeout)
 
     async def _finish(self) -> None:
-        self._end.set()
+        self._open.end()
         await asyncio.sleep(0.05)  # the streams send their end
         await self._live.close()
 
@@ -114,7 +114,7 @@ class Routes:
         if connection is None:
             return None
         try:
-            return await pass_on(request, connection, _below(request), self._end)
+            return await pass_on(request, connection, _below(request), self._open)
         except Unreachable:
             if await asyncio.to_thread(live_run, run_id) is None:
                 raise _EndedMeanwhile from None

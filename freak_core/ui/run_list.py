@@ -60,8 +60,8 @@ class RunList:
             return [], []
         for name in names:
             path = runs_folder() / name
-            if name.endswith(".json") or _mark(path / RUN_FILE):
-                run = live_run(name.removesuffix(".json"))
+            if _mark(path / RUN_FILE):
+                run = live_run(name)
                 if run is not None:
                     live.append(_Live(run, open_run(path)))
                     continue

@@ -9,7 +9,10 @@ import pytest
 from freak_core import Freak
 from tests.core.conftest import Serve
 from tests.core.runs.places import recorded
+from tests.core.test_tls import certificate
 from tests.core.ui.process import Ui
+
+__all__ = ["certificate"]
 
 Shown = Callable[..., Ui]
 

@@ -1,7 +1,10 @@
 """Folders of runs that have ended, written without running anything."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
+from freak_core.runs.metric_parts import Batch, MetricParts
+from freak_core.runs.overview import Overview
 from freak_core.runs.run_folder import RunFolder, write_private
 from freak_core.runs.summary import Summary
 from freak_core.text.strict_json import dumps
@@ -33,3 +36,28 @@ def leave_run(number: int, metrics: Collection[str] = ("loss",)) -> RunFolder:
         lines.append(dumps({**receipt, "requested_at": started_at, "changes": []}))
     write_private(folder.journal, "\n".join(lines) + "\n")
     return folder
+
+
+def leave_points(
+    folder: Path, metrics: Sequence[str], count: int, value: Callable[[int], float], *, overview: bool = True
+) -> None:
+    """Write what a recorder leaves of metrics that were logged at ``count`` steps, a second apart.
+
+    Args:
+        folder: the folder of the run.
+        metrics: their names.
+        count: how many points each has.
+        value: of every metric at a step.
+        overview: write the overview, too, as at the end of a run that was not killed.
+    """
+    parts, kept = MetricParts(folder), Overview()
+    for start in range(0, count, 400):
+        steps = list(range(start, min(count, start + 400)))
+        column = [value(step) for step in steps]
+        at = [1_700_000_000.0 + step for step in steps]
+        batch = Batch(steps[-1] + 1, 0, metrics, [*steps], at, [column] * len(metrics))
+        parts.append([batch.line()])
+        kept.add(batch)
+    parts.close()
+    if overview:
+        kept.write(folder)

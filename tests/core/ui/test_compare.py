@@ -1,20 +1,17 @@
 """What the page that compares runs gets: curves, and values side by side."""
 
-from pathlib import Path
-
 import pytest
 
 from freak_core import Client, Freak
-from freak_core.runs.metric_parts import Batch, MetricParts
-from freak_core.runs.overview import Overview
 from freak_core.runs.run_folder import OVERVIEW, RunFolder
 from tests.core.cli.shell import freak as freak_command
 from tests.core.conftest import Serve
 from tests.core.runs.places import recorded
+from tests.core.ui.folders import leave_points
 from tests.core.ui.process import Ui
 from tests.waiting import eventually
 
-MANY = 30_000
+MANY, HIGHEST, BEGUN = 30_000, 12_345, 1_700_000_000.0
 
 
 def test_curves_of_live_and_ended_runs_come_together(ui: Ui, ended: Freak, served: Serve) -> None:
@@ -51,37 +48,25 @@ def test_values_are_compared_as_on_the_command_line(ui: Ui, ended: Freak, served
     assert ui.http.get("compare", params={"runs": ","}).status_code == 400
 
 
-def long_run(folder: Path, *, written: bool) -> None:
-    """Write the metrics of a long run, whose highest value is at step 12,345, and perhaps its overview."""
-    metrics, overview = MetricParts(folder), Overview()
-    for start in range(0, MANY, 1000):
-        steps = range(start, start + 1000)
-        values = [9.0 if step == 12_345 else step / MANY for step in steps]
-        batch = Batch(start, 0, ["loss", "same"], list(steps), [1e9 + s for s in steps], [values, values])
-        metrics.append([batch.line()])
-        overview.add(batch)
-    metrics.close()
-    if written:
-        overview.write(folder)
-
-
 @pytest.mark.parametrize("written", [True, False])
 def test_a_long_run_is_thinned_and_a_closer_look_has_every_point(ui: Ui, ended: Freak, written: bool) -> None:
     folder = RunFolder(ended.id).path
     for part in folder.glob("metrics-*"):
         part.unlink()
-    long_run(folder, written=written)
+    leave_points(
+        folder, ["loss", "same"], MANY, lambda step: 9.0 if step == HIGHEST else step / MANY, overview=written
+    )
     assert (folder / OVERVIEW).exists() == written
     asked = {"runs": ended.id, "names": "loss"}
     points = ui.http.get("series", params=asked).json()[ended.id]["loss"]
     assert 500 <= len(points) <= 1000
     assert (points[0][0], points[-1][0]) == (0, MANY - 1)
-    assert [12_345, 1e9 + 12_345, 9.0, 0] in points
+    assert [HIGHEST, BEGUN + HIGHEST, 9.0, 0] in points
     closer = {**asked, "since": 12_000, "until": 12_500}
     assert [p[0] for p in ui.http.get("series", params=closer).json()[ended.id]["loss"]] == list(
         range(12_001, 12_501)
     )
-    later = {**asked, "axis": "time", "since": 1e9 + 29_900}
+    later = {**asked, "axis": "time", "since": BEGUN + 29_900}
     assert len(ui.http.get("series", params=later).json()[ended.id]["loss"]) == 99
     both = ui.http.get("series", params={"runs": ended.id}).json()[ended.id]
     assert set(both) == {"loss", "same"}

@@ -1,10 +1,16 @@
 """One run in ``freak ui``: a live one through its own server, an ended one from its folder."""
 
+from contextlib import ExitStack
+from pathlib import Path
+
 import httpx
+import pytest
 
 from freak_core import Freak
+from freak_core.ui.live_runs import MOST_CONNECTIONS
 from tests.core.conftest import Connect, Serve
 from tests.core.runs.places import recorded
+from tests.core.steered import Steered
 from tests.core.ui.process import Ui
 from tests.waiting import eventually
 
@@ -60,3 +66,52 @@ def test_the_token_of_the_ui_goes_to_no_run_and_that_of_a_run_opens_nothing_here
     assert connect(freak, ui.token).get("run").status_code == 401
     asked = ui.anyone.get(f"runs/{freak.id}/run", headers={"Authorization": f"Bearer {freak.token}"})
     assert asked.status_code == 401
+
+
+def test_a_run_is_reached_wherever_it_listens(
+    ui: Ui, served: Serve, certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("s")
+    folder.chmod(0o700)
+    places: list[dict[str, object]] = [
+        {"prefix": "/some/where"},
+        {"uds": folder / "one.sock"},
+        {"uds": folder / "two.sock", "prefix": "/x"},
+        {"ssl_certfile": certificate[0], "ssl_keyfile": certificate[1]},
+    ]
+    for place in places:
+        program = served(name="placed", **place)
+        at = f"runs/{program.id}"
+        changed = eventually(
+            lambda at=at: (a := ui.http.patch(f"{at}/state", json={"epochs": 20})).status_code == 200 and a
+        )
+        assert changed.json()["status"] == "applied", place
+        assert ui.http.get(f"{at}/state/epochs").json() == 20
+        assert ui.row(program.id)["unreachable"] is None
+        program.stop()
+
+
+def test_pages_that_are_closed_leave_no_connection_to_the_run(ui: Ui, freak: Freak) -> None:
+    events = f"runs/{freak.id}/events"
+    with ExitStack() as pages:
+        for _ in range(MOST_CONNECTIONS):
+            assert pages.enter_context(ui.http.stream("GET", events)).status_code == 200
+        refused = ui.http.get(f"runs/{freak.id}/run")
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) > 0
+    with ExitStack() as pages:
+        for _ in range(MOST_CONNECTIONS):
+            again = eventually(
+                lambda: (a := pages.enter_context(ui.http.stream("GET", events))).status_code == 200 and a
+            )
+            assert next(again.iter_lines()) == ": connected"
+
+
+def test_a_large_state_comes_whole_and_unchanged(ui: Ui, served: Serve, connect: Connect) -> None:
+    weights = {f"w{i}": i / 7 for i in range(20_000)}
+    program = served(Steered(weights=weights))
+    assert ui.http.get(f"runs/{program.id}/state").content == connect(program).get("state").content
+    assert ui.http.head(f"runs/{program.id}/state").content == b""
+    assert ui.http.get(f"runs/{program.id}/state/epochs").json() == 10
+    too_large = ui.http.patch(f"runs/{program.id}/state", content=b" " * 100_000)
+    assert too_large.status_code in (413, 415)
