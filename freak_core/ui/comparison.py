@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -33,6 +35,7 @@ class Comparison:
         self._live = live
         self._stored = stored
         self._curves = Curves()
+        self._thread = ThreadPoolExecutor(1, "freak-curves")  # the list does not wait for curves
 
     async def series(self, runs: str, names: str | None, wanted: Range, at_most: int) -> bytes:
         """Return the curves of some runs as JSON, by their ids; a run that cannot be read has none."""
@@ -52,10 +55,16 @@ class Comparison:
             if await asyncio.to_thread(self._stored, run_id):
                 folder = runs_folder() / run_id
                 listed = None if names is None else {names, *names.split(",")}
-                return await asyncio.to_thread(self._curves.of, folder, listed, wanted, at_most)
+                loop = asyncio.get_running_loop()
+                read = partial(self._curves.of, folder, listed, wanted, at_most)
+                return await loop.run_in_executor(self._thread, read)
         except Refused:
             pass
         return "{}"
+
+    def close(self) -> None:
+        """Read no more curves."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def compared(self, runs: str) -> list[dict[str, Any]]:
         """Return the values of some runs side by side, as ``freak compare --json`` prints them."""

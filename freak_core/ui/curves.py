@@ -1,7 +1,6 @@
 """The curves of ended runs for the page that compares runs. What was read is kept until its files change."""
 
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -31,11 +30,10 @@ class _Read(NamedTuple):
 
 
 class Curves:
-    """Reads the curves of ended runs. Threads may share it; one reads at a time."""
+    """Reads the curves of ended runs, for one thread."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Path, _Read] = OrderedDict()
-        self._lock = threading.Lock()
 
     def of(self, folder: Path, names: Collection[str] | None, wanted: Range, at_most: int) -> str:
         """Return curves as JSON: ``{"loss": [[step, at, value, segment], ...]}``.
@@ -46,9 +44,8 @@ class Curves:
             wanted: which points.
             at_most: points of each metric.
         """
-        with self._lock:
-            overview = self._overview(folder, None if names is None else frozenset(names))
-            found = stored_series(folder, overview, wanted, at_most, Damage())
+        overview = self._overview(folder, None if names is None else frozenset(names))
+        found = stored_series(folder, overview, wanted, at_most, Damage())
         return "{" + ",".join(f"{dumps(name)}:{_as_json(points)}" for name, points in found.items()) + "}"
 
     def _overview(self, folder: Path, names: frozenset[str] | None) -> Overview:

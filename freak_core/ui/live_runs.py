@@ -5,6 +5,7 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -130,6 +131,7 @@ class LiveRuns:
         self._connections: dict[str, LiveConnection] = {}
         self._facts: dict[str, tuple[float, dict[str, Any]]] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
+        self._threads = ThreadPoolExecutor(16, "freak-reach")  # a machine that is down takes ten seconds
         self._reaching: dict[str, asyncio.Lock] = {}
 
     async def connection(self, run_id: str) -> LiveConnection | None:
@@ -147,7 +149,8 @@ class LiveRuns:
             if known is not None and (known.run.url, known.run.token) == (run.url, run.token):
                 return known
             await self.forget(run_id)
-            endpoint = await asyncio.to_thread(self._forwarding.to, run)
+            loop = asyncio.get_running_loop()
+            endpoint = await loop.run_in_executor(self._threads, self._forwarding.to, run)
             made = self._connections[run_id] = LiveConnection(run, endpoint)
             return made
 
@@ -195,6 +198,7 @@ class LiveRuns:
             task.cancel()
         for run_id in list(self._connections):
             await self.forget(run_id)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def no_such_run(run_id: str) -> NotFound:

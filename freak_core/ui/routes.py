@@ -59,6 +59,7 @@ class Routes:
     async def _finish(self) -> None:
         self._open.end()
         await asyncio.sleep(0.05)  # the streams send their end
+        self._comparison.close()
         await self._live.close()
 
     async def runs(self, if_none_match: Annotated[str | None, Header()] = None) -> Response:
