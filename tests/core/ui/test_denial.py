@@ -116,12 +116,19 @@ def test_an_id_leads_to_no_other_folder(shown: tuple[Ui, list[str]], run_id: str
 
 
 @pytest.mark.parametrize(
-    "route", ["%2fetc%2fpasswd", "run%2f..%2fstate", "http:%2f%2fevil.example%2f", "healthz/x"]
+    "route",
+    [
+        "/%2fetc%2fpasswd",
+        "/run%2f..%2fstate",
+        "/http:%2f%2fevil.example%2f",
+        "/healthz/x",
+        "%2fstate/healthz",
+    ],
 )
 def test_a_route_leads_to_no_other_server(shown: tuple[Ui, list[str]], route: str) -> None:
     ui, (_, live) = shown
     request = httpx.Request("GET", f"{ui.url}runs/x/run", headers={"Authorization": f"Bearer {ui.token}"})
-    request.url = request.url.copy_with(raw_path=f"/runs/{live}/{route}".encode())
+    request.url = request.url.copy_with(raw_path=f"/runs/{live}{route}".encode())
     assert ui.http.send(request).status_code == 404
 
 
