@@ -10,10 +10,17 @@ The sections of the controls are where Lightning puts the states of all callback
 
 from freak_lightning.checkpoint.rng_states import StatesOfRanks, restore_rng_states, states_of_rank
 from freak_lightning.lightning_api.checkpoints import Checkpoint, collect_checkpoint
-from freak_lightning.lightning_api.loaders import restart_loaders, store_loaders_as_finished
+from freak_lightning.lightning_api.loaders import (
+    LoaderStates,
+    draw_orders_of_epoch,
+    loader_states,
+    restart_loaders,
+    store_loaders_as_finished,
+)
 from freak_lightning.lightning_api.loops import epoch_done
 from freak_lightning.lightning_api.metrics import awaited_metrics, set_logged_metrics
 from freak_lightning.lightning_api.namespace import Trainer, rank_zero_warn
+from freak_lightning.lightning_api.validation import keeps_validation_workers, start_validation_workers
 
 APPLIED_REQUESTS = "freak_applied"
 RNG_STATES = "freak_rng_states"
@@ -38,8 +45,11 @@ def exact_checkpoint(
     if metrics:
         checkpoint[METRICS] = metrics
     if rng_states is not None:
-        next_is_epoch = epoch_done(trainer) and not trainer.validating
-        checkpoint[RNG_STATES] = {**rng_states, "next_is_epoch": next_is_epoch}
+        checkpoint[RNG_STATES] = {
+            **rng_states,
+            "next_is_epoch": epoch_done(trainer) and not trainer.validating,
+            "keeps_validation_workers": keeps_validation_workers(trainer),
+        }
     return checkpoint
 
 
@@ -50,6 +60,7 @@ class AddedContents:
         self.applied_requests: dict[str, list[str]] = {}
         self._rng_states: StatesOfRanks | None = None
         self._metrics: dict[str, float] = {}
+        self._loader_states: LoaderStates = []
 
     def add_to(self, checkpoint: Checkpoint) -> None:
         """Add the applied requests, if there are any."""
@@ -61,6 +72,12 @@ class AddedContents:
         self.applied_requests = checkpoint.get(APPLIED_REQUESTS, {})
         self._rng_states = checkpoint.get(RNG_STATES)
         self._metrics = checkpoint.get(METRICS, {})
+        self._loader_states = loader_states(checkpoint)
+
+    def restore_orders(self, trainer: Trainer) -> None:
+        """Let loaders draw the order of the epoch that goes on, once; call it in ``on_train_start``."""
+        states, self._loader_states = self._loader_states, []
+        draw_orders_of_epoch(trainer, states)
 
     def restore_metrics(self, trainer: Trainer) -> None:
         """Give the trainer the metrics that were logged last, once; call it in ``on_train_start``.
@@ -87,6 +104,8 @@ class AddedContents:
                 f"{len(saved['ranks'])} ranks, and this training has {trainer.world_size}"
             )
             return
+        if saved.get("keeps_validation_workers"):
+            start_validation_workers(trainer)
         restore_rng_states(states_of_rank(saved, trainer.global_rank))
         if saved["next_is_epoch"]:
             restart_loaders(trainer)

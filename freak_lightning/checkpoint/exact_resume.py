@@ -20,12 +20,20 @@ from freak_lightning.checkpoint.loader_order import loader_reasons
 from freak_lightning.checkpoint.missed_hooks import hook_reasons, vouched_for
 from freak_lightning.checkpoint.place import Place, place_of, places_to_come
 from freak_lightning.lightning_api.callbacks import callbacks_of
-from freak_lightning.lightning_api.loaders import batch_sampler_of, datasets_of, sampler_of, train_loaders
+from freak_lightning.lightning_api.loaders import (
+    batch_sampler_of,
+    datamodule_of,
+    datasets_of,
+    sampler_of,
+    shared_sampler,
+    train_loaders,
+)
 from freak_lightning.lightning_api.loops import (
     counters_of_batches_agree,
     is_optimizer_boundary,
     validation_due,
 )
+from freak_lightning.lightning_api.metrics import means_over_epoch
 from freak_lightning.lightning_api.namespace import Callback, Trainer, is_a
 
 KNOWN = ("torch", "torchdata", "lightning", "pytorch_lightning", "freak_lightning", "builtins")
@@ -114,9 +122,14 @@ class ExactResume:
             *trainer.optimizers,
             *(config.scheduler for config in trainer.lr_scheduler_configs),
             trainer.precision_plugin,
+            trainer.strategy,
+            trainer.strategy.checkpoint_io,
+            datamodule_of(trainer),
         ]
         for loader in train_loaders(trainer):
-            owners += [loader, sampler_of(loader), batch_sampler_of(loader), *datasets_of(loader)]
+            sampler = sampler_of(loader)
+            owners += [loader, sampler, shared_sampler(sampler), batch_sampler_of(loader)]
+            owners += datasets_of(loader)
         unknown = [each for each in owners if each is not None and not (vouched_for(each) or _known(each))]
         names = dict.fromkeys(type(each).__name__ for each in unknown)
         told = [f"{name}: a resume restores everything in it that the weights depend on" for name in names]
@@ -168,6 +181,15 @@ def _loop_reasons(trainer: Trainer, place: Place) -> Iterator[str]:
             "saved at the end of an epoch with max_steps set: the resumed run counts this epoch twice; "
             "save after a batch"
         )
+    # At the end of an epoch too: the resumed run calls on_train_epoch_end with no batch in the mean.
+    means = set() if place.hook == "on_train_epoch_end" else means_over_epoch(trainer)
+    for stopping in (each for each in callbacks_of(trainer) if is_a(each, "EarlyStopping")):
+        monitored: str = stopping.monitor  # type: ignore[attr-defined]
+        if monitored in means and not vouched_for(stopping):
+            yield (
+                f"{type(stopping).__name__} monitors {monitored}, a mean over the epoch, which the "
+                "resumed run takes over the rest of the epoch only; monitor a metric of the validation"
+            )
     if any(config.reduce_on_plateau for config in trainer.lr_scheduler_configs):
         yield (
             "ReduceLROnPlateau: Lightning skips this scheduler's next step after a resume, and without "

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from freak_lightning.checkpoint.place import Place
 from freak_lightning.lightning_api.loaders import (
+    draws_at_random,
     has_fetched_ahead,
     is_stateful,
     keeps_its_order,
@@ -11,6 +12,7 @@ from freak_lightning.lightning_api.loaders import (
     pads_with_nothing,
     reloads_every,
     sampler_of,
+    shared_sampler,
     train_loaders,
 )
 from freak_lightning.lightning_api.namespace import Trainer
@@ -56,13 +58,17 @@ def _reasons(trainer: Trainer, loader: object, place: Place) -> Iterator[str]:
             "so the resumed run has another order; use num_workers=0"
         )
     elsewhere = is_stateful(loader) and not keeps_its_order(sampler)
-    if _is_random(loader) and elsewhere and (place.mid_epoch or getattr(sampler, "generator", None)):
-        yield (
-            f"{type(sampler).__name__} does not save its order, which {name} draws anew; use shuffle=True, "
-            "the RandomSampler of torchdata, or a sampler with set_epoch"
+    shared = shared_sampler(sampler)
+    if _is_random(loader) and elsewhere and (place.mid_epoch or getattr(shared, "generator", None)):
+        remedy = (
+            "use shuffle=True, the RandomSampler of torchdata, or a sampler with set_epoch"
+            if shared is sampler
+            else "Lightning shares it among the ranks; give the loader a DistributedSampler in its place"
         )
+        yield f"{type(shared).__name__} does not save its order, which {name} draws anew; {remedy}"
         return
-    shuffles_anew = not is_stateful(loader) or place.hook == "on_train_epoch_end"
+    made_anew = reloads_every(trainer) and place.epoch_done
+    shuffles_anew = not is_stateful(loader) or place.hook == "on_train_epoch_end" or made_anew
     if _is_random(loader) and (shuffles_anew or getattr(loader, "generator", None) is not None):
         # torchdata saves its own shuffling, unless the loader draws other numbers from the same generator.
         yield (
@@ -72,8 +78,7 @@ def _reasons(trainer: Trainer, loader: object, place: Place) -> Iterator[str]:
 
 
 def _is_random(loader: object) -> bool:
-    # By name: torch's and torchdata's samplers are different classes, and neither says whether it is random.
-    return not order_follows_epoch(loader) and "Random" in type(sampler_of(loader)).__name__
+    return not order_follows_epoch(loader) and draws_at_random(sampler_of(loader))
 
 
 def _draws_too_early(trainer: Trainer, loader: object, place: Place) -> bool:

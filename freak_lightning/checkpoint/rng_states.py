@@ -28,13 +28,15 @@ RngStates = Sequence[bytes | None]
 class StatesOfRanks(TypedDict):
     """The states of all ranks as a checkpoint holds them; one of 0.1.0 has a text for each rank.
 
-    ``next_is_epoch`` says whether the training goes on with an epoch, not within one.
+    ``next_is_epoch`` says whether the training goes on with an epoch, not within one;
+    ``keeps_validation_workers``, whether its next validation needs no seed for new worker processes.
     """
 
     data: torch.Tensor
     lengths: list[int]
     ranks: list[list[int | None] | str]
     next_is_epoch: NotRequired[bool]
+    keeps_validation_workers: NotRequired[bool]
 
 
 _WORDS = "<u4"

@@ -1,10 +1,17 @@
 """The loaders of training batches: where they are, and how a checkpoint stores their positions."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from freak_lightning.lightning_api.checkpoints import Checkpoint
 from freak_lightning.lightning_api.loops import epoch_done, running_hook
 from freak_lightning.lightning_api.namespace import Trainer
+
+LOADERS = "combined_loader"
+"""The fit loop's key for the states of the training loaders."""
+
+LoaderStates = list[dict[str, Any]]
+"""The states of the loaders that have one, in a checkpoint."""
 
 MOST_DATASETS = 100
 """How many datasets inside a dataset to look at."""
@@ -17,6 +24,15 @@ def train_loaders(trainer: Trainer) -> list[object]:
     """
     combined = trainer.fit_loop._combined_loader
     return [] if combined is None else list(combined.flattened)
+
+
+def datamodule_of(trainer: Trainer) -> object:
+    """Return what makes the loaders beside the model, or None.
+
+    ``trainer.datamodule`` is public, but no type declares it: the data connector sets it.
+    """
+    datamodule: object = trainer.datamodule  # type: ignore[attr-defined]
+    return datamodule
 
 
 def reloads_every(trainer: Trainer) -> int:
@@ -37,6 +53,23 @@ def sampler_of(loader: object) -> object:
     """Return the sampler from which the loader takes its order, or None."""
     batch_sampler = getattr(loader, "batch_sampler", None)
     return getattr(batch_sampler, "sampler", None) or getattr(loader, "sampler", None)
+
+
+def shared_sampler(sampler: object) -> object:
+    """Return the sampler whose order Lightning shares among the ranks; the sampler itself if it wraps none.
+
+    Private, since Lightning's ``DistributedSamplerWrapper`` hides the sampler in a dataset.
+    """
+    wrapping = getattr(sampler, "dataset", None)
+    return vars(wrapping).get("_sampler", sampler) if hasattr(wrapping, "__dict__") else sampler
+
+
+def draws_at_random(sampler: object) -> bool:
+    """Return whether the order comes from a generator.
+
+    By name: torch's and torchdata's samplers are different classes, and neither says whether it is random.
+    """
+    return "Random" in type(shared_sampler(sampler)).__name__
 
 
 def datasets_of(loader: object) -> list[object]:
@@ -75,7 +108,8 @@ def pads_with_nothing(trainer: Trainer) -> bool:
 
 def order_follows_epoch(loader: object) -> bool:
     """Return whether the order follows from the epoch: Lightning calls ``set_epoch`` of the sampler."""
-    return hasattr(sampler_of(loader), "set_epoch")
+    sampler = sampler_of(loader)
+    return hasattr(sampler, "set_epoch") and not draws_at_random(sampler)
 
 
 def has_fetched_ahead(trainer: Trainer) -> bool:
@@ -126,6 +160,35 @@ def restore_loader_position(trainer: Trainer) -> bool:
     return True
 
 
+def draw_orders_of_epoch(trainer: Trainer, states: LoaderStates) -> None:
+    """Let loaders whose order follows from the epoch draw that of the epoch which a resume goes on with.
+
+    Lightning puts the loaders where the checkpoint says before it calls ``set_epoch``: they would draw the
+    order of epoch 0. Call it in ``on_train_start``, after ``begin_next_epoch``. Private, since only the loops
+    know the epoch and the loaders.
+
+    Args:
+        trainer: a trainer that resumes.
+        states: the loaders' states in the checkpoint, from ``loader_states``.
+    """
+    epoch: int = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
+    samplers = [sampler_of(loader) for loader in train_loaders(trainer) if order_follows_epoch(loader)]
+    if not states or not samplers:
+        return
+    for sampler in samplers:
+        sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+    trainer.fit_loop._combined_loader._load_state_dicts(states)  # type: ignore[union-attr]
+    _iterate(trainer)
+
+
+def loader_states(checkpoint: Checkpoint) -> LoaderStates:
+    """Return the loaders' states where Lightning's fit loop puts them in a checkpoint."""
+    states: LoaderStates = (
+        checkpoint.get("loops", {}).get("fit_loop", {}).get("state_dict", {}).get(LOADERS, [])
+    )
+    return states
+
+
 def store_loaders_as_finished(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """Correct the loaders' stored states after the last batch of an epoch; else change nothing.
 
@@ -133,8 +196,7 @@ def store_loaders_as_finished(trainer: Trainer, checkpoint: Checkpoint) -> None:
     resumed run gets no batch out of it and skips a whole epoch. The states lie where Lightning's fit loop
     puts them in a checkpoint; the key of torchdata's finished iterator is private.
     """
-    fit_loop = checkpoint.get("loops", {}).get("fit_loop", {})
-    states = fit_loop.get("state_dict", {}).get("combined_loader")
+    states = loader_states(checkpoint)
     if not states or not epoch_done(trainer):
         return
     for index, loader in enumerate(_stateful(train_loaders(trainer))):

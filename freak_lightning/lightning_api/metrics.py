@@ -17,6 +17,15 @@ def awaited_metrics(trainer: Trainer) -> dict[str, float]:
     return {name: float(logged[name]) for name in names if name in logged}
 
 
+def means_over_epoch(trainer: Trainer) -> set[str]:
+    """Return the names of the metrics that training computes over the epoch so far.
+
+    Private, since a checkpoint does not hold what Lightning has summed up for them.
+    """
+    logged = [each.meta for each in trainer.fit_loop.epoch_loop._results.values() if each.meta.on_epoch]
+    return {name for each in logged for name in (each.name, f"{each.name}_epoch")}
+
+
 def set_logged_metrics(trainer: Trainer, metrics: dict[str, float]) -> None:
     """Let the trainer take these for the metrics logged last, until they are logged again.
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from freak_lightning.lightning_api.loops import trained_batches, validates_by_clock
+from freak_lightning.lightning_api.loaders import reloads_every
+from freak_lightning.lightning_api.loops import epoch_done, trained_batches, validates_by_clock
 from freak_lightning.lightning_api.namespace import Trainer
 
 
@@ -14,6 +15,33 @@ def make_validation_loaders(trainer: Trainer) -> None:
     trainer.validating = True
     trainer.fit_loop.epoch_loop.val_loop.setup_data()
     trainer.training = True
+
+
+def keeps_validation_workers(trainer: Trainer) -> bool:
+    """Return whether the next validation goes on with worker processes that an earlier one has started.
+
+    Then it takes no number from the generators; a validation that starts workers takes a seed for them.
+    Private, since Lightning says nowhere when it makes the validation loaders anew, nor torch whether a
+    loader has workers.
+    """
+    made_in = trainer.fit_loop.epoch_loop.val_loop._last_val_dl_reload_epoch
+    if reloads_every(trainer) and (epoch_done(trainer) or made_in != trainer.current_epoch):
+        return False
+    return any(vars(each).get("_iterator") is not None for each in _with_lasting_workers(trainer))
+
+
+def start_validation_workers(trainer: Trainer) -> None:
+    """Start the workers that ``keeps_validation_workers`` has found before a resume."""
+    make_validation_loaders(trainer)
+    for loader in _with_lasting_workers(trainer):
+        iter(loader)
+
+
+def _with_lasting_workers(trainer: Trainer) -> list[Any]:
+    """Return the validation loaders whose workers stay until the end (``persistent_workers``)."""
+    combined = trainer.fit_loop.epoch_loop.val_loop._combined_loader
+    loaders = [] if combined is None else combined.flattened
+    return [each for each in loaders if getattr(each, "persistent_workers", False)]
 
 
 def skips_validation(trainer: Trainer) -> bool:

@@ -101,6 +101,7 @@ class SessionDriver(Callback):
         """First control point: applies what the checkpoint holds."""
         restore_loader_position(trainer)
         begin_next_epoch(trainer)
+        self._contents.restore_orders(trainer)
         self._contents.restore_metrics(trainer)
         if self._session is not None:
             self._sleeps = self._session.requests.wake_with(self._wake)

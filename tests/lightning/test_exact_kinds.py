@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import LambdaCallback
+from lightning.pytorch.callbacks import EarlyStopping, LambdaCallback
 from torch import Tensor
 
 from freak_lightning import CheckpointNow, TrainerOverride
@@ -93,6 +93,33 @@ def test_at_the_end_of_an_epoch_the_same_hook_is_called(kind: str, validation: i
     told, equal = resumed(tmp_path, theirs, batch=7, model=model, limit_val_batches=validation)
     assert told["exact"]
     assert equal
+
+
+class MeanOfPlaces(TinyModel):
+    """Logs a mean that falls from epoch to epoch, but that of the last batches of an epoch is higher."""
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        self.log("place", 3.0 * batch_idx - 8 * self.current_epoch, on_step=False, on_epoch=True)
+        return super().training_step(batch, batch_idx)
+
+
+@pytest.mark.parametrize("batch", [5, 7])
+def test_an_early_stopping_that_looks_at_a_mean_over_the_epoch_sees_another_mean(
+    batch: int, tmp_path: Path
+) -> None:
+    """The batches before the checkpoint are missing in the resumed epoch's mean."""
+
+    def stopping() -> Sequence[Callback]:
+        return [EarlyStopping("place", patience=1, check_on_train_epoch_end=True)]
+
+    told, equal = resumed(tmp_path, stopping, batch=batch, model=MeanOfPlaces)
+    assert not equal
+    assert ["EarlyStopping monitors place" in reason for reason in told["why_not_exact"]] == [True]
+
+
+def test_an_early_stopping_that_looks_at_a_metric_of_the_validation_sees_the_same(tmp_path: Path) -> None:
+    told, equal = resumed(tmp_path, lambda: [EarlyStopping("val_loss", patience=1)], model=MeanOfPlaces)
+    assert (equal, told["exact"]) == (True, True)
 
 
 class Freezes(Callback):

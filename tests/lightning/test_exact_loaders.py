@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import torch
 import torchdata.stateful_dataloader.sampler as torchdata_samplers
+from lightning.pytorch import LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
+    DistributedSampler,
     IterableDataset,
     RandomSampler,
     Sampler,
@@ -24,6 +26,7 @@ from torch.utils.data import (
 )
 from torchdata.stateful_dataloader import StatefulDataLoader
 
+from freak_core import Receipt
 from tests.lightning.asking import asking, checkpoint
 from tests.lightning.tiny import (
     KNOWN_WARNINGS,
@@ -33,6 +36,7 @@ from tests.lightning.tiny import (
     fit,
     resumable_loader,
     same,
+    tiny_trainer,
     weights,
 )
 from tests.pairs import diagonal, grid
@@ -94,6 +98,11 @@ def seeded() -> torch.Generator:
     return torch.Generator().manual_seed(3)
 
 
+def alone() -> DistributedSampler[Any]:
+    """Return the sampler that Lightning gives to loaders under DDP, for one rank; it has no state."""
+    return DistributedSampler(Rows(16), num_replicas=1, rank=0, shuffle=True)
+
+
 def combined(mode: str, other: int = 6) -> Callable[[], CombinedLoader]:
     return lambda: CombinedLoader([stateful(16, shuffle=True), stateful(other, shuffle=True)], mode)
 
@@ -122,6 +131,8 @@ LOADERS: dict[str, Callable[[], Any]] = {
     "torchdata's batch sampler": lambda: StatefulDataLoader(
         Rows(16), batch_sampler=torchdata_samplers.BatchSampler(RandomSampler(Rows(16)), 2, drop_last=False)
     ),
+    "torch's DistributedSampler": lambda: stateful(sampler=alone()),
+    "torch's DistributedSampler, a worker": lambda: stateful(sampler=alone(), num_workers=1),
     "the user's order": lambda: stateful(sampler=Backwards()),
     "the user's random order": lambda: stateful(sampler=Shuffles()),
     "a worker": lambda: stateful(num_workers=1),
@@ -146,17 +157,84 @@ class AnyBatch(TinyModel):
         return super().training_step(torch.cat([each for each in parts if each is not None]), batch_idx)
 
 
+def resumed_as_told(
+    tmp_path: Path,
+    loader: Callable[[], Any],
+    batch: int = 3,
+    train: Callable[..., Trainer] = fit,
+    **settings: Any,
+) -> tuple[bool, Receipt]:
+    """Save after a batch of epoch 1 and resume; return whether the weights are equal, and the receipt."""
+    settings = {"model": AnyBatch, "max_epochs": 4, "loader": loader, **settings}
+    with contextlib.redirect_stderr(io.StringIO()):
+        ask, ours = asking(tmp_path, (1, batch, checkpoint(name="here")))
+        went_on = train(ours, **settings)
+        told = ask.receipt()
+        resumed = train(asking(tmp_path)[1], resume=Path(told.result["path"]), **settings)
+    equal = resumed.global_step == went_on.global_step and same(weights(resumed), weights(went_on))
+    return equal, told
+
+
 @pytest.mark.parametrize(
     ("loader", "place"), grid(list(LOADERS), list(PLACES), few=diagonal(list(LOADERS), list(PLACES)))
 )
 def test_what_is_called_exact_gets_the_same_batches(loader: str, place: str, tmp_path: Path) -> None:
     batch, cadence = PLACES[place]
-    settings = {"model": AnyBatch, "loader": LOADERS[loader], "max_epochs": 4, **cadence}
-    with contextlib.redirect_stderr(io.StringIO()):
-        ask, ours = asking(tmp_path, (1, batch, checkpoint(name="here")))
-        went_on = fit(ours, **settings)
-        told = ask.receipt()
-        resumed = fit(asking(tmp_path)[1], resume=Path(told.result["path"]), **settings)
-    equal = resumed.global_step == went_on.global_step and same(weights(resumed), weights(went_on))
+    equal, told = resumed_as_told(tmp_path, LOADERS[loader], batch, **cadence)
     assumed = loader == "the user's random order" and "Shuffles: a resume" in str(told.result.get("assumes"))
     assert equal or assumed or told.result.get("why_not_exact")
+
+
+@pytest.mark.parametrize("batch", [3, 7])
+def test_a_random_order_that_lightning_shares_among_ranks_is_not_called_exact(
+    tmp_path: Path, batch: int
+) -> None:
+    equal, told = resumed_as_told(tmp_path, LOADERS["shuffled"], batch, strategy="ddp")
+    assert "RandomSampler does not save its order" in told.result["why_not_exact"][0]
+    assert not equal
+
+
+@pytest.mark.parametrize("epoch", ["its own order", "the order of every epoch"])
+@pytest.mark.parametrize("batch", [3, 7])
+def test_the_samplers_that_lightning_gives_to_ranks_resume_exactly(
+    tmp_path: Path, batch: int, epoch: str
+) -> None:
+    loader = LOADERS["in order" if epoch == "its own order" else "torch's DistributedSampler"]
+    equal, told = resumed_as_told(tmp_path, loader, batch, strategy="ddp")
+    assert (equal, told.result["exact"]) == (True, True)
+
+
+def test_a_validation_whose_workers_stay_takes_no_second_seed_for_them_after_a_resume(tmp_path: Path) -> None:
+    """A seed more, and dropout draws other numbers from the first validation on."""
+
+    def train(ours: Any, resume: Path | None = None, **settings: Any) -> Trainer:
+        seed_everything(1, verbose=False)
+        trainer = tiny_trainer(ours, max_epochs=4)
+        validation = DataLoader(Rows(4), batch_size=2, num_workers=1, persistent_workers=True)
+        trainer.fit(TinyModel(dropout=0.5), resumable_loader(), validation, ckpt_path=resume)
+        return trainer
+
+    equal, told = resumed_as_told(tmp_path, resumable_loader, train=train)
+    assert (equal, told.result["exact"]) == (True, True)
+
+
+class Remade(LightningDataModule):
+    """Makes its loader anew in each epoch."""
+
+    def train_dataloader(self) -> StatefulDataLoader:
+        return stateful(shuffle=True)
+
+
+def test_loaders_that_are_made_anew_in_each_epoch_draw_another_order_after_its_end(tmp_path: Path) -> None:
+    def train(ours: Any, resume: Path | None = None, **settings: Any) -> Trainer:
+        seed_everything(1, verbose=False)
+        trainer = tiny_trainer(ours, max_epochs=4, reload_dataloaders_every_n_epochs=1, limit_val_batches=0)
+        trainer.fit(TinyModel(), datamodule=Remade(), ckpt_path=resume)
+        return trainer
+
+    equal, told = resumed_as_told(tmp_path, Remade, 7, train=train)
+    assert "shuffles in an order that a resume does not repeat" in told.result["why_not_exact"][0]
+    assert not equal
+    equal, told = resumed_as_told(tmp_path, Remade, 3, train=train)
+    assert (equal, told.result["exact"]) == (True, True)
+    assert any(each.startswith("Remade: ") for each in told.result["assumes"])
