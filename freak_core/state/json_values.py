@@ -58,17 +58,17 @@ def opened(value: JSON) -> JSON:
 
 
 def holds_kept(value: JSON) -> bool:
-    """Whether a live object without a JSON form is somewhere in ``value``."""
+    """Whether a live object without a whole JSON form is somewhere in ``value``."""
     if isinstance(value, Kept):
-        return holds_kept(value.form) or value.form is ABSENT
+        return value.partial or value.form is ABSENT or holds_kept(value.form)
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(type(each) not in PLAIN and holds_kept(each) for each in inside)
 
 
 def as_plain_json(value: JSON) -> JSON:
-    """Return a document without live objects. A container of one that has no JSON form is ``ABSENT``."""
+    """Return a document without live objects. A container of one without a whole form is ``ABSENT``."""
     if isinstance(value, Kept):
-        return as_plain_json(value.form)
+        return ABSENT if value.partial else as_plain_json(value.form)
     if isinstance(value, Fields):
         plain = {name: as_plain_json(each) for name, each in value.items()}
         return {name: each for name, each in plain.items() if each is not ABSENT}

@@ -31,6 +31,7 @@ _NOT_IN_JSON: Final = frozenset(
         "frozen_set_type",
     ]
 )
+_OF_ITEMS: Final = frozenset(["list_type", "tuple_type", "set_type", "frozen_set_type", "deque_type"])
 _NEEDS_OBJECT: Final = frozenset(["needs_python_object", "callable_type", "is_instance_of", "is_subclass_of"])
 _PLAIN: Final = {
     bool: (bool,),
@@ -128,6 +129,8 @@ def field_errors(kind: type[BaseModel], state: JSON, error: ValidationError) -> 
             message = f"null is not allowed here: {message}"
         if secret and value not in (ABSENT, None, ""):
             message = message.replace(str(value), MASK)
+        if each["type"] in _OF_ITEMS and isinstance(value, dict) and value:
+            message += f"; {next(iter(value))!r} is no index"  # of a path such as layers.size
         if type(value) in PLAIN and value is not None and not secret:
             message += _meant_inside(path, value, hint)
         why = reason(path, each["type"], message)

@@ -1,9 +1,10 @@
 """A name that the state does not have is refused, wherever it is, and the refusal says which one is near."""
 
+from collections import deque
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field, ImportString, SerializeAsAny, model_validator
+from pydantic import BaseModel, Field, ImportString, SerializeAsAny, create_model, model_validator
 from typing_extensions import TypedDict
 
 from freak_core import NotFound, Receipt, Refused, Rejected, Store, Write
@@ -191,6 +192,14 @@ def test_a_single_value_for_an_object_is_answered_with_the_fields_that_take_it()
     with pytest.raises(Rejected) as refused:
         ask(Store(State()), "patch", "", {"lr": "high"})
     assert refused.value.errors[0]["message"].endswith("; did you mean lr.reason?")
+
+
+@pytest.mark.parametrize("hint", [list[int], tuple[int, ...], set[int], deque[int], list[int] | None])
+def test_a_name_in_place_of_an_index_is_named(hint: Any) -> None:
+    state = create_model("Row", items=(hint, [1]))(items=[1])
+    with pytest.raises(Rejected) as refused:
+        ask(Store(state), "patch", "", {"items": {"-1": 3}})
+    assert refused.value.errors[0]["message"].endswith("; '-1' is no index")
 
 
 def test_a_near_name_is_found_whatever_its_case() -> None:

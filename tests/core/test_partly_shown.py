@@ -52,6 +52,21 @@ def test_it_can_be_replaced_and_other_values_change() -> None:
     assert model == State(other=1, newest=[9], nested={"k": [1, 2, 3], "new": [5]})
 
 
+def test_a_reset_does_not_take_the_part_for_the_whole() -> None:
+    model = State()
+    put(model, "other", 1)
+    initial = document(State())
+    commit(model, propose(model, [Operation("reset", ())], initial))
+    assert model == State()
+    put(model, "newest", [9, 8, 7])
+    with pytest.raises(Rejected, match="a reset would lose"):
+        propose(model, [Operation("reset", ("newest",))], initial)
+    with pytest.raises(Rejected, match="a reset would lose"):
+        propose(model, [Operation("reset", ("nested", "k"))], initial)
+    commit(model, propose(model, [Operation("reset", ("other",))], initial))
+    assert model == State(newest=[9, 8, 7])
+
+
 def test_keys_that_are_no_texts_stay_where_the_type_does_not_say_what_they_are() -> None:
     model = State(anything={1: 2, None: 3, (1, 2): 4})
     held = model.anything
