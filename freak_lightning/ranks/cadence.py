@@ -17,17 +17,19 @@ _LONGEST = 256
 
 
 _REMEMBERED = 64
-"""Agreements from which the cost is estimated."""
+"""Agreements from which the cost and the mean step time are estimated."""
 
 
 class Cadence:
     """Counts the optimizer steps to the next agreement; equal on all ranks, which use rank zero's proposal.
 
     With ``sync="auto"`` a step is taken to last as long as the mean since the last agreement, so that stalls,
-    slow ranks and validations count as they come; or as long as the last step, if that was longer. As long as
-    step times stay within a factor of two, agreements are 0.25 s apart or less, or one step if that is
-    longer. After a jump in step time one interval at most is too long, the one in which it comes: it was
-    counted in steps of the former length, 0.125 s of them, and has 256 steps at most.
+    slow ranks and validations count as they come; or as long as the last step, or the mean over the last 64
+    agreements, if that was longer. As long as step times stay within a factor of two, agreements are 0.25 s
+    apart or less, or one step if that is longer. After a jump in step time one interval at most is too long,
+    the one in which it comes: it was counted in steps of the former length, 0.125 s of them, and has 256
+    steps at most. Where stalls come again and again, the mean makes the intervals few steps long, so that an
+    agreement follows soon after each stall; it costs no more of the time trained, since the stalls take most.
 
     Args:
         sync: every so many steps; ``"epoch"`` for the last step of an epoch only; ``"auto"`` for four to
@@ -42,6 +44,7 @@ class Cadence:
         self._ended = self._ended_before = 0.0
         self._next_in = 1
         self._took: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+        self._past: deque[tuple[float, int]] = deque(maxlen=_REMEMBERED)
 
     def skip(self) -> bool:
         """Return True, and count one optimizer step, if the next agreement is not due: the cheapest path."""
@@ -69,7 +72,10 @@ class Cadence:
         if self._since is None or not self._counted:
             return 1
         now = time.perf_counter()
-        step = max((now - self._since) / self._counted, now - self._ended_before, 1e-9)
+        began = self._past[0][0] if self._past else self._since
+        steps = sum(counted for _, counted in self._past) + self._counted
+        means = (now - self._since) / self._counted, (now - began) / steps
+        step = max(*means, now - self._ended_before, 1e-9)
         return max(1, min(_LONGEST, int(_AIM / step)))
 
     def exchange(self, collectives: Collectives, decision: Decision, sooner: int | None = None) -> Decision:
@@ -107,6 +113,8 @@ class Cadence:
 
     def agreed(self, next_in: int) -> None:
         """Record the steps to the next agreement."""
+        if self._since is not None:
+            self._past.append((self._since, self._counted))
         self._left = self._next_in = next_in
         self._counted = 0
         self._since = self._ended = time.perf_counter()

@@ -93,7 +93,7 @@ class Probe(ControlCallback):
 
 
 class Times(Callback):
-    """Notes when batches end, and when agreements and the collectives in them begin and end, on this rank."""
+    """Notes when steps, agreements, and the collectives in them begin and end, on this rank."""
 
     def __init__(self, probe: Probe, out: Path) -> None:
         self._probe, self._out = probe, out
@@ -115,6 +115,7 @@ class Times(Callback):
             return entries
 
         session.requests.at = timed
+        self.ended.append(time.monotonic())  # where the first step begins
         if session.freak is not None:
             answer({"url": session.freak.url, "token": session.freak.token})
 

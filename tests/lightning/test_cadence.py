@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import pytest
@@ -91,6 +92,26 @@ def test_short_steps_are_not_slowed_down_by_agreements(clock: Clock) -> None:
     """At 0.25 ms for an agreement on two ranks the cost is 0.2%."""
     assert train(clock, Cadence("auto"), [0.004] * 2000)[-1][0] > 1900
     assert len(train(clock, Cadence("auto"), [0.004] * 2000)) < 2000 / 30
+
+
+@pytest.mark.parametrize("step", [0.002, 0.004, 0.01, 0.05])
+@pytest.mark.parametrize("stall", [1.0, 5.0])
+@pytest.mark.parametrize("every", [20, 50, 100])
+def test_an_agreement_follows_soon_after_each_stall(
+    clock: Clock, step: float, stall: float, every: int
+) -> None:
+    """Requests at any time are applied within 0.3 s or the two longest steps in between, 95 of 100."""
+    times = [step + stall * (number % every == 0) for number in range(1, 40 * every)]
+    ends = list(itertools.accumulate(times))
+    agreed = [when for _, when in train(clock, Cadence("auto"), times)]
+    chance, kept = random.Random(1), 0  # noqa: S311
+    for _ in range(1000):
+        asked = chance.uniform(agreed[2], agreed[-1])
+        applied = agreed[bisect_left(agreed, asked)]
+        between = times[bisect_right(ends, asked) : bisect_right(ends, applied)]
+        kept += applied - asked <= max(0.3, sum(sorted(between)[-2:]))
+    assert kept >= 950
+    assert len(agreed) <= 64 + ends[-1] / 0.0625  # no more often than without stalls
 
 
 def test_a_number_is_kept_to(clock: Clock) -> None:
