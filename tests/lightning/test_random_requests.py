@@ -130,5 +130,5 @@ def test_ranks_stay_the_same_over_random_requests_and_faults(
     assert {receipt for asker in askers for receipt in asker.receipts} <= ends.keys()
     kinds = Counter((end["kind"], end["name"], end["status"]) for end in ends.values())
     print(len(shared[0]), "steps", kinds, [asker.refused for asker in askers])
-    check_rates(records[0], ends.values(), least=count // 200)
+    check_rates(records[0], ends.values(), least=min(2, count // 200))
     assert {end["applied"]["ranks"] for end in ends.values() if end["status"] == "applied"} == {ranks}

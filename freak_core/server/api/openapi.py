@@ -150,6 +150,7 @@ _PROBLEM_SCHEMA: JSONObject = {
 }
 
 
+_FROM = _pointer("JSON Pointer to what is moved or copied")
 JSON_PATCH_SCHEMA: JSONObject = {
     "description": "A JSON Patch (RFC 6902): operations that are applied in their order, all or none.",
     "type": "array",
@@ -161,11 +162,13 @@ JSON_PATCH_SCHEMA: JSONObject = {
                 "enum": list(json_patch.MEMBERS),
             },
             "path": _pointer("JSON Pointer; `-` is the place after the last item of a list"),
-            "from": _pointer("JSON Pointer to what is moved or copied"),
             "value": {"description": "the value of add, replace, test and merge"},
         },
         "anyOf": [
-            {"properties": {"op": {"const": op}}, "required": ["op", *([needed] if needed else [])]}
+            {
+                "properties": {"op": {"const": op}, **({"from": _FROM} if needed == "from" else {})},
+                "required": ["op", *([needed] if needed else [])],
+            }
             for op, needed in json_patch.MEMBERS.items()
         ],
         "required": ["op", "path"],
@@ -181,13 +184,21 @@ def _write_parameters(run: JSONObject) -> list[JSONObject]:
 
 def _merge_schema(schema: JSONObject) -> JSONObject:
     """Return the schema of a merge patch of the whole state: some of its fields."""
-    known = {name: _moved(each, _STATE) for name, each in schema.get("properties", {}).items()}
+    known = {name: _partial(_moved(each, _STATE)) for name, each in schema.get("properties", {}).items()}
     return {
         "description": "A JSON merge patch (RFC 7396): an object of the values to change.",
         "type": "object",
         "properties": known,
         "additionalProperties": schema.get("additionalProperties", False),
     }
+
+
+def _partial(schema: JSONObject) -> JSONObject:
+    """Return the schema of a merge patch of a value: null removes a key."""
+    values = schema.get("additionalProperties")
+    if not isinstance(values, dict):
+        return schema
+    return {**schema, "additionalProperties": {"anyOf": [values, {"type": "null"}]}}
 
 
 def _fields(schema: JSONObject, parameters: list[JSONObject]) -> Iterator[tuple[str, JSONObject]]:
@@ -208,11 +219,15 @@ def _fields(schema: JSONObject, parameters: list[JSONObject]) -> Iterator[tuple[
 def _field(path: paths.Path, schema: JSONObject, parameters: list[JSONObject]) -> JSONObject:
     schema = _moved(schema, _STATE)
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    patch: JSONObject = {kind: {"schema": _partial(schema)} for kind in JSON_TYPES}
+    patch[json_patch.CONTENT_TYPE] = {"schema": JSON_PATCH_SCHEMA}
+    # pydantic writes some durations (P17Y196D) as the format does not allow.
+    shown = {key: value for key, value in schema.items() if (key, value) != ("format", "duration")}
     about = schema.get("description") or schema.get("title") or paths.to_dots(path)
     name = _component(".".join(path))
     common = {"tags": ["state"], "description": about}
     write = {**common, "parameters": parameters, "responses": _written()}
-    read = {"200": _answer("the value", schema, "ETag"), **_refusals(_READ_REFUSALS)}
+    read = {"200": _answer("the value", shown, "ETag"), **_refusals(_READ_REFUSALS)}
     return {
         "get": {
             **common,
@@ -226,6 +241,12 @@ def _field(path: paths.Path, schema: JSONObject, parameters: list[JSONObject]) -
             "operationId": f"set_{name}",
             "requestBody": body,
         },
+        "patch": {
+            **write,
+            "summary": f"change some values in {paths.to_dots(path)}",
+            "operationId": f"patch_{name}",
+            "requestBody": {"required": True, "content": patch},
+        },
         "delete": {
             **write,
             "summary": f"set {paths.to_dots(path)} back to its initial value",
@@ -236,6 +257,8 @@ def _field(path: paths.Path, schema: JSONObject, parameters: list[JSONObject]) -
 
 def _action(name: str, action: ActionInfo, prefix: str, parameters: list[JSONObject]) -> JSONObject:
     schema = _moved(action["arguments"], prefix)
+    if not schema.get("required"):
+        schema = {"anyOf": [schema, {"type": "null"}]}
     return {
         "post": {
             "tags": ["actions"],
@@ -244,7 +267,7 @@ def _action(name: str, action: ActionInfo, prefix: str, parameters: list[JSONObj
             "operationId": f"call_{_component(name)}",
             "parameters": parameters,
             "requestBody": {
-                "required": bool(schema.get("required")),
+                "required": "required" in schema,
                 "content": {"application/json": {"schema": schema}},
             },
             "responses": _written(),
@@ -263,8 +286,12 @@ def _shared(prefix: str, schema: JSONObject) -> dict[str, JSONObject]:
 
 
 def _moved(schema: JSONObject, prefix: str) -> JSONObject:
-    """Return a schema whose references point to the components; of a state, unknown fields are refused."""
-    moved = {key: _moved_value(value, prefix) for key, value in schema.items() if key != "$defs"}
+    """Return a schema whose references point to the components; of a state, unknown fields are refused.
+
+    ``uniqueItems`` is left out: a set takes an item that comes twice.
+    """
+    left_out = ("$defs", "uniqueItems")
+    moved = {key: _moved_value(value, prefix) for key, value in schema.items() if key not in left_out}
     if prefix and isinstance(moved.get("properties"), dict) and moved.get("type") == "object":
         moved.setdefault("additionalProperties", False)
     tag, kinds = schema.get("discriminator"), moved.get("oneOf")

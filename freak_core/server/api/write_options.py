@@ -32,7 +32,7 @@ WRITE_PARAMETERS: list[dict[str, object]] = [
     _parameter(
         "dry_run",
         "query",
-        {"anyOf": [{"type": "boolean"}, {"enum": ["", "1", "0"]}], "default": False},
+        {"anyOf": [{"type": "boolean"}, {"enum": ["", "1", "0", None]}], "default": False},
         "only validate: nothing is changed, and there is no receipt in the history",
     ),
     _parameter(
@@ -72,9 +72,7 @@ def write_options(
         Malformed: 400, an option has an invalid value, or there is no such option.
         Conflict: 412, ``If-Match`` names a revision of an earlier run.
     """
-    for name in request.query_params:  # a dry run with a typing error must not be carried out
-        if name not in known:
-            raise Malformed(f"there is no option {name!r}{paths.did_you_mean(name, known)}")
+    check_names(request, known)  # a dry run with a typing error must not be carried out
     dry_run, key = flag(request, "dry_run"), _key(request)
     return WriteOptions(
         wait=_seconds(request.query_params.get("wait"), otherwise=wait),
@@ -85,6 +83,20 @@ def write_options(
         at_step=_count(request, "at_step"),
         at_epoch=_count(request, "at_epoch"),
     )
+
+
+def check_names(request: Request, known: Sequence[str]) -> None:
+    """Check the names in the query of a request.
+
+    Raises:
+        Malformed: 400, there is no such option, or one is given twice.
+    """
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name not in known:
+            raise Malformed(f"there is no option {name!r}{paths.did_you_mean(name, known)}")
+        if given.count(name) > 1:
+            raise Malformed(f"the option {name!r} is given {given.count(name)} times")
 
 
 def _count(request: Request, name: str) -> int | None:
