@@ -174,3 +174,27 @@ def test_every_route_parameter_status_and_header_is_described(shared: httpx.Clie
 def test_a_path_stands_in_the_route_and_not_in_the_query(shared: httpx.Client) -> None:
     assert shared.get("state", params={"path": "/head/lr"}).json() == shared.get("state").json()
     assert shared.get("state/head/lr").json() == 0.1
+
+
+@pytest.mark.parametrize(
+    ("method", "route", "detail"),
+    [
+        ("GET", "/series?max_pionts=5", "there is no option 'max_pionts': did you mean 'max_points'?"),
+        ("GET", "/run?wait=0&epoc=1", "there is no option 'epoc': did you mean 'epoch'?"),
+        ("GET", "/receipts?last=1&last=2", "the option 'last' is given 2 times"),
+        ("PATCH", "/state?dry_run=1&dry_run=0", "the option 'dry_run' is given 2 times"),
+    ],
+)
+def test_an_option_that_there_is_not_or_that_comes_twice_is_refused(
+    shared: httpx.Client, method: str, route: str, detail: str
+) -> None:
+    answer = shared.request(method, route, json={} if method == "PATCH" else None)
+    assert (answer.status_code, answer.json()["detail"]) == (400, detail)
+
+
+def test_each_field_says_what_a_patch_of_it_may_be(shared: httpx.Client) -> None:
+    described = shared.get("/openapi.json").json()["paths"]
+    for route, methods in described.items():
+        if route.startswith("/state/"):
+            assert methods.keys() == {"get", "patch", "put", "delete"}, route
+            assert len(methods["patch"]["requestBody"]["content"]) == 3

@@ -27,6 +27,12 @@ expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "412", "429", "5x
 
 [checks.negative_data_rejection]
 expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "412", "415", "422", "428", "429"]
+
+[[operations]]
+# A merge patch of a union need not name the kind that the value has already: the document cannot say so.
+include-method = "PATCH"
+include-path = ["/state", "/state/optimizer"]
+checks.negative_data_rejection.enabled = false
 """
 
 
@@ -102,6 +108,7 @@ def test_every_route_keeps_to_its_description(rich: Freak, tmp_path: Path) -> No
     options = {
         "--header": f"Authorization: Bearer {rich.token}",
         "--checks": "all",
+        "--exclude-checks": "missing_required_header",  # every request has the token: test_denial.py has none
         "--phases": PHASES,
         "--max-examples": EXAMPLES,
         "--seed": 1,
