@@ -58,7 +58,7 @@ def test_there_is_a_typed_route_for_each_field(shared: httpx.Client) -> None:
         document["paths"]
     )
     lr = document["paths"]["/state/head/lr"]
-    assert set(lr) == {"get", "put", "delete"}
+    assert set(lr) == {"get", "patch", "put", "delete"}
     schema = lr["put"]["requestBody"]["content"]["application/json"]["schema"]
     assert (schema["type"], schema["exclusiveMinimum"], schema["maximum"]) == ("number", 0, 10)
     asked = {parameter["name"] for parameter in lr["put"]["parameters"]}
@@ -179,8 +179,8 @@ def test_a_path_stands_in_the_route_and_not_in_the_query(shared: httpx.Client) -
 @pytest.mark.parametrize(
     ("method", "route", "detail"),
     [
-        ("GET", "/series?max_pionts=5", "there is no option 'max_pionts': did you mean 'max_points'?"),
-        ("GET", "/run?wait=0&epoc=1", "there is no option 'epoc': did you mean 'epoch'?"),
+        ("GET", "/series?max_pionts=5", "there is no option 'max_pionts'; did you mean 'max_points'?"),
+        ("GET", "/run?wait=0&epoc=1", "there is no option 'epoc'; did you mean 'epoch'?"),
         ("GET", "/receipts?last=1&last=2", "the option 'last' is given 2 times"),
         ("PATCH", "/state?dry_run=1&dry_run=0", "the option 'dry_run' is given 2 times"),
     ],
