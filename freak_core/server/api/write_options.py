@@ -32,7 +32,7 @@ WRITE_PARAMETERS: list[dict[str, object]] = [
     _parameter(
         "dry_run",
         "query",
-        {"anyOf": [{"type": "boolean"}, {"enum": ["", "1", "0", None]}], "default": False},
+        {"anyOf": [{"type": "boolean"}, {"enum": ["", "1", "0"]}], "default": False},
         "only validate: nothing is changed, and there is no receipt in the history",
     ),
     _parameter(
