@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 from freak_core.phases import ENDED
@@ -53,22 +52,23 @@ class RunList:
         live: list[_Live] = []
         rows: list[Row] = []
         known: dict[str, tuple[Mark, Row]] = {}
+        folder = runs_folder()
         try:
-            with os.scandir(runs_folder()) as entries:
+            with os.scandir(folder) as entries:
                 names = [entry.name for entry in entries if not entry.name.startswith(".")]
         except OSError:
             return [], []
         for name in names:
-            path = runs_folder() / name
-            if _mark(path / RUN_FILE):
+            place = f"{folder}/{name}"  # paths as text: this is done for each run every two seconds
+            if _mark(f"{place}/{RUN_FILE}"):
                 run = live_run(name)
                 if run is not None:
-                    live.append(_Live(run, open_run(path)))
+                    live.append(_Live(run, open_run(folder / name)))
                     continue
-            mark = tuple(map(_mark, (path, path / SUMMARY, path / JOURNAL)))
+            mark = tuple(map(_mark, (place, f"{place}/{SUMMARY}", f"{place}/{JOURNAL}")))
             found = self._known.get(name)
             if found is None or found[0] != mark:
-                stored = open_run(path)
+                stored = open_run(folder / name)
                 if stored is None:
                     continue
                 found = mark, stored_row(stored)
@@ -79,7 +79,7 @@ class RunList:
         return live, rows
 
 
-def _mark(path: Path) -> tuple[int, int, int] | None:
+def _mark(path: str) -> tuple[int, int, int] | None:
     try:
         found = os.lstat(path)
     except OSError:

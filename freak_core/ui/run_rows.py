@@ -48,7 +48,7 @@ def stored_row(run: StoredRun) -> Row:
         "requests": asked.requests,
         "unreadable": run.unreadable or None,
         "unreachable": None,
-        "url": f"runs/{quote(run.path.name, safe='')}/",
+        "url": f"runs/{quote(os.fsencode(run.path.name), safe='')}/",
     }
 
 

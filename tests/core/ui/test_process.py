@@ -99,10 +99,14 @@ def test_broken_and_foreign_folders_are_listed_or_left_out_and_block_nothing(ui:
     odd = runs_folder() / "odd name ü"
     odd.mkdir(mode=0o700)
     (odd / "summary.json").write_text("[]")
+    os.mkdir(os.fsencode(runs_folder()) + b"/no UTF-8 \xff", 0o700)  # noqa: PTH102 - bytes
+    (Path(os.fsdecode(os.fsencode(runs_folder()) + b"/no UTF-8 \xff")) / "summary.json").write_text("[]")
     begun = time.monotonic()
     rows = {row["id"]: row for row in ui.runs()}
     assert time.monotonic() - begun < 30
-    assert set(rows) == {ended.id, "torn", "pipe", "foreign", "odd name ü"}
+    (no_text,) = set(rows) - {ended.id, "torn", "pipe", "foreign", "odd name ü"}
+    assert no_text.startswith("no UTF-8")
+    assert rows[no_text]["phase"] == "broken"
     assert rows[ended.id]["unreadable"] is None
     for name in ("torn", "pipe", "foreign", "odd name ü"):
         assert (rows[name]["phase"], rows[name]["alive"]) == ("broken", False)
