@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from freak_core.errors import Problem, Refused, RunOver, refusal
-from freak_core.text.paths import from_pointer, to_dots
+from freak_core.text.paths import from_pointer, leaves, to_dots
 from freak_core.text.strict_json import dumps
 from freak_core.text.timestamps import now
 
@@ -155,9 +155,9 @@ class Receipt(BaseModel):
         if changes:
             parts += [f"{_dotted(c.path)} {dumps(c.old)} → {dumps(c.new)}" for c in self.changes]
         if (self.status != "applied" or self.kind == "action") and self.asked not in (None, {}):
-            parts.append(f"asked {dumps(self.asked)[:200]}")
+            parts.append(f"asked {_words(self.asked)[:200]}")
         if self.result is not None:
-            parts.append(f"result {dumps(self.result)}")
+            parts.append(f"result {_words(self.result)}")
         if self.error:
             errors = self.error.get("errors", [])
             reasons = [": ".join(filter(None, [_dotted(e["path"]), e["message"]])) for e in errors]
@@ -167,3 +167,10 @@ class Receipt(BaseModel):
 
 def _dotted(pointer: str) -> str:
     return to_dots(from_pointer(pointer))
+
+
+def _words(value: object) -> str:
+    """Return the names and values in a JSON object; other JSON as it is."""
+    if not isinstance(value, dict):
+        return dumps(value)
+    return ", ".join(f"{name} {dumps(leaf)}" for name, leaf in leaves(value) if name) or "nothing"

@@ -9,7 +9,7 @@ from freak_core.client.documents import RunFacts
 from freak_core.errors import NotFound
 from freak_core.runs.run_folder import RunFolder
 from freak_core.runs.stored_runs import open_run
-from freak_core.text.html_tables import leaves
+from freak_core.text.paths import leaves
 from freak_core.text.strict_json import JSON
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from freak_core.text import paths
+from freak_core.text.paths import leaves
 
 
 class State(dict[str, Any]):
@@ -12,16 +12,6 @@ class State(dict[str, Any]):
 
     def _repr_html_(self) -> str:
         return table(leaves(self))
-
-
-def leaves(value: object, path: paths.Path = ()) -> Iterable[tuple[str, object]]:
-    """Yield path, with dots, and value of everything in a JSON value that holds nothing else."""
-    if isinstance(value, Mapping | list) and value:
-        items = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for key, item in items:
-            yield from leaves(item, (*path, str(key)))
-    else:
-        yield paths.to_dots(path), value
 
 
 def table(rows: Iterable[tuple[object, ...]], *, head: Iterable[str] = ()) -> str:

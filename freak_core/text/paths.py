@@ -9,7 +9,7 @@ dots           ``model.hidden``         in Python and the shell (``\.`` is a dot
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from freak_core.errors import Malformed, NotFound
@@ -79,6 +79,16 @@ def get(document: JSON, path: Path) -> JSON:
         else:
             raise missing(path[:depth], part)
     return document
+
+
+def leaves(value: object, path: Path = ()) -> Iterable[tuple[str, object]]:
+    """Yield path, with dots, and value of everything in a JSON value that holds nothing else."""
+    if isinstance(value, Mapping | list) and value:
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in items:
+            yield from leaves(item, (*path, str(key)))
+    else:
+        yield to_dots(path), value
 
 
 def index(items: list[JSON], parent: Path, part: str, *, end: bool = False) -> int:

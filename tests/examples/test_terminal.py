@@ -204,10 +204,16 @@ def test_watch_prints_until_ctrl_c(shell: Terminal, folder: Path) -> None:
     assert shell.ended() == 0
     events = [json.loads(line) for line in (folder / "three.jsonl").read_text().splitlines()]
     assert all({"id", "type", "data"} == set(event) for event in events)
-    shell.start("freak watch")
-    shell.until(r"step \d+  .*loss")
+    writes = "; ".join(f"freak {write}" for write in ("set lr.hold=1e-3", "checkpoint", "reset lr"))
+    shell.run(f"(sleep 2; {writes}) > /dev/null 2>&1 & disown")
+    shell.start("freak watch --types receipt,run,metrics,state")
+    shell.until(r"reset lr: applied.*[\s\S]* step \d+  .*loss")
     shell.press("C-c")
     assert shell.ended() == 130
+    lines = shell.screen("-S", "-").partition("exit-130")[0].splitlines()
+    known = r"[\d:]{8}  (step \d+  .+|#\d+ .+)|(run|state): .+|(\^C)?interrupted|"
+    assert [line for line in lines if not re.fullmatch(known, line)] == []  # the spinner has left no trace
+    assert not [line for line in lines if "None" in line or '{"' in line]
 
 
 def test_colours_are_for_those_who_want_them(shell: Terminal) -> None:

@@ -16,6 +16,7 @@ from freak_core.client.retries import Event
 from freak_core.phases import DONE, ENDED, LOST, because
 from freak_core.receipts import Receipt
 from freak_core.runs.journal_reader import journalled
+from freak_core.text.paths import leaves
 from freak_core.text.timestamps import time_of
 
 DEFAULT_TYPES = ("receipt", "run", "metrics", "progress")
@@ -106,7 +107,8 @@ def event_line(event: Event) -> str:
         case "reset":
             return f"events are missing here; run: {_facts_line(event.data['run'])}"
         case _:
-            return f"{event.type} {compact(event.data)}"
+            values = [f"{path} {compact(value)}" for path, value in leaves(event.data["value"])]
+            return ", ".join([f"state: revision {event.data['revision']}", *values])
 
 
 def _facts_line(facts: Mapping[str, object]) -> str:
@@ -142,7 +144,7 @@ def log(
         receipts = journalled(journal)
     elif ended is not None:
         say(how_it_ended(ended))
-        receipts = journalled(ended.journal, own=True)
+        receipts = journalled(ended.journal, of=ended.id)
     else:
         with connect(name or run) as client:
             receipts = client.receipts(limit=1000)

@@ -21,8 +21,8 @@ from freak_core.reach.forwarding import Forwarding, forbidden
 from freak_core.runs.listening import ListenerCheck
 from freak_core.runs.live_runs import list_runs
 from freak_core.runs.run_file import Run
-from freak_core.runs.run_folder import RunFolder, home
-from freak_core.runs.stored_runs import StoredRun, open_run, stored_runs
+from freak_core.runs.run_folder import CONFIG, RunFolder, home
+from freak_core.runs.stored_runs import BROKEN, StoredRun, open_run, stored_runs
 from freak_core.text.timestamps import age
 
 TIMEOUT = 0.7
@@ -30,6 +30,9 @@ TIMEOUT = 0.7
 
 STARTING = 5.0
 """Seconds in which a server starts, on a machine that has much to do."""
+
+SLOW_START = 60.0
+"""Seconds in which a server that has not written anything yet may still start."""
 
 ERROR_LENGTH = 50
 """Characters of an error that the list shows; --json shows all of them."""
@@ -60,6 +63,9 @@ def ls(
     listed += [_stored_facts(run) for run in stored]
     for why in dict.fromkeys(each["unreachable"] for each in listed if "unreachable" in each):
         say(str(why))
+    for run in stored:
+        if run.unreadable and run.phase != BROKEN:
+            say(f"{run.name} ({run.id}): {run.unreadable}", "yellow")
     if as_json:
         show_json(listed)
     elif listed:
@@ -174,10 +180,16 @@ def _unanswered(run: Run, error: Exception) -> str:
     stored = open_run(RunFolder(run.id).path)
     if stored is not None and stored.phase in ENDED and stored.phase != LOST["phase"]:
         return stored.phase
-    if (age(run.started_at) or 0.0) < STARTING:
+    if (age(run.started_at) or 0.0) < (STARTING if _was_served(run) else SLOW_START):
         return "starting"
     nobody_listens = isinstance(error, httpx.ConnectError)  # the program itself holds the port while it runs
     return "ending" if nobody_listens and run.process.is_running() else "no answer"
+
+
+def _was_served(run: Run) -> bool:
+    """Whether a server of the run has begun its folder; True where it would not."""
+    folder = RunFolder(run.id)
+    return (folder.path / CONFIG).exists() or not folder.journal.exists()
 
 
 def _without_access(facts: RunFacts) -> Facts:

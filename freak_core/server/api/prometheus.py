@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeGuard
 
-from freak_core.text.html_tables import leaves
+from freak_core.text.paths import leaves
 from freak_core.text.strict_json import JSON
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,15 @@ def test_a_program_that_does_not_answer_is_listed_as_starting_and_later_as_such(
     try:
         assert freak("ls", "--json").json[0]["state"] == "starting"
         (run,) = list_runs()
+        config = RunFolder(run.id).path / "config.json"
+        before = config.read_bytes() if config.exists() else b"{}"
+        config.unlink(missing_ok=True)
+        publish(
+            run.model_copy(update={"started_at": (datetime.now(UTC) - timedelta(seconds=20)).isoformat()})
+        )
+        assert freak("ls", "--json").json[0]["state"] == "starting"  # its server has not begun its folder
+        config.write_bytes(before)
+        assert freak("ls", "--json").json[0]["state"] == "no answer"
         publish(run.model_copy(update={"started_at": "2026-01-01T00:00:00Z"}))
         assert freak("ls", "--json").json[0]["state"] == "no answer"
     finally:
@@ -107,6 +117,9 @@ def test_what_a_run_says_of_itself_is_told_in_words() -> None:
     assert event_line(Event("1", "run", facts)) == "run: training, total steps 7, deep …, loss 0.1235"
     assert event_line(Event("1", "progress", {"step": None, "epoch": 2})) == "epoch 2"
     reset = {"revision": 1, "value": {"a": 1}, "run": {"phase": "paused", "step": 3}}
+    state = {"revision": 4, "value": {"lr": {"hold": None}, "sizes": [1, 2], "name": "a b"}}
+    words = 'state: revision 4, lr.hold null, sizes.0 1, sizes.1 2, name "a b"'
+    assert event_line(Event("1", "state", state)) == words
     assert event_line(Event("1", "reset", reset)) == "events are missing here; run: paused, step 3"
 
 
