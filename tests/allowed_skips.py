@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ def environments() -> set[str]:
         found.add("no DeepSpeed")
     if not can_make_machines():
         found.add("no network namespaces")
+    if not can_mount():
+        found.add("no mounts")
     if not Path(SSHD).exists():
         found.add("no sshd")
     return found if Path("/proc/self").exists() else {*found, "no /proc"}
@@ -51,6 +54,15 @@ def can_make_machines() -> bool:
     if shutil.which("ip") is None or shutil.which("unshare") is None:
         return False
     command = ["unshare", "--net", "--mount", "--uts", "ip", "link", "add", "type", "veth"]
+    return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+
+
+@functools.cache
+def can_mount() -> bool:
+    """Whether this user may mount a file system in memory."""
+    if shutil.which("unshare") is None or shutil.which("mount") is None or os.geteuid() != 0:
+        return False
+    command = ["unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt"]
     return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
 
 

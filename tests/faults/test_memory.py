@@ -217,6 +217,57 @@ def test_two_servers_killed_before_they_write_a_point_leave_no_point_twice(
     eventually(lambda: found() == [(0, 1), (0, 2), (1, 1)])
 
 
+PUBLISHES_VALUES = """
+freak = begin()
+while heard := hear():
+    told = json.loads(heard)
+    freak.log(told, step=told.pop("step"))
+"""
+
+
+def test_a_metric_that_goes_back_after_two_restarts_of_the_server_begins_a_segment(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that the server before this one has not heard of."""
+    program = start(PUBLISHES_VALUES)
+    monkeypatch.setenv("FREAK_HOME", str(program.home))
+
+    def publish(step: int, **values: float) -> None:
+        program.say(json.dumps({"step": step, **values}))
+        (name, value), *_ = values.items()
+        eventually(lambda: stored_runs() and [row[3] for row in rows(the_run(), name)][-1:] == [value])
+
+    def restart() -> None:
+        os.kill(program.server, signal.SIGKILL)
+        program.server = eventually(lambda: program.servers() - {program.server}).pop()
+
+    publish(100, val=1.0, loss=1.0)
+    restart()
+    publish(101, loss=2.0)
+    restart()
+    publish(50, val=3.0)
+    publish(51, loss=4.0)
+    restart()
+    publish(52, loss=5.0)
+    restart()
+    publish(20, val=6.0)
+    program.say("")
+    program.wait(30)
+    program.gone(10)
+    run = the_run()
+    assert [(segment, step) for segment, step, *_ in rows(run, "val")] == [(0, 100), (1, 50), (2, 20)]
+    assert [(segment, step) for segment, step, *_ in rows(run, "loss")] == [
+        (0, 100),
+        (0, 101),
+        (1, 51),
+        (1, 52),
+    ]
+    assert run.summary is not None
+    assert run.summary.segment_of == {"val": 2, "loss": 1}
+    assert run.summary.segments == 3
+    assert {name: newest[0] for name, newest in run.summary.newest.items()} == {"val": 20, "loss": 52}
+
+
 def test_a_run_whose_server_is_gone_before_it_says_that_its_last_points_may_be_missing(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

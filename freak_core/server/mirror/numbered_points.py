@@ -17,6 +17,7 @@ class NumberedPoints:
 
     Attributes:
         newest: the last point of each metric: step, seconds since the epoch, value.
+        segment_of: the segment of that point.
         segments: how many segments there are.
         seq: the number of the newest event.
     """
@@ -25,7 +26,7 @@ class NumberedPoints:
         self.newest: dict[str, LastPoint] = {}
         self.segments: int = 0
         self.seq: int = 0
-        self._segment_of: dict[str, int] = {}
+        self.segment_of: dict[str, int] = {}
 
     def go_on_after(self, batch: Batch) -> None:
         """Go on after a batch that another recorder has written."""
@@ -34,7 +35,7 @@ class NumberedPoints:
         for name, values in zip(batch.names, batch.values, strict=True):
             if values:
                 self.newest[name] = (batch.step[-1], batch.at[-1], values[-1])
-                self._segment_of[name] = batch.segment
+                self.segment_of[name] = batch.segment
 
     def batches(self, events: Iterable[Event]) -> Iterator[Batch]:
         """Yield the points of metrics events. Those that were reported together share a batch."""
@@ -60,7 +61,7 @@ class NumberedPoints:
             size += len(names)
             for name, value in values.items():
                 self.newest[name] = (step, at, value)
-                self._segment_of[name] = self.segments - 1
+                self.segment_of[name] = self.segments - 1
         yield from open_batches.values()
 
     def _goes_back(self, names: Iterable[str], step: float | None) -> bool:
@@ -68,7 +69,7 @@ class NumberedPoints:
             return False
         for name in names:
             last = self.newest.get(name, (None, 0.0, None))[0]
-            if last is not None and step < last and self._segment_of.get(name) == self.segments - 1:
+            if last is not None and step < last and self.segment_of.get(name) == self.segments - 1:
                 return True
         return False
 

@@ -1,29 +1,28 @@
 """The recorder: writes metrics, state and ending of a run into its folder, from a thread of its own."""
 
 import contextlib
-import json
 import logging
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from freak_core.messages.protocol import UNRECORDED, Event, FromProgram, Hello
 from freak_core.phases import ENDED
 from freak_core.receipts import Receipt
+from freak_core.runs.checked_file import read_checked, write_checked
 from freak_core.runs.launcher_ids import launcher_ids
 from freak_core.runs.live_runs import list_runs
-from freak_core.runs.metric_parts import Damage, MetricParts, parts, read_batches
+from freak_core.runs.metric_parts import Damage, MetricParts, add_missing, parts, read_batches
 from freak_core.runs.overview import Overview, read_overview
 from freak_core.runs.process import Process, process_of
 from freak_core.runs.pruning import keep_only
-from freak_core.runs.run_folder import CONFIG, STATE, SUMMARY, write_private
-from freak_core.runs.summary import TOO_FAST, Checkpoint, Summary, unrecorded
+from freak_core.runs.run_folder import CONFIG, STATE, SUMMARY
+from freak_core.runs.summary import LARGEST_SUMMARY, TOO_FAST, Checkpoint, Summary, unrecorded
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.mirror.numbered_points import NumberedPoints
-from freak_core.text.strict_json import dumps
 from freak_core.text.timestamps import now
 
 logger: logging.Logger = logging.getLogger("freak")
@@ -40,11 +39,14 @@ OVERVIEW_INTERVAL = 300.0
 SHARE = 20.0
 """A state that took long to write is written again after this many times as long; so is an overview."""
 
-MOST_WAITING = 20_000
-"""Events that wait for the recorder; beyond that the oldest are dropped."""
+ROOM = 250_000
+"""Values that wait for the recorder; each event counts as four more. Beyond that the oldest are dropped."""
 
-MOST_LINES = 2000
-"""Lines that wait in memory while the disk takes none."""
+ROOM_WITHOUT_DISK = 1_000_000
+"""Values that wait in memory while the disk takes none; each line counts as twenty more."""
+
+LONGEST_PAUSE = 10.0
+"""Seconds between two attempts to write what the disk did not take."""
 
 MOST_MISSING = 20
 
@@ -68,7 +70,7 @@ class Recorder:
         self._boot = hello["boot"]
         self._lock = threading.Lock()
         self._events: deque[Event] = deque()
-        self._dropped = 0
+        self._dropped = 0  # points
         self._bell = threading.Event()
         self._closing = False
         self._parts = MetricParts(folder)
@@ -96,13 +98,14 @@ class Recorder:
             return
         match message["event"]:
             case "metrics":
+                each = len(message["data"]["values"]) + 4
                 with self._lock:
-                    if len(self._events) >= MOST_WAITING:
-                        self._events.popleft()
-                        self._dropped += 1
+                    if len(self._events) * each > ROOM:
+                        self._dropped += len(self._events.popleft()["data"]["values"])
                     self._events.append(message)
-                    if len(self._events) == MOST_WAITING // 2:
-                        self._bell.set()
+                    filled = len(self._events) * each
+                if filled > ROOM // 2 and not self._bell.is_set():
+                    self._bell.set()
             case "receipt":
                 self._note_checkpoint(message["data"])
             case "run" if message["data"].get("phase") in ENDED:
@@ -117,11 +120,11 @@ class Recorder:
     # -- the thread --------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        over = False
+        over, pause = False, INTERVAL
         while not over:
-            self._bell.wait(INTERVAL)
+            self._bell.wait(pause)
             self._bell.clear()
-            over = self._closing
+            over, began, pause = self._closing, time.monotonic(), INTERVAL
             try:
                 self._write()
                 if over:
@@ -136,6 +139,7 @@ class Recorder:
                         "Freak cannot write into %s (%s); the run goes on without", self._folder, error
                     )
                 self._healthy = False
+                pause = min(LONGEST_PAUSE, max(INTERVAL, 4 * (time.monotonic() - began)))
             except Exception:
                 if self._healthy:
                     logger.exception("Freak cannot write down a part of the run")
@@ -175,16 +179,11 @@ class Recorder:
         config = self._folder / CONFIG
         if not config.exists():
             told = {"schema": hello["schema"], "actions": hello["actions"], "value": hello["value"]}
-            write_private(config, dumps({"freak_config": 1, **told}))
+            write_checked(config, {"freak_config": 1, **told})
         before = parts(self._folder)
         if before:
-            self._recover_summary()
+            self._recover(before)
             self._overview = read_overview(self._folder, None, Damage())
-            for part in reversed(before):  # a server that was killed soon has left a part without points
-                for batch in read_batches(part, Damage()):
-                    self._metrics.go_on_after(batch)
-                if self._metrics.seq:
-                    break
         known = self._metrics.seq
         lost = max(0, hello["floor"] - known)
         if before or lost:  # the program does not count what it dropped meanwhile
@@ -198,17 +197,35 @@ class Recorder:
         pid = hello["run"].get("pid")
         self._process = process_of(pid) if isinstance(pid, int) else None
 
-    def _recover_summary(self) -> None:
+    def _recover(self, before: Sequence[Path]) -> None:
+        """Go on after the last summary and what other servers have written since then."""
+        known = self._recover_summary()
+        since = 0
+        for number, part in reversed([*enumerate(before)]):  # a server that was killed soon has left no point
+            first = next(read_batches(part, Damage()), None)
+            if first is not None and (known is None or first.seq <= known):
+                since = number
+                break
+        for part in before[since:]:
+            for batch in read_batches(part, Damage()):
+                self._metrics.go_on_after(batch)
+
+    def _recover_summary(self) -> int | None:
+        """Return how far the last summary comes; None if there is none."""
         with contextlib.suppress(OSError, ValueError):
-            told = json.loads((self._folder / SUMMARY).read_text("utf-8"))
-            summary = Summary.model_validate(told)
+            summary = Summary.model_validate_json(read_checked(self._folder / SUMMARY, LARGEST_SUMMARY))
             self._metrics.newest = dict(summary.newest)
+            self._metrics.segment_of = dict(summary.segment_of)
+            self._metrics.segments = summary.segments
             self._missing = [each for each in summary.missing if each.get("why") != TOO_FAST]
             self._checkpoints = {each.path: each for each in summary.checkpoints}
+            return summary.seq
+        return None
 
     def _miss(self, **what: object) -> None:
         told = {**what, "at": now()}
-        self._missing = [*self._missing, told][-MOST_MISSING:]
+        add_missing(self._missing, told)
+        del self._missing[:-MOST_MISSING]
         self._lines.append({"missing": told})
 
     def _write_metrics(self) -> None:
@@ -216,18 +233,13 @@ class Recorder:
             taken, self._events = self._events, deque()
             dropped, self._dropped = self._dropped, 0
         if dropped:
-            self._miss(events=dropped, why="they came faster than they could be written")
+            self._miss(points=dropped, why="they came faster than they could be written")
         self._note(taken)
         if not self._lines:
             return
-        try:
-            self._parts.append(self._lines)
-        except OSError:
-            if len(self._lines) > MOST_LINES:
-                lost = len(self._lines) - MOST_LINES // 2
-                del self._lines[:lost]
-                self._miss(lines=lost, why="the disk did not take them")
-            raise
+        if not self._healthy:
+            self._make_room()
+        self._parts.append(self._lines)
         self._lines = []
 
     def _note(self, events: Iterable[Event]) -> None:
@@ -241,12 +253,27 @@ class Recorder:
             self._overview.write(self._folder)
         self._overview_due = clock + max(OVERVIEW_INTERVAL, SHARE * (time.monotonic() - clock))
 
+    def _make_room(self) -> None:
+        """Drop the oldest lines that wait for the disk, if there are too many."""
+        points = [_points_in(line) for line in self._lines]
+        over = sum(points) + 20 * len(points) - ROOM_WITHOUT_DISK
+        if over <= 0:
+            return
+        over += ROOM_WITHOUT_DISK // 2
+        lost = dropped = 0
+        while over > 0 and dropped < len(points):
+            lost += points[dropped]
+            over -= points[dropped] + 20
+            dropped += 1
+        self._lines[:dropped] = [line for line in self._lines[:dropped] if "missing" in line]
+        self._miss(points=lost, why="the disk did not take them")
+
     def _write_state(self) -> None:
         _, snapshot = self._mirror.snapshot()
         if snapshot["revision"] == self._state_written:
             return
         value = {"revision": snapshot["revision"], "value": snapshot["value"]}
-        write_private(self._folder / STATE, dumps({"freak_state": 1, **value}))
+        write_checked(self._folder / STATE, {"freak_state": 1, **value})
         self._state_written = snapshot["revision"]
 
     def _write_summary(self, facts: dict[str, object]) -> None:
@@ -259,14 +286,16 @@ class Recorder:
             ended_at=self._ended_at,
             facts=facts,
             newest=self._metrics.newest,
+            segment_of=self._metrics.segment_of,
             segments=self._metrics.segments,
+            seq=self._metrics.seq,
             missing=[*self._missing, *unrecorded(facts)],
             checkpoints=list(self._checkpoints.values()),
             launcher=launcher_ids(),
             pid_space=process.space if process else None,
             pid_started=process.started if process else None,
         )
-        write_private(self._folder / SUMMARY, dumps({"freak_run": 1, **summary.model_dump()}))
+        write_checked(self._folder / SUMMARY, {"freak_run": 1, **summary.model_dump()})
 
     def _note_checkpoint(self, told: Mapping[str, object]) -> None:
         """Remember the checkpoint that a request has made, if it has."""
@@ -278,6 +307,12 @@ class Recorder:
             if isinstance(path, str) and receipt.kind == "action" and receipt.name in ("checkpoint", "stop"):
                 step = receipt.applied.step if receipt.applied else None
                 self._checkpoints[path] = Checkpoint(path=path, step=step, seq=receipt.seq)
+
+
+def _points_in(line: Mapping[str, object]) -> int:
+    """Return how many points a line has; one that says what is missing has none."""
+    at, names = line.get("at"), line.get("names")
+    return len(at) * len(names) if isinstance(at, list) and isinstance(names, tuple) else 0
 
 
 def recording(mirror: Mirror, hello: Hello) -> Recorder | None:
