@@ -4,7 +4,8 @@ import contextlib
 import re
 import shlex
 import socket
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -19,7 +20,8 @@ from freak_core.phases import ENDED, because
 from freak_core.reach.forwarding import Forwarding
 from freak_core.runs.live_runs import chosen, list_runs, named
 from freak_core.runs.run_file import Run
-from freak_core.runs.stored_runs import StoredRun, find_stored
+from freak_core.runs.run_folder import RunFolder
+from freak_core.runs.stored_runs import StoredRun, find_stored, open_run
 from freak_core.runs.tunnel import tunnel_command
 from freak_core.text.timestamps import age
 from freak_core.token_file import token_of_environment
@@ -135,6 +137,13 @@ def ended_run(wanted: str | None) -> StoredRun | None:
     if wanted is None or named(wanted, runs):
         return None
     return find_stored(wanted, {run.id for run in runs})
+
+
+def folder_of(client: Client) -> StoredRun | None:
+    """Return what the folder of a run tells: the folder that the client reads, or the one in this home."""
+    if client.url.startswith("file://"):
+        return open_run(Path(unquote(urlsplit(client.url).path)))
+    return open_run(RunFolder(client.run()["id"]).path)
 
 
 def how_it_ended(run: StoredRun) -> str:

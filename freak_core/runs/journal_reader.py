@@ -60,16 +60,23 @@ def run_in(journal: Path) -> JournalledRun | None:
     return run
 
 
-def ending_in(journal: Path) -> Ended | None:
-    """Return the ending at the end of a journal; None if there is none, as while the run goes on."""
+def ending_in(journal: Path, run_id: str, *, shared: bool) -> Ended | None:
+    """Return how a run has ended; None if its journal does not say so, as while the run goes on.
+
+    Args:
+        journal: the journal of the run.
+        run_id: the run.
+        shared: whether other runs may write into the journal, too; then all of it is read.
+    """
     found: Ended | None = None
     try:
         with open_own(journal) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+            run = next((entry.get("run") for _, entry in journal_lines(file)), None)
+            file.seek(0 if shared else max(0, os.fstat(file.fileno()).st_size - TAIL))
             for _, entry in journal_lines(file):
                 if "freak_journal" in entry:
-                    found = None
-                elif entry.get("phase") in ENDED:
+                    run = entry.get("run")
+                elif run == run_id and entry.get("phase") in ENDED:
                     found = _ending(entry)
     except OSError:
         return None
@@ -121,27 +128,34 @@ def asked_in(journal: Path) -> Asked:
     return Asked(tuple(dict.fromkeys(requests.values())), len(requests))
 
 
-def journalled(path: Path, *, own: bool = False) -> list[Receipt]:
+def journalled(path: Path, *, of: str | None = None) -> list[Receipt]:
     """Return the last version of each receipt in a journal.
 
     Args:
         path: the journal.
-        own: read it only if this user alone can have written it.
+        of: only the receipts of the run with this id, and only if this user alone can have written the file.
 
     Raises:
-        NotFound: there is no such file, or it is not a journal.
+        NotFound: there is no such file, or it is not a journal, or not of this run.
     """
-    receipts, is_journal = {}, False
+    receipts: dict[str, Receipt] = {}
+    runs: list[object] = []
+    run_of: dict[str, object] = {}  # a request that is lost may have its last line below the next run
     try:
-        with open_own(path) if own else path.open("rb") as file:
+        with open_own(path) if of is not None else path.open("rb") as file:
             for line, entry in journal_lines(file):
-                is_journal |= "freak_journal" in entry
-                if "id" in entry and "kind" in entry:
+                if "freak_journal" in entry:
+                    runs.append(entry.get("run"))
+                elif "id" in entry and "kind" in entry:
                     receipt = _receipt_in(entry, f"{path}, line {line}")
-                    receipts[receipt.id] = receipt
+                    run = run_of.setdefault(receipt.id, runs[-1] if runs else None)
+                    if of is None or run == of:
+                        receipts[receipt.id] = receipt
     except OSError as error:
         raise NotFound(f"cannot read {path}: {error.strerror or error}") from None
-    if not is_journal:
+    if of not in (None, *runs):
+        raise NotFound(f"{path} is not the journal of the run {of}")
+    if not runs:
         raise NotFound(f"{path} is not a journal of Freak")
     return list(receipts.values())
 

@@ -177,6 +177,17 @@ class Damage:
             self.unreadable.append(what)
 
 
+def add_missing(missing: list[Mapping[str, object]], told: Mapping[str, object]) -> None:
+    """Note what is missing. Points that are missing for a reason already noted are added up."""
+    more = told.get("points")
+    for place, each in enumerate(missing):
+        known = each.get("points")
+        if type(known) is int and type(more) is int and each.get("why") == told.get("why"):
+            missing[place] = {**each, "points": known + more, "until": told.get("at")}
+            return
+    missing.append(told)
+
+
 def read_batches(part: Path, damage: Damage, names: Collection[str] | None = None) -> Iterator[Batch]:
     """Yield the batches of one part, in their order; what is torn at its end is left out.
 
@@ -250,7 +261,7 @@ def _parsed(line: bytes, damage: Damage) -> Batch | None:
         told = None
     if isinstance(told, dict) and isinstance(told.get("missing"), dict):
         if len(damage.missing) < MOST_DAMAGE:
-            damage.missing.append(told["missing"])
+            add_missing(damage.missing, told["missing"])
         return None
     if not isinstance(told, dict) or not _is_batch(told):
         damage.note("a line is no line of metrics")

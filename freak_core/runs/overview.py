@@ -12,6 +12,7 @@ later is read from the parts. ``told`` is how many points a metric had, and the 
 those that are left.
 """
 
+import contextlib
 import gzip
 import json
 import math
@@ -143,8 +144,9 @@ def read_overview(folder: Path, names: Collection[str] | None, damage: Damage) -
     known = [part.name for part in found]
     if header.get("part") in known:
         found = found[known.index(header["part"]) :]
-        if found[0].stat().st_size == header.get("size"):
-            found = found[1:]
+        with contextlib.suppress(OSError):  # a link in its place, or it was just deleted
+            if found[0].lstat().st_size == header.get("size"):
+                found = found[1:]
     for part in found:
         for batch in read_batches(part, damage, names):
             if batch.seq > overview.seq or not header:

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from freak_core.errors import NotFound
 from freak_core.phases import ENDED, LOST
 from freak_core.receipts import Receipt
+from freak_core.runs.checked_file import read_checked
 from freak_core.runs.journal_reader import Ended, ending_in, journalled, run_in
 from freak_core.runs.live_runs import SILENCE
 from freak_core.runs.metric_parts import Damage, Points, read_points
-from freak_core.runs.own_file import read_own
 from freak_core.runs.run_folder import (
     CONFIG,
     JOURNAL,
@@ -25,10 +25,11 @@ from freak_core.runs.run_folder import (
     RUN_FILE,
     STATE,
     SUMMARY,
+    RunFolder,
     runs_folder,
     seconds_since_change,
 )
-from freak_core.runs.summary import Summary, unrecorded
+from freak_core.runs.summary import LARGEST_SUMMARY, Summary, unrecorded
 from freak_core.text.strict_json import JSON
 from freak_core.text.timestamps import time_of
 
@@ -121,7 +122,7 @@ class StoredRun:
     def receipts(self) -> list[Receipt]:
         """Return the receipts in the journal; none if it cannot be read."""
         try:
-            return journalled(self.journal, own=True)
+            return journalled(self.journal, of=self.id)
         except NotFound:
             return []
 
@@ -136,6 +137,8 @@ class StoredRun:
         """Return what is missing because no server process was there to write it down."""
         if self.phase not in ENDED:
             return []
+        if self.summary is None and self.unreadable:
+            return [{"why": f"{self.unreadable}. How far the run came is not known"}]
         if self.summary is None:  # also of Freak 0.1.0
             return [{"why": "no server process has recorded the run: there are no metrics and no state"}]
         if self.summary.ended_at is not None:
@@ -145,7 +148,7 @@ class StoredRun:
 
     def _object(self, name: str) -> dict[str, JSON]:
         try:
-            told = json.loads(read_own(self.path / name, LARGEST_STATE))
+            told = json.loads(read_checked(self.path / name, LARGEST_STATE))
         except FileNotFoundError:
             raise NotFound(f"the folder of the run {self.name!r} has no {name}: {self.path}") from None
         except (OSError, ValueError, RecursionError) as error:
@@ -198,16 +201,27 @@ def open_run(path: Path) -> StoredRun | None:
     problem = ""
     if SUMMARY in names:
         try:
-            return _with_summary(path, Summary.model_validate_json(read_own(path / SUMMARY)))
+            summary = Summary.model_validate_json(
+                read_checked(path / SUMMARY, LARGEST_SUMMARY, demanded=False)
+            )
+            if _is_of(summary.id, path):
+                return _with_summary(path, summary)
+            problem = f"{SUMMARY} is of another run"
         except (OSError, ValueError, ValidationError, RecursionError) as error:
-            problem = f"{SUMMARY}: {type(error).__name__}"
+            readable = not isinstance(error, ValidationError)  # its text has many lines
+            problem = f"cannot read {SUMMARY}: {error if readable else 'it lacks facts of the run'}"
     return _of_journal(path, problem)
+
+
+def _is_of(run_id: str, folder: Path) -> bool:
+    """Whether a file in a folder is of its run. A copy of the folder elsewhere may have any name."""
+    return folder.parent != runs_folder() or folder.name == RunFolder(run_id).path.name
 
 
 def _of_journal(path: Path, problem: str) -> StoredRun:
     """Return what the journal tells, where there is no summary, or a broken one."""
     told = run_in(path / JOURNAL)
-    if told is None:
+    if told is None or not _is_of(told["id"], path):
         return _broken(path, problem or f"it has no {SUMMARY}, and its {JOURNAL} cannot be read")
     return StoredRun(
         path=path,
@@ -230,7 +244,7 @@ def _with_summary(path: Path, summary: Summary) -> StoredRun:
     if facts.get("phase") in ENDED:
         ending = {**facts, "ended_at": summary.ended_at}
     if ending is None or facts.get("phase") == LOST["phase"]:  # the program may have said more than it sent
-        ending = ending_in(at) or ending
+        ending = ending_in(at, summary.id, shared=at.parent != path) or ending
     if ending is None:
         process = summary.process
         runs = process.is_running() if process else None

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict
 from freak_core.messages.protocol import UNRECORDED
 from freak_core.runs.process import Process
 
+LARGEST_SUMMARY = 4 << 20
+"""Bytes of a summary that are read at most: 5,000 metrics with long names need two million."""
+
 TOO_FAST = "the program published faster than they could be sent"
 """Why points are missing that the program had no room to keep until they were sent."""
 
@@ -28,8 +31,10 @@ class Summary(BaseModel):
             is lost.
         facts: what ``GET /run`` said.
         newest: the last point of each metric, ``[step, seconds since the epoch, value]``.
-        segments: how many segments the metrics have. A run that goes back to an earlier step begins a new
-            one.
+        segment_of: the number of the segment of that point. A run that goes back to an earlier step begins a
+            new segment.
+        segments: how many segments the metrics have.
+        seq: the number of the newest event whose points are in the folder.
         missing: which metrics are not in the folder, and why.
         checkpoints: the checkpoints that requests have made.
         launcher: the ids of SLURM, torchrun and Kubernetes.
@@ -45,7 +50,9 @@ class Summary(BaseModel):
     ended_at: str | None = None
     facts: dict[str, object]
     newest: dict[str, tuple[float | None, float, float | None]] = {}
+    segment_of: dict[str, int] = {}
     segments: int = 0
+    seq: int = 0
     missing: list[dict[str, object]] = []
     checkpoints: list[Checkpoint] = []
     launcher: dict[str, str] = {}

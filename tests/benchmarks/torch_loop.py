@@ -82,7 +82,7 @@ def main() -> None:
         metrics = int(sys.argv[3]) if len(sys.argv) > 3 else 0
         loop = TorchLoop(freak, state, CoreClock(core, but="freak-http"), metrics)
         loop.train(0.5)
-        answer({"url": freak.url, "token": freak.token})
+        answer({"url": freak.url, "token": freak.token, "server": freak.server_pid})
         for seconds in messages():
             answer(loop.train(seconds))
 

@@ -10,7 +10,7 @@ from typing import IO, Annotated, Literal
 
 import typer
 
-from freak_core.cli.connect import connect
+from freak_core.cli.connect import connect, folder_of
 from freak_core.cli.missing_points import missing_in, say_missing
 from freak_core.cli.options import RunArgument, RunOption
 from freak_core.cli.tensorboard import write_events
@@ -18,8 +18,7 @@ from freak_core.cli.terminal import say
 from freak_core.client.client import Client
 from freak_core.errors import ConfigurationError, NotFound
 from freak_core.runs.metric_parts import Points, parts
-from freak_core.runs.run_folder import RunFolder
-from freak_core.runs.stored_runs import StoredRun, open_run
+from freak_core.runs.stored_runs import StoredRun
 
 MOST_POINTS = 100_000
 """Points of a metric that a server answers with at most."""
@@ -44,7 +43,7 @@ def export(
     if to == "tensorboard" and output is None:
         raise typer.BadParameter("tensorboard needs a folder: --output FOLDER")
     with connect(name or run, reading=True, ended=True) as client:
-        stored = open_run(RunFolder(client.run()["id"]).path)
+        stored = folder_of(client)
         points, missing = _points(client, stored)
         told = _everything(client, stored, points, missing) if to == "json" else {}
     say_missing(missing)

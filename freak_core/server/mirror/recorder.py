@@ -78,7 +78,7 @@ class Recorder:
         self._overview = Overview()
         self._overview_due = time.monotonic() + OVERVIEW_INTERVAL
         self._lines: list[dict[str, object]] = []
-        self._missing: list[dict[str, object]] = []
+        self._missing: list[Mapping[str, object]] = []
         self._checkpoints: dict[str, Checkpoint] = {}
         self._process: Process | None = None
         self._ended_at: str | None = None
@@ -289,7 +289,7 @@ class Recorder:
             segment_of=self._metrics.segment_of,
             segments=self._metrics.segments,
             seq=self._metrics.seq,
-            missing=[*self._missing, *unrecorded(facts)],
+            missing=[dict(each) for each in (*self._missing, *unrecorded(facts))],
             checkpoints=list(self._checkpoints.values()),
             launcher=launcher_ids(),
             pid_space=process.space if process else None,
