@@ -2,8 +2,8 @@
 
 from typing import Any, TypeAlias
 
-from freak_lightning.lightning_api.callbacks import callbacks_of
-from freak_lightning.lightning_api.namespace import LRSchedulerConfig, Trainer, is_a
+from freak_lightning.lightning_api.callbacks import callbacks_of, definer_of
+from freak_lightning.lightning_api.namespace import LRSchedulerConfig, Trainer, is_a, is_lightnings
 from freak_lightning.lightning_api.precision import unscales_gradients_itself
 from freak_lightning.lightning_api.schedule_ends import ScheduleEnd, ends_of, steps_left, unforeseeable
 from freak_lightning.lightning_api.scheduler_steps import scheduler_steps
@@ -22,7 +22,7 @@ def why_not(name: str, value: Any, trainer: Trainer) -> str | None:
         case "max_epochs" | "max_steps":
             return _why_no_other_end(name, trainer)
         case "gradient_clip_val":
-            return _why_no_clipping(trainer) if value else None
+            return _why_clips_itself(trainer) or (_why_no_clipping(trainer) if value else None)
         case "accumulate_grad_batches":
             return _why_no_accumulation(trainer)
         case "check_val_every_n_epoch":
@@ -103,6 +103,16 @@ def _why_no_other_end(name: str, trainer: Trainer) -> str | None:
                 "model"
             )
     return None
+
+
+def _why_clips_itself(trainer: Trainer) -> str | None:
+    definer = definer_of(trainer.lightning_module, "configure_gradient_clipping")
+    if definer is None or is_lightnings(definer):
+        return None
+    return (
+        f"{definer.__name__}.configure_gradient_clipping clips the gradients as it decides; if it names "
+        "another value, Lightning ends the training"
+    )
 
 
 def _why_no_clipping(trainer: Trainer) -> str | None:

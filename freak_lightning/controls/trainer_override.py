@@ -9,9 +9,11 @@ from pydantic import AfterValidator, Field, create_model
 
 from freak_lightning.control import Section
 from freak_lightning.controls.control_callback import ControlCallback
+from freak_lightning.controls.graceful_stop import GracefulStop
 from freak_lightning.controls.trainer_checks import Values, notes_on_schedules, why_not, why_not_so_long
 from freak_lightning.lightning_api.limits import set_max_epochs, set_max_steps
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
+from freak_lightning.lightning_api.validation import takes_the_validation
 
 
 class TrainerSettings(Section):
@@ -34,6 +36,12 @@ class TrainerSettings(Section):
 
 LENGTH = ("max_epochs", "max_steps", "accumulate_grad_batches")
 """The settings that say how many steps the fit takes."""
+
+
+OFF = {"max_epochs": -1, "accumulate_grad_batches": None, "check_val_every_n_epoch": None}
+"""The settings that count epochs, or wait for the next one, and the values with which they do not."""
+
+ENDLESS = "the length of an epoch is unknown: on data without an end, no other epoch begins"
 
 
 class TrainerOverride(ControlCallback[TrainerSettings]):
@@ -107,12 +115,24 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
         too_long = why_not_so_long(new, trainer, self._to_accumulate)
         if too_long:
             raise self.rejected_at(next(iter(new)), too_long)
+        if self._stop_waits() and takes_the_validation(new, trainer):
+            raise self.rejected_at(
+                next(iter(new)),
+                "a stop waits for the next validation, and none would come: cancel the stop first, or stop "
+                "after 'epoch' or 'batch'",
+            )
         told = _when(new, trainer)
         notes = notes_on_schedules(new, trainer, self._to_accumulate, self._length())
         if notes:
             name = next(name for name in LENGTH if name in new)
             told[name] = "; ".join([*([told[name]] if name in told else []), *notes])
         return told or None
+
+    def _stop_waits(self) -> bool:
+        """Return whether a stop was asked for after the next validation."""
+        controls = self.session.controls if self.session is not None else []
+        stops = [each for each in controls if isinstance(each, GracefulStop) and each.waits()]
+        return any(each.state.after == "validation" for each in stops)
 
     def _length(self) -> Values:
         return {name: (self._own or {}).get(name) for name in LENGTH}
@@ -191,4 +211,7 @@ def _when(new: Values, trainer: Trainer) -> dict[str, str]:
         told["max_epochs"] = "training ends after this epoch"
     if 0 <= new.get("max_steps", -1) <= trainer.global_step:
         told["max_steps"] = "training ends after this step"
+    if trainer.num_training_batches == float("inf"):
+        for name in (name for name, off in OFF.items() if new.get(name, off) != off):
+            told[name] = "; ".join([*([told[name]] if name in told else []), ENDLESS])
     return told

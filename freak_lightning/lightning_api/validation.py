@@ -1,10 +1,15 @@
 """Validations within a fit: whether they come, when the last one was, and what it logged."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from freak_lightning.lightning_api.loaders import reloads_every
 from freak_lightning.lightning_api.loops import epoch_done, trained_batches, validates_by_clock
 from freak_lightning.lightning_api.namespace import Trainer
+
+NO_OTHERS: Mapping[str, Any] = MappingProxyType({})
+"""The trainer's own settings, and no others in their place."""
 
 
 def make_validation_loaders(trainer: Trainer) -> None:
@@ -81,21 +86,21 @@ def validation_metrics(trainer: Trainer) -> dict[str, float]:
     return metrics
 
 
-def batches_to_validation(trainer: Trainer) -> float | None:
+def batches_to_validation(trainer: Trainer, settings: Mapping[str, Any] = NO_OTHERS) -> float | None:
     """Return after how many batches the next validation begins; None if none does before the fit ends.
 
     Call it after this batch's own validation, or while a batch is trained: that one then counts as to come.
     ``inf`` is a validation that nobody can foresee: by the clock, or at the end of an epoch of unknown
-    length.
+    length. ``settings`` replace the trainer's own.
     """
-    if not trainer.enable_validation:
+    if not trainer.enable_validation or settings.get("limit_val_batches") == 0:
         return None
     if validates_by_clock(trainer):
         return float("inf")
     length = trainer.num_training_batches
     every = length if trainer.val_check_batch is None else min(trainer.val_check_batch, length)
     in_epoch = _batches_done(trainer)
-    epochs = trainer.check_val_every_n_epoch
+    epochs = settings.get("check_val_every_n_epoch", trainer.check_val_every_n_epoch)
     if epochs is None:
         every = trainer.val_check_batch or length
         in_all = trained_batches(trainer) - int(_in_a_batch(trainer))
@@ -108,18 +113,29 @@ def batches_to_validation(trainer: Trainer) -> float | None:
         if to_epoch == 0 and due > length:
             due, to_epoch = every, epochs
         coming = due - in_epoch if to_epoch == 0 else to_epoch * length - in_epoch + every
-    return coming if coming <= batches_left(trainer) else None
+    return coming if coming <= batches_left(trainer, settings) else None
 
 
-def batches_left(trainer: Trainer) -> float:
-    """Return how many batches this fit still trains by its limits; ``inf`` for no known end."""
+def takes_the_validation(settings: Mapping[str, Any], trainer: Trainer) -> bool:
+    """Return whether a validation is to come, and none would with these settings."""
+    now, then = batches_to_validation(trainer), batches_to_validation(trainer, settings)
+    return now is not None and then is None
+
+
+def batches_left(trainer: Trainer, settings: Mapping[str, Any] = NO_OTHERS) -> float:
+    """Return how many batches this fit still trains by its limits; ``inf`` for no known end.
+
+    ``settings`` replace the trainer's own.
+    """
     in_epoch = _batches_done(trainer)
+    max_epochs = settings.get("max_epochs", trainer.max_epochs)
+    max_steps = settings.get("max_steps", trainer.max_steps)
     left = [float("inf")]
-    if trainer.max_epochs not in (None, -1):
-        epochs = trainer.max_epochs - trainer.current_epoch
+    if max_epochs not in (None, -1):
+        epochs = max(max_epochs - trainer.current_epoch, 1)  # this one ends in any case
         left.append(epochs * trainer.num_training_batches - in_epoch)
-    if trainer.max_steps != -1 and trainer.lightning_module.automatic_optimization:
-        left.append((trainer.max_steps - trainer.global_step) * trainer.accumulate_grad_batches)
+    if max_steps != -1 and trainer.lightning_module.automatic_optimization:
+        left.append((max_steps - trainer.global_step) * trainer.accumulate_grad_batches)
     return min(left)
 
 

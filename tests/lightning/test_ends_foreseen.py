@@ -84,6 +84,44 @@ def test_a_stop_after_a_validation_says_when_that_comes_and_then_comes(case: str
     assert stopped_at == steps
 
 
+LOST: dict[str, dict[str, Any]] = {
+    "switched off": {"limit_val_batches": 0},
+    "in later epochs": {"check_val_every_n_epoch": 9},
+    "after the last step": {"max_steps": 7},
+}
+
+
+@pytest.mark.parametrize("case", LOST)
+def test_a_change_that_takes_the_validation_from_a_stop_that_waits_for_it_is_refused(
+    case: str, tmp_path: Path
+) -> None:
+    stop, ends = GracefulStop(tmp_path), EndsAt()
+    body = {"stop": {"should_stop": True, "after": "validation"}}
+    ask = Ask(stop, (0, 3, patch(body)), (0, 5, patch({"trainer": LOST[case]})))
+    trainer = fit([ask, stop, TrainerOverride(), ends])
+    assert "a stop waits for the next validation" in (ask.receipt(1).error or {})["detail"]
+    assert trainer.global_step == 8
+
+
+def test_a_change_that_leaves_the_validation_to_a_stop_is_applied(tmp_path: Path) -> None:
+    stop = GracefulStop(tmp_path)
+    body = {"stop": {"should_stop": True, "after": "validation"}}
+    ask = Ask(stop, (0, 3, patch(body)), (0, 5, patch({"trainer": {"max_epochs": 1, "max_steps": 8}})))
+    trainer = fit([ask, stop, TrainerOverride()])
+    assert (ask.receipt(1).status, trainer.global_step) == ("applied", 8)
+    assert ask.receipts[-1].result["stopped_after"] == "validation"
+
+
+@pytest.mark.parametrize(
+    "change", [{"accumulate_grad_batches": 2}, {"max_epochs": 5}, {"check_val_every_n_epoch": 3}]
+)
+def test_what_waits_for_another_epoch_says_that_none_may_come(change: dict[str, int], tmp_path: Path) -> None:
+    override = TrainerOverride()
+    ask = Ask(override, (0, 3, patch({"trainer": change})))
+    fit([ask, override], loader=endless, max_epochs=1, max_steps=6)
+    assert "on data without an end" in ask.receipt().result["trainer"][next(iter(change))]
+
+
 DRY: dict[str, tuple[str, dict[str, Any]]] = {
     "an epoch without an end": ("epoch", {"loader": endless, "max_epochs": 1}),
     "no validation to come": ("validation", {"max_steps": 7}),

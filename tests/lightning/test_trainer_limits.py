@@ -99,3 +99,19 @@ def test_an_accumulation_that_waits_for_its_epoch_counts_for_what_is_asked_meanw
     ask = Ask(control, asked(0, 1, **first), asked(0, 3, **too_long), asked(0, 5, **right))
     assert fit([ask, control], model=one_cycle, accumulate_grad_batches=2).global_step == 20
     assert [ask.receipt(number).status for number in range(3)] == ["applied", "failed", "applied"]
+
+
+class ClipsItself(TinyModel):
+    """Clips at a value of its own, which Lightning refuses beside another one of the trainer."""
+
+    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        self.clip_gradients(optimizer, gradient_clip_val=0.5, gradient_clip_algorithm="norm")
+
+
+@pytest.mark.parametrize("value", [0.1, 0])
+def test_a_module_that_clips_as_it_decides_is_not_given_a_value_that_ends_the_training(value: float) -> None:
+    override = TrainerOverride()
+    ask = Ask(override, (1, 3, patch({"trainer": {"gradient_clip_val": value}})))
+    trainer = fit([ask, override], model=ClipsItself)
+    assert "ClipsItself.configure_gradient_clipping clips" in (ask.receipt().error or {})["detail"]
+    assert trainer.global_step == 24
