@@ -104,7 +104,7 @@ vendor: $(READY)  ## rebuild the dashboard's libraries from their lockfile
 		raise SystemExit(npm([*at, "ci"]) or npm([*at, "run", "build"]))'
 
 screenshots: $(READY)  ## take the pictures in docs/img anew
-	FREAK_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_end_to_end.py
+	FREAK_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser/test_end_to_end.py tests/browser/test_runs.py
 
 clean:  ## forget the virtual environment and the caches
 	rm -rf $(VENV) $(LIGHTNINGS:%=$(VENV)-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \

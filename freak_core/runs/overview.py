@@ -82,8 +82,8 @@ def thinned(points: Points, ordinals: Sequence[int], at_most: int) -> "tuple[Poi
 def taken(points: Points, chosen: Sequence[int]) -> Points:
     """Return some of the points."""
     return Points(
-        array("L", [points.segment[i] for i in chosen]),
-        *(array("d", [getattr(points, name)[i] for i in chosen]) for name in _COLUMNS[1:]),
+        array("L", map(points.segment.__getitem__, chosen)),
+        *(array("d", map(getattr(points, name).__getitem__, chosen)) for name in _COLUMNS[1:]),
     )
 
 

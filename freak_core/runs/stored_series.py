@@ -1,6 +1,7 @@
 """The curves of a run's metrics from its folder: from the overview, or from the parts for a closer look."""
 
 import math
+from array import array
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -71,8 +72,10 @@ def stored_series(
         enough = at_most if at_most > OVERVIEW_IS_ENOUGH else 0 if wanted.whole else min(at_most, ENOUGH)
         if kept.thinned and len(chosen) < enough:
             closer.add(name)
-        ordinals = [kept.ordinals[i] for i in chosen]
-        found[name] = thinned(taken(kept.points, chosen), ordinals, at_most)[0]
+        points, ordinals = kept.points, kept.ordinals
+        if not wanted.whole:
+            points, ordinals = taken(points, chosen), array("Q", map(ordinals.__getitem__, chosen))
+        found[name] = thinned(points, ordinals, at_most)[0]
     if closer:
         periods = [wanted.period(overview.metrics[name].points) for name in closer]
         period = min(begin for begin, _ in periods), max(end for _, end in periods)

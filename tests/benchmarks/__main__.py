@@ -5,6 +5,7 @@ import time
 
 from tests.benchmarks import machine, report
 from tests.benchmarks.big_state import BigState
+from tests.benchmarks.compare_page import ComparePage
 from tests.benchmarks.growth import Growth
 from tests.benchmarks.idle_cost import IdleCost
 from tests.benchmarks.imports import Imports
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "imports": Imports,
     "listing": Listing,
     "run_list": RunList,
+    "compare_page": ComparePage,
     "memory": Memory,
     "big_state": BigState,
     "owner_stop": OwnerStop,
