@@ -31,6 +31,7 @@ test("a row says how its run ended", () => {
   assert.equal(ending(row({ error: "ValueError: nan" })), "ValueError: nan");
   assert.equal(ending(row({ stopped_by: "ann", reason: "good enough" })), "stopped by ann: good enough");
   assert.equal(ending(row({ reason: "good enough" })), "good enough");
+  assert.equal(ending(row({ unreachable: "no key" })), "not reached: no key");
   assert.equal(ending(row({ unreadable: "other users can write into this folder", error: "x" })), "other users can write into this folder");
 });
 

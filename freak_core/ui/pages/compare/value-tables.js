@@ -2,8 +2,9 @@
 
 import { dark } from "../dashboard/lib/theme.js";
 import { parse } from "../dashboard/lib/json.js";
+import { watchVisibility } from "../dashboard/lib/visibility.js";
 import { call } from "../dashboard/live/api.js";
-import { html, signal, useEffect } from "../dashboard/vendor.js";
+import { html, signal, useEffect, useRef, useState } from "../dashboard/vendor.js";
 import { byId } from "../runs/listing.js";
 import { colour } from "./run-colours.js";
 import { differing, metricsOf, metricText, valueText } from "./run-columns.js";
@@ -55,9 +56,12 @@ function Table({ title, names, shown, runs, cell, none }) {
 export function ValueTables({ runs }) {
   const ids = runs.map(({ id }) => id);
   const progress = ids.map((id) => `${id} ${byId.value.get(id)?.requests} ${byId.value.get(id)?.alive}`).join(); // then values have changed
-  useEffect(() => { load(ids); }, [progress]);
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const [seen, setSeen] = useState(false); // the curves come first: the tables may be far below
+  useEffect(() => (place.current && !seen ? watchVisibility(place.current, (visible) => { if (visible) setSeen(true); }) : undefined), [seen]);
+  useEffect(() => { if (seen) load(ids); }, [progress, seen]);
   if (failure.value) return html`<section><p class="bad" role="alert">${failure.value}</p></section>`;
-  if (columns.value === null) return html`<section><p class="hint">Loading the values…</p></section>`;
+  if (columns.value === null) return html`<section ref=${place}><p class="hint">Loading the values…</p></section>`;
   const shown = columns.value.filter(({ id }) => ids.includes(id) && !hidden.value.has(id));
   return html`
     <${Table} title="Final metrics" names=${metricsOf(shown)} shown=${shown} runs=${runs} cell=${metricText} none="No metric has been logged." />

@@ -17,12 +17,23 @@ import { ending, isBroken } from "../runs/row.js";
  */
 
 /** @type {Record<string, string>} */
-const SYMBOLS = { finished: "✓", stopped: "■", failed: "✕", interrupted: "✕", exited: "✕", lost: "?", broken: "!", paused: "❙❙" };
+const SYMBOLS = { finished: "✓", stopped: "■", failed: "✕", interrupted: "✕", exited: "✕", lost: "?", broken: "!", paused: "❙❙", stalled: "▲" };
+
+/**
+ * Return the state of a run in a word, and the class of its badge.
+ * @param {Row} row
+ */
+function stateOf({ alive, phase, stalled, unreachable }) {
+  if (!alive || phase === "paused") return { word: phase, badge: phase };
+  if (unreachable) return { word: phase, badge: "disconnected" };
+  return stalled ? { word: "stalled", badge: "stalled" } : { word: phase, badge: "live" };
+}
 
 /** @param {{row: Row}} props */
 export function State({ row }) {
-  const symbol = SYMBOLS[row.phase];
-  return html`<span class="badge ${row.alive && row.phase !== "paused" ? "live" : row.phase}" title=${ending(row)}>${symbol && `${symbol} `}${row.phase}</span>`;
+  const { word, badge } = stateOf(row);
+  const symbol = SYMBOLS[word];
+  return html`<span class="badge ${badge}" title=${ending(row)}>${symbol && `${symbol} `}${word}</span>`;
 }
 
 /** @param {number | null} number */

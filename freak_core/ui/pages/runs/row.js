@@ -22,15 +22,18 @@
  * @property {string[]} steered_by who made requests
  * @property {number | null} requests how many there were
  * @property {string | null} unreadable what is wrong with the run's folder
+ * @property {string | null} [unreachable] why a live run does not answer
+ * @property {boolean} [stalled] whether a live run makes no progress
  * @property {string} url of its page
  */
 
 /**
- * Return how a run ended, or what is wrong with its folder: "stopped by ann: good enough". Empty while it goes on.
+ * Return how a run ended, "stopped by ann: good enough", or what is wrong with its folder or with the way to it. Empty for a
+ * run that goes on.
  * @param {Row} row
  */
-export function ending({ unreadable, error, stopped_by: who, reason }) {
-  if (unreadable) return unreadable;
+export function ending({ unreadable, unreachable, error, stopped_by: who, reason }) {
+  if (unreadable || unreachable) return unreadable || `not reached: ${unreachable}`;
   if (error) return error;
   if (!who && !reason) return "";
   return [who && `stopped by ${who}`, reason].filter(Boolean).join(": ");
