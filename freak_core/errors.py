@@ -6,7 +6,6 @@
     └── Refused                a request was not carried out; has an HTTP status and a problem document
         ├── Malformed          400  not JSON, or not a request Freak understands
         ├── Unauthorized       401  no token, or an invalid one
-        │   └── TokenReplaced  401  the token of an earlier run of the same program
         ├── AccessDenied       403  the token may only read; a foreign host or origin
         ├── NotFound           404  no such path, action or receipt
         ├── RunOver            409  the run has ended, or takes no live changes
@@ -120,22 +119,6 @@ class Unauthorized(Refused):
 
     status: ClassVar[int] = 401
     title: ClassVar[str] = "A token is needed"
-
-
-class TokenReplaced(Unauthorized):
-    """401: the token is of an earlier run of the same program, which has ended.
-
-    Args:
-        token: the one of this run, with the same rights.
-    """
-
-    def __init__(self, token: str) -> None:
-        super().__init__("the token is of an earlier run of this program, which has ended")
-        self.token = token
-
-    def problem(self) -> dict[str, Any]:
-        """Return the problem document, with the token: a page that is open goes on with it."""
-        return {**super().problem(), "token": self.token}
 
 
 class AccessDenied(Refused):

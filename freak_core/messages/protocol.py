@@ -48,15 +48,13 @@ class Hello(TypedDict):
 
     ``boot`` is the id of the run, which ETags begin with. ``events`` are the newest, ``floor`` is the number
     of the event before them, ``history`` has older metrics. ``folder`` is where metrics, state and ending are
-    written; None for nowhere. ``former_tokens`` are those of earlier runs of the program at the same address,
-    each with its read-only token.
+    written; None for nowhere.
     """
 
     type: Literal["hello"]
     boot: str
     token: str
     read_token: str
-    former_tokens: NotRequired[list[tuple[str, str]]]
     prefix: str
     host: str
     allowed_hosts: Sequence[str]

@@ -1,10 +1,6 @@
-"""The predecessor: a run of this program that has failed, and that torchrun has started again as this one.
-
-Also the runs that this process has had before at the same address: a page of one goes on to this one.
-"""
+"""The predecessor: a run of this program that has failed, and that torchrun has started again as this one."""
 
 import logging
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -18,30 +14,11 @@ from freak_core.program.store import Store
 from freak_core.receipts import Receipt
 from freak_core.runs.lost_requests import end_lost_requests, is_lost
 from freak_core.runs.restart import left_behind
-from freak_core.runs.run_file import Run
 
 logger: logging.Logger = logging.getLogger("freak")
 
 PATIENCE = 5.0
 """Seconds that the server of a killed program may still hold its port."""
-
-MOST_BEFORE = 100
-"""Runs of this process whose tokens are remembered."""
-
-_before: list[Run] = []
-os.register_at_fork(after_in_child=_before.clear)
-
-
-def remember(run: Run) -> None:
-    """Remember a run of this process that has ended, for a page that is still open."""
-    _before.append(run)
-    del _before[:-MOST_BEFORE]
-
-
-def former_tokens(port: int | None) -> list[tuple[str, str]]:
-    """Return the tokens of the runs that this process has had before at a port: both of each run."""
-    found = (run for run in _before if port is not None and urlsplit(run.url).port == port)
-    return [(run.token, run.read_token) for run in found if run.read_token]
 
 
 class Predecessor:

@@ -14,7 +14,6 @@ from freak_core.errors import Failed, Refused, described
 from freak_core.messages.protocol import ActionInfo, Data, Hello, Reply, Request
 from freak_core.program.deadline import check_deadline
 from freak_core.program.event_log import Feed
-from freak_core.program.predecessor import former_tokens
 from freak_core.program.store import Store
 from freak_core.program.write_request import Write
 from freak_core.receipts import Receipt
@@ -34,7 +33,6 @@ class Served(Protocol):
     read_token: str
     prefix: str
     host: str
-    port: int | None
     journal_path: Path
     folder: Path | None
     allowed_hosts: tuple[str, ...]
@@ -75,7 +73,6 @@ class Responder:
                 "boot": served.id,
                 "token": served.token,
                 "read_token": served.read_token,
-                "former_tokens": former_tokens(served.port),
                 "prefix": served.prefix,
                 "host": served.host,
                 "allowed_hosts": served.allowed_hosts,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from freak_core.program.call_thread import CallThread
 from freak_core.program.event_log import Feed
-from freak_core.program.predecessor import remember
 from freak_core.program.request_handler import Responder
 from freak_core.program.server_process import Link
 from freak_core.runs.restart import forget, leave
@@ -109,8 +108,6 @@ class Serving:
             caller.close()
         if well and self._run_file is not None:
             forget(self._run_file.run.id)
-        if self._link is not None and self._run_file is not None:
-            remember(self._run_file.run)
         began = time.monotonic()
         if not self._feed.flush(0.6):
             self._feed.hasten()

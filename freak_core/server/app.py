@@ -45,8 +45,7 @@ def create_app(mirror: Mirror, hello: Hello) -> FastAPI:
     """Return the application of the server process."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     hosts = (*LOOPBACK, hello["host"].lower(), *(host.lower() for host in hello["allowed_hosts"]))
-    former = tuple((token, read_token) for token, read_token in hello.get("former_tokens", ()))
-    access = Access(hello["token"], hello["read_token"], hosts, former)
+    access = Access(hello["token"], hello["read_token"], hosts)
     mount_routes(app, mirror, access, hello["prefix"])
     mount_pages(app, access.same_site, hello["prefix"], hello["docs_url"])
     app.add_exception_handler(HTTPException, http_error)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from freak_core.errors import AccessDenied, TokenReplaced, Unauthorized
+from freak_core.errors import AccessDenied, Unauthorized
 from freak_core.server.places import Who
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -23,14 +23,11 @@ class Access:
         read_token: lets a client read.
         hosts: the host names, without ports, that a request may name; None in the user's own app, where
             any may be named.
-        former: the tokens of earlier runs of the program, each with its read-only token. They open nothing;
-            the refusal tells the token that took their place, so that an open page can go on.
     """
 
     token: str = field(repr=False)
     read_token: str = field(repr=False)
     hosts: Sequence[str] | None = LOOPBACK
-    former: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     async def __call__(self, request: Request) -> None:
         """Accept a request with a token; ``request.state.by`` is then ``"owner"`` or ``"reader"``.
@@ -76,18 +73,11 @@ class Access:
         reader = secrets.compare_digest(candidate, self.read_token.encode())
         return "owner" if owner else "reader" if reader else None
 
-    def _refuse_former(self, request: Request) -> None:
-        for token, read_token in self.former:
-            who = Access(token, read_token).whose(request)
-            if who is not None:
-                raise TokenReplaced(self.token if who == "owner" else self.read_token)
-
     def _who(self, request: Request) -> Who:
         if not _token(request):
             raise Unauthorized("send the header 'Authorization: Bearer TOKEN'; the program printed the token")
         who = self.whose(request)
         if who is None:
-            self._refuse_former(request)
             raise Unauthorized("the token is not valid: it may be of an earlier run")
         if who == "reader" and request.method not in READING:
             raise AccessDenied("this token is read-only")

@@ -32,17 +32,15 @@ import { authorization } from "./token.js";
 const RETRY_AFTER_MS = [500, 1500, 3000];
 const ANSWER_WITHIN_MS = 20_000;
 
-/** An error of a route: `status` is the HTTP status, `token` the one that has replaced that of an earlier run. */
+/** An error of a route: `status` is the HTTP status. */
 export class HttpError extends Error {
   /**
    * @param {string} message
    * @param {number} status
-   * @param {string | null} [token]
    */
-  constructor(message, status, token = null) {
+  constructor(message, status) {
     super(message);
     this.status = status;
-    this.token = token;
   }
 }
 
@@ -52,7 +50,7 @@ export class HttpError extends Error {
  */
 export async function httpError(response) {
   const problem = await response.json().catch(() => ({}));
-  return new HttpError(problem.detail ?? response.statusText, response.status, problem.token ?? null);
+  return new HttpError(problem.detail ?? response.statusText, response.status);
 }
 
 /**

@@ -5,7 +5,7 @@ import { batch } from "../vendor.js";
 import { call, get, HttpError, httpError } from "./api.js";
 import { eventParser } from "./event-parser.js";
 import { loadSeries, takeMetrics } from "./metric-history.js";
-import { goOn, nextFit, thisFit } from "./next-fit.js";
+import { nextFit, rememberFit } from "./next-fit.js";
 import { announced, receipts, takeReceipts } from "./receipts.js";
 import {
   actions, connection, denial, ended, facts, factsOfProgress, heardAt, isEnding, schema, takeFacts, takeState,
@@ -72,6 +72,7 @@ async function loadSnapshot() {
   );
   if (run === null) throw new HttpError("there is no such run", 404);
   batch(() => {
+    if (shownRun !== undefined && shownRun !== run.id) rememberFit();
     if (shownRun !== run.id) {
       receipts.value = new Map(); // another run now uses the same port
       wasLive = false;
@@ -182,11 +183,6 @@ export async function followRun() {
     try {
       await readStream(lastId, (id) => { lastId = id; tries = 0; });
     } catch (error) {
-      if (error instanceof HttpError && error.token !== null) { // the run has ended unseen, and the next one is there
-        goOn(thisFit(), error.token);
-        lastId = null;
-        continue;
-      }
       if (error instanceof HttpError && (error.status === 401 || error.status === 403)) {
         deny(error.message);
         return;

@@ -3,7 +3,7 @@
 import { signal } from "../vendor.js";
 import { get, HttpError } from "./api.js";
 import { facts } from "./run.js";
-import { listUrl, storeToken } from "./token.js";
+import { listUrl } from "./token.js";
 
 /** A run that has ended, and after which the page went on to the next. @typedef {{id: string, name: string, phase: string, url: string | null}} Fit `url`: of its page, if it still has one */
 
@@ -16,6 +16,9 @@ const GOING_ON = "freak-going-on";
 export const fitBefore = signal(/** @type {Fit | null} */ (null));
 /** The next fit, while the page stays at the one that has ended. */
 export const fitAfter = signal(/** @type {{name: string, url: string} | null} */ (null));
+
+/** Whether another run has the address of the one that has ended, with a token of its own. */
+export const addressTaken = signal(false);
 
 const stored = sessionStorage.getItem(KEY);
 if (stored) fitBefore.value = JSON.parse(stored);
@@ -34,7 +37,7 @@ export function forgetFitBefore() {
 const wait = (ms) => /** @type {Promise<void>} */ (new Promise((resolve) => { setTimeout(resolve, ms); }));
 
 /** Return the run that the page shows, which has ended. @returns {Fit} */
-export const thisFit = () => ({ id: facts.value.id ?? "", name: facts.value.name ?? "", phase: facts.value.phase ?? "", url: listUrl && location.pathname });
+const thisFit = () => ({ id: facts.value.id ?? "", name: facts.value.name ?? "", phase: facts.value.phase ?? "", url: listUrl && location.pathname });
 
 /**
  * Wait for the next fit of the program whose run has ended. Return whether this address has it now. If another one has it,
@@ -49,35 +52,21 @@ export async function nextFit(wasLive) {
     try {
       if (listUrl ? await goToNext(listUrl, fit, wasLive) : await isNext(fit)) return !listUrl;
     } catch (error) {
-      if (error instanceof HttpError && error.token !== null) {
-        goOn(fit, error.token);
-        return true;
-      }
-      if (error instanceof HttpError && (error.status === 401 || error.status === 403)) return false; // another program's run
+      if (!(error instanceof HttpError) || (error.status !== 401 && error.status !== 403)) continue;
+      addressTaken.value = true; // by a run with another token: this page may not know it
+      return false;
     }
   }
 }
 
 /**
- * Go on with the next fit at this address, which has a token of its own.
+ * Return whether another run has this address now.
  * @param {Fit} fit
- * @param {string} token
  */
-export function goOn(fit, token) {
-  storeToken(token);
-  fitBefore.value = fit;
-}
+const isNext = async (fit) => (await get("run")).id !== fit.id;
 
-/**
- * Return whether another run has this address now, and remember the one before.
- * @param {Fit} fit
- */
-async function isNext(fit) {
-  const { id } = await get("run");
-  if (id === fit.id) return false;
-  fitBefore.value = fit;
-  return true;
-}
+/** Remember the run that the page shows: another one is about to take its place. */
+export const rememberFit = () => { fitBefore.value = thisFit(); };
 
 /**
  * Ask for the next fit and go to its page, or offer it. Return whether there is one.

@@ -1,7 +1,7 @@
 // The fits of the same program before and after the one that the page shows.
 
-import { fitAfter, fitBefore, forgetFitBefore } from "../live/next-fit.js";
-import { ended, isEnding } from "../live/run.js";
+import { addressTaken, fitAfter, fitBefore, forgetFitBefore } from "../live/next-fit.js";
+import { ended, facts, isEnding } from "../live/run.js";
 import { html } from "../vendor.js";
 
 /** Which run the page showed before it went on to this one. */
@@ -20,4 +20,10 @@ function After() {
   return html`<p class="fits">The next run of the same program: <a href=${url}>${name}</a></p>`;
 }
 
-export const OtherFits = () => html`<${Before} /><${After} />`;
+/** What to do when another run has got the address of the one that has ended. */
+function Taken() {
+  return addressTaken.value && html`<p class="fits" role="status">Another run has this address now, with a token of its own: <code>freak open</code> opens it.
+    ${" "}<code>freak ui</code> has all runs, also this one (<code>freak open ${facts.value.id}</code>).</p>`;
+}
+
+export const OtherFits = () => html`<${Before} /><${After} /><${Taken} />`;
