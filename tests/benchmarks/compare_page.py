@@ -4,6 +4,7 @@ import json
 import math
 import os
 import random
+import shutil
 import statistics
 import tempfile
 import time
@@ -23,6 +24,9 @@ from tests.browser.conftest import FLAGS
 from tests.core.ui.process import Ui
 
 RUNS, METRICS, POINTS = 20, 50, 100_000
+VARIANTS = 4
+"""Runs whose points differ. The others have copies of their files: writing takes longer than all the rest."""
+
 ROWS = 400
 """Points of each metric in one line of a part, as the server of a fast program writes them."""
 
@@ -71,7 +75,8 @@ class ComparePage:
         with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
             os.environ["FREAK_HOME"] = home
             began = time.monotonic()
-            ids = [self._write(number) for number in range(RUNS)]
+            ids = [self._write(number) for number in range(VARIANTS)]
+            ids += [self._copy(ids[number % VARIANTS], number) for number in range(VARIANTS, RUNS)]
             wrote = time.monotonic() - began
             browser = playwright.chromium.launch(
                 executable_path="/usr/bin/chromium", args=[*FLAGS, "--disable-lcd-text"]
@@ -87,13 +92,14 @@ class ComparePage:
         run_id = f"{number:012x}"
         folder = RunFolder(run_id).make()
         chance = random.Random(number)  # noqa: S311
+        noise = [chance.gauss(number / 10, 0.05) for _ in range(4099)]
         start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number)
         names = [f"group{i % 5}/metric{i}" for i in range(METRICS)]
         parts, overview = MetricParts(folder), Overview()
         for first in range(0, self._points, ROWS):
             steps = range(first, min(first + ROWS, self._points))
             values = [
-                [round(math.exp(-step / 3e4) + i + chance.gauss(0, 0.05), 5) for step in steps]
+                [round(math.exp(-step / 3e4) + i + noise[(7 * step + i) % 4099], 5) for step in steps]
                 for i in range(METRICS)
             ]
             at = [start.timestamp() + step / 10 for step in steps]
@@ -114,6 +120,16 @@ class ComparePage:
         )
         (folder / "summary.json").write_text(summary.model_dump_json())
         (folder / "state.json").write_text(json.dumps({"revision": 0, "value": {"lr": number / 100}}))
+        return run_id
+
+    def _copy(self, other: str, number: int) -> str:
+        """Write the folder of another run with the same points; return its id."""
+        run_id = f"{number:012x}"
+        folder = RunFolder(run_id).path
+        shutil.copytree(RunFolder(other).path, folder)
+        summary = Summary.model_validate_json((folder / "summary.json").read_text())
+        told = summary.model_copy(update={"id": run_id, "name": f"run-{number}"})
+        (folder / "summary.json").write_text(told.model_dump_json())
         return run_id
 
     def _measure(self, browser: Browser, home: Path, ids: list[str], wrote: float) -> None:

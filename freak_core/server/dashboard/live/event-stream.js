@@ -214,7 +214,8 @@ async function poll() {
   polledAt = Date.now();
   try {
     const news = await get("run", { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-    if (newerFacts === newer) takeFacts({ ...news, ...newer });
+    if (news.id !== shownRun) polled.abort(); // another run has this address: the next stream begins with a snapshot
+    else if (newerFacts === newer) takeFacts({ ...news, ...newer });
     unanswered = 0;
     if (resting) heardAt.value = Date.now();
   } catch {
