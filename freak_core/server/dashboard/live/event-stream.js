@@ -214,8 +214,8 @@ async function poll() {
   polledAt = Date.now();
   try {
     const news = await get("run", { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-    if (news.id !== shownRun) polled.abort(); // another run has this address: the next stream begins with a snapshot
-    else if (newerFacts === newer) takeFacts({ ...news, ...newer });
+    // Of another run that has this address now, the stream brings a snapshot.
+    if (newerFacts === newer && news.id === shownRun) takeFacts({ ...news, ...newer });
     unanswered = 0;
     if (resting) heardAt.value = Date.now();
   } catch {
