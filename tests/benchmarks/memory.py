@@ -140,7 +140,7 @@ class Memory:
     def __init__(self, quick: bool) -> None:
         self._points = POINTS // 20 if quick else POINTS
         self._rounds = 3 if quick else 9
-        self._pairs = 1 if quick else 6
+        self._pairs = 1 if quick else 4
         self._sizes: dict[str, list[float]] = {"1": [], "0": []}
         self._chance = random.Random(4)  # noqa: S311
 
