@@ -9,10 +9,13 @@ import { byId } from "../runs/listing.js";
 
 /** A part of a run: after `since`, up to and including `until`. @typedef {{axis: "step" | "time", since: number, until: number}} Range */
 
-/** Points of one curve that a chart shows. */
+/** Points of one curve that a chart shows: fewer if there are many curves. */
 const MOST_POINTS = 500;
-/** Requests for parts of runs that are under way at once. */
-const AT_ONCE = 4;
+const MOST_OF_MANY = 300;
+const MANY = 8;
+/** Requests for parts of runs that are under way at once: a closer look at a long run takes the server a while. */
+const AT_ONCE = 2;
+const RETRY_MS = 2000;
 
 export class Curve {
   points = new Points();
@@ -72,6 +75,18 @@ export function start(run) {
 
 /** Questions that are collected for a moment, so that many charts share a request. @type {Map<string, {range: Range | null, runs: string[], names: Set<string>}>} */
 const questions = new Map();
+/** Ends the requests for parts that nobody looks at any more. */
+let parts = new AbortController();
+
+/** Forget the questions for parts of runs: the charts show another part now. */
+export function forgetParts() {
+  parts.abort();
+  parts = new AbortController();
+  for (const [key, { range }] of [...questions]) if (range) questions.delete(key);
+  for (const curves of byRun.values()) {
+    for (const known of curves.values()) if (known.detail?.points === null) known.detail = null;
+  }
+}
 
 /**
  * Ask for the points of a metric of some runs, unless they are known; with a range, for more points of that part.
@@ -81,21 +96,22 @@ const questions = new Map();
  */
 export function ask(runs, name, rangeOf) {
   /** @type {Map<string, {range: Range | null, runs: string[]}>} */
-  const parts = new Map();
+  const alike = new Map();
   for (const run of runs) {
     const [range, known] = [rangeOf(run), curve(run, name)];
     const key = JSON.stringify(range);
+    const group = range ? `${run} ${key}` : key; // a part is asked for run by run, so that the first is soon there
     if (range ? known.detail?.key === key : known.asked) continue;
     if (range) known.detail = { key, range, points: null };
     else known.asked = true;
-    const part = parts.get(key) ?? { range, runs: [] };
+    const part = alike.get(group) ?? { range, runs: [] };
     part.runs.push(run);
-    parts.set(key, part);
+    alike.set(group, part);
   }
-  for (const { range, runs: alike } of parts.values()) {
+  for (const { range, runs: asked } of alike.values()) {
     if (!questions.size) setTimeout(loadAll, 20);
-    const key = JSON.stringify([range, alike]);
-    const question = questions.get(key) ?? { range, runs: alike, names: new Set() };
+    const key = JSON.stringify([range, asked]);
+    const question = questions.get(key) ?? { range, runs: asked, names: new Set() };
     question.names.add(name);
     questions.set(key, question);
   }
@@ -104,38 +120,61 @@ export function ask(runs, name, rangeOf) {
 async function loadAll() {
   const all = [...questions.values()].flatMap(({ range, runs, names }) => namesByRequest([...names]).map((list) => ({ range, runs, names: list })));
   questions.clear();
+  const { signal } = parts;
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    for (let next = all.shift(); next; next = all.shift()) await load(next.runs, next.names, next.range);
+    for (let next = all.shift(); next; next = all.shift()) {
+      if (!next.range) await load(next.runs, next.names, null);
+      else if (!signal.aborted) await load(next.runs, next.names, next.range, signal);
+    }
   }));
+}
+
+/**
+ * Return the points by run and metric; null if the server does not answer, which the list of runs says.
+ * @param {string[]} runs
+ * @param {string[]} names
+ * @param {Range | null} range
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Record<string, Record<string, Row[]>> | null>}
+ */
+async function answer(runs, names, range, signal) {
+  const part = range && { axis: range.axis, since: String(range.since), until: String(range.until) };
+  const most = runs.length > MANY ? MOST_OF_MANY : MOST_POINTS;
+  const query = new URLSearchParams({ runs: runs.join(","), names: names.join(","), max_points: String(most), ...part });
+  try {
+    return await get(`series?${query}`, signal && { signal });
+  } catch {
+    return null;
+  }
 }
 
 /**
  * @param {string[]} runs
  * @param {string[]} names
  * @param {Range | null} range
+ * @param {AbortSignal} [signal]
  */
-async function load(runs, names, range) {
-  const part = range && { axis: range.axis, since: String(range.since), until: String(range.until) };
-  const query = new URLSearchParams({ runs: runs.join(","), names: names.join(","), max_points: String(MOST_POINTS), ...part });
-  const key = JSON.stringify(range);
-  /** @type {Record<string, Record<string, Row[]>>} */
-  let found = {};
-  let failed = false;
-  try {
-    found = await get(`series?${query}`);
-  } catch { // the list of runs says that the server does not answer
-    failed = true;
+async function load(runs, names, range, signal) {
+  const found = await answer(runs, names, range, signal);
+  const curves = runs.flatMap((run) => names.map((name) => ({ known: curve(run, name), rows: found?.[run]?.[name] ?? [] })));
+  for (const { known, rows } of curves) {
+    if (range) takePart(known, JSON.stringify(range), found && rows);
+    else if (found) take(known, rows);
+    else known.asked = false;
   }
-  for (const run of runs) {
-    for (const name of names) {
-      const known = curve(run, name);
-      if (failed) known.asked = range ? known.asked : false;
-      else if (range === null) take(known, found[run]?.[name] ?? []);
-      else if (known.detail?.key === key) known.detail.points = Points.from((found[run]?.[name] ?? []).map(point));
-      known.version += 1;
-    }
-  }
-  tell(names);
+  if (found) tell(names);
+  else if (!range) setTimeout(() => tell(names), RETRY_MS);
+}
+
+/**
+ * @param {Curve} known
+ * @param {string} key of the part
+ * @param {Row[] | null} rows
+ */
+function takePart(known, key, rows) {
+  if (!rows || known.detail?.key !== key) return;
+  known.detail.points = Points.from(rows.map(point));
+  known.version += 1;
 }
 
 /**
@@ -145,6 +184,7 @@ async function load(runs, names, range) {
 function take(known, rows) {
   known.points = Points.from(rows.map(point));
   known.loaded = true;
+  known.version += 1;
 }
 
 /**

@@ -6,7 +6,7 @@ import { logarithmic, smoothing } from "../dashboard/charts/settings.js";
 import { plotOptions } from "../dashboard/charts/uplot-options.js";
 import { dark } from "../dashboard/lib/theme.js";
 import { effect, uPlot, untracked } from "../dashboard/vendor.js";
-import { ask, curve, onPoints, start } from "./curves.js";
+import { ask, curve, forgetParts, onPoints, start } from "./curves.js";
 import { drawCurves, drawMarks, extent } from "./curve-drawing.js";
 import { EPOCH, epochAt, stepOf } from "./epochs.js";
 import { drawSoon, forget } from "./frames.js";
@@ -30,11 +30,16 @@ import { axis as chosenAxis, hidden, pointedAt, zoom } from "./settings.js";
 
 /** A mark belongs to the cursor if it is within so many pixels. */
 const NEAR = 7;
-const DETAIL_AFTER_MS = 150;
+const DETAIL_AFTER_MS = 300;
 /** @type {Record<string, number>} */
 const ARROWS = { ArrowLeft: -1, ArrowRight: 1 };
 /** @type {Record<string, number>} */
 const FACTORS = { "+": 0.5, "=": 0.5, "-": 2 };
+
+effect(() => {
+  void [zoom.value, chosenAxis.value];
+  forgetParts();
+});
 
 export class Overlay {
   #host;
