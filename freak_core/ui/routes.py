@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import unquote
 
 import httpx
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response
 
 from freak_core.client.folder import FolderTransport
@@ -19,6 +19,7 @@ from freak_core.runs.stored_runs import BROKEN, StoredRun, open_run
 from freak_core.runs.stored_series import Axis, Range
 from freak_core.server.api.json_response import JSONResponse, LargeAnswer
 from freak_core.server.api.problems import Route
+from freak_core.server.api.write_options import known_options
 from freak_core.text.strict_json import dumps
 from freak_core.ui.comparison import Comparison
 from freak_core.ui.live_runs import LiveRuns, no_such_run
@@ -42,7 +43,9 @@ class Routes:
         self._comparison = Comparison(live, stored_run)
         self._open = Open()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.router: APIRouter = APIRouter(route_class=Route, include_in_schema=False)
+        self.router: APIRouter = APIRouter(
+            route_class=Route, include_in_schema=False, dependencies=[Depends(known_options)]
+        )
         add = self.router.add_api_route
         add("/runs", self.runs, methods=["GET", "HEAD"])
         add("/series", self.series, methods=["GET", "HEAD"])

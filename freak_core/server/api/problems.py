@@ -11,7 +11,6 @@ from starlette.datastructures import MutableHeaders
 
 from freak_core.errors import Refused, Rejected
 from freak_core.server.api.json_response import JSONResponse
-from freak_core.server.api.write_options import check_names
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -37,12 +36,9 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the function that answers a request."""
         handle = super().get_route_handler()
-        known = [each.alias for each in self.dependant.query_params]
 
         async def answer(request: Request) -> Response:
             try:
-                if known:  # a write checks its options, which are not declared
-                    check_names(request, known)
                 response = await handle(request)
             except Refused as refused:
                 response = refusal_response(refused)

@@ -22,7 +22,7 @@ from freak_core.server.api.problems import Route
 from freak_core.server.api.prometheus import CONTENT_TYPE, exposition
 from freak_core.server.api.request_body import JSON_TYPES, PATCH_TYPES, content_type, json_body
 from freak_core.server.api.text_in_url import any_text
-from freak_core.server.api.write_options import WRITE_PARAMETERS, etag, flag, write_options
+from freak_core.server.api.write_options import WRITE_PARAMETERS, etag, flag, known_options, write_options
 from freak_core.server.api.write_queue import WriteQueue
 from freak_core.server.mirror.large_texts import is_large
 from freak_core.server.mirror.metric_history import Axis
@@ -76,7 +76,7 @@ class Routes:
         self.queue: WriteQueue = WriteQueue()
         self.places: WaitingPlaces = WaitingPlaces()
         self.heavy: HeavyReads = HeavyReads()
-        self.router: APIRouter = APIRouter(route_class=Route)
+        self.router: APIRouter = APIRouter(route_class=Route, dependencies=[Depends(known_options)])
         patch, whole = _patched(), _with_body("the new value")
         value = "/state/" + any_text("path")
         self._read("/state", self.get_state, "read the state")

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import cast
 from urllib.parse import unquote
 
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 
 from freak_core.errors import Conflict, Malformed
@@ -97,6 +99,19 @@ def check_names(request: Request, known: Sequence[str]) -> None:
             raise Malformed(f"there is no option {name!r}{paths.did_you_mean(name, known)}")
         if given.count(name) > 1:
             raise Malformed(f"the option {name!r} is given {given.count(name)} times")
+
+
+async def known_options(request: Request) -> None:
+    """Check the names in the query of a read: a dependency of its route, after that of who may read.
+
+    A write checks its options itself; a read that takes none is asked whatever its query says.
+
+    Raises:
+        Malformed: 400, there is no such option, or one is given twice.
+    """
+    known = [each.alias for each in cast(APIRoute, request.scope["route"]).dependant.query_params]
+    if known:
+        check_names(request, known)
 
 
 def _count(request: Request, name: str) -> int | None:
