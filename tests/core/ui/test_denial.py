@@ -40,6 +40,7 @@ def every_path() -> list[str]:
 
 
 PATHS = every_path()
+QUERIES = {"/series": {"runs": "x"}, "/compare": {"runs": "x"}, "/next": {"after": "x"}}
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +60,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ui, list[s
 def sent(ui: Ui, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
     filled = {name: value.replace("{token}", ui.token) for name, value in headers.items()}
     body = {"json": {"epochs": 77}} if method in ("POST", "PUT", "PATCH", "FOO") else {}
-    params = {"runs": "x", "after": "x"} if path in ("/series", "/compare", "/next") else {}
-    with ui.anyone.stream(method, path, headers=filled, params=params, **body) as answer:
+    with ui.anyone.stream(method, path, headers=filled, params=QUERIES.get(path, {}), **body) as answer:
         answer.read()
     return answer
 
