@@ -1,19 +1,26 @@
-// Draws in frames: each frame draws as many charts as fit into it, the rest follow in the next ones.
+// Draws in frames: each frame draws as many charts as the browser manages in time, the rest follow in the next ones.
 
-const BUDGET_MS = 10;
+/** Frames should not take longer than this, in milliseconds. */
+const SLOW_MS = 28;
+const MOST = 12;
 
 /** @type {Set<() => void>} */
 const waiting = new Set();
 let frame = 0;
+/** How many charts a frame draws. The browser fills the lines after this code has ended, so only the next frame tells. */
+let perFrame = 2;
+let last = -Infinity;
 
-/** Draw now what waits, until the frame's time is used up. */
-function drawWaiting() {
+/** @param {number} now */
+function drawWaiting(now) {
+  const took = now - last;
+  if (took > SLOW_MS && took < 1000) perFrame = Math.max(1, Math.floor(perFrame / 2));
+  else if (took <= SLOW_MS) perFrame = Math.min(MOST, perFrame + 1);
+  last = now;
   frame = 0;
-  const start = performance.now();
-  for (const draw of waiting) {
+  for (const draw of [...waiting].slice(0, perFrame)) {
     waiting.delete(draw);
     draw();
-    if (performance.now() - start > BUDGET_MS) break;
   }
   if (waiting.size) frame = requestAnimationFrame(drawWaiting);
 }

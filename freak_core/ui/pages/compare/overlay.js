@@ -74,6 +74,7 @@ export class Overlay {
     this.#runs = runs;
     this.#onDraw = onDraw;
     this.#onPoint = onPoint;
+    this.#ask(); // before the first draw: all charts that come into view together share a request
     const draw = () => this.#draw();
     const soon = () => drawSoon(draw);
     const resized = new ResizeObserver(() => this.#resize());
@@ -162,8 +163,7 @@ export class Overlay {
       if (this.#plot?.select.width || !this.#host.clientWidth) return; // a draw would end a drag
       const axis = chosenAxis.value;
       const shown = this.#runs.filter(({ id }) => !hidden.value.has(id));
-      ask(shown.map(({ id }) => id), this.#name, () => null);
-      if (axis === "epoch") ask(shown.map(({ id }) => id), EPOCH, () => null);
+      this.#ask();
       this.#drawn = shown.map((run) => this.#drawnRun(run, axis)).filter(({ line }) => line.xs.length);
       this.#everything = everythingOf(this.#drawn);
       const { min, max } = zoom.value ?? this.#everything;
@@ -190,6 +190,13 @@ export class Overlay {
     const placed = placeMarkers(interventions.value.get(id) ?? [], points, axis === "relative" ? "relative" : "step", start(id));
     const marks = axis === "epoch" ? placed.map((mark) => ({ ...mark, x: epochAt(curve(id, EPOCH).points, mark.x) })) : placed;
     return { id, name, colour: colour(number, dark.value), line, marks: marks.filter(({ x }) => !Number.isNaN(x)) };
+  }
+
+  /** Ask for the points that are not known yet. */
+  #ask() {
+    const ids = this.#runs.map(({ id }) => id);
+    ask(ids, this.#name, () => null);
+    if (chosenAxis.value === "epoch") ask(ids, EPOCH, () => null);
   }
 
   /** Ask for more points of the shown part. */
