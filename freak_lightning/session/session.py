@@ -391,8 +391,8 @@ class ControlSession:
         if not self.pl_module.automatic_optimization:
             batch = trained_batches(trainer)
         step, logged = trainer.global_step, logged_step(trainer)
-        # Lightning counts the batch, for loggers, only after the hooks that these points come from.
-        logged += bool(facts.get("exact") or facts.get("epoch_end"))
+        # Lightning counts the batch, for loggers, after these hooks; before those of the end of an epoch.
+        logged += bool(facts.get("exact"))
         return Point(
             step=step,
             logged_step=logged if logged != step else None,

@@ -58,10 +58,8 @@ def matches(printed: str, documented: str) -> bool:
     """Whether a program printed what a page says.
 
     Words with a digit or a slash in them may differ: steps, times, ids, paths. A line ``...`` stands for any
-    lines, and ``...`` in a line for any characters. A training may be found validating, and may tell the step
-    that its loggers use beside its own: one that was resumed counts differently.
+    lines, and ``...`` in a line for any characters. A training may be found validating.
     """
-    printed = re.sub(r" \(logged as step [\d,]+\)", "", printed)
     pattern = ""
     for line in documented.strip().splitlines():
         if line.strip() == "...":

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from freak_core import Client, Freak
@@ -61,6 +61,20 @@ def test_a_plain_training_has_one_step_only() -> None:
     applied = ask.receipt().applied
     assert applied is not None
     assert (applied.step, applied.logged_step) == (11, None)
+
+
+def test_a_plain_training_has_one_step_only_at_the_end_of_an_epoch_too() -> None:
+    control = LROverride()
+
+    class AskLate(Ask):
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            self.on_train_batch_start(trainer, pl_module, None, -1)
+
+    ask = AskLate(control, (0, -1, patch({"lr": {"hold": 0.01}})))
+    fit([ask, control])
+    applied = ask.receipt().applied
+    assert applied is not None
+    assert (applied.step, applied.point, applied.logged_step) == (8, "epoch_end", None)
 
 
 @pytest.mark.served
