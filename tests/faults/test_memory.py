@@ -274,7 +274,7 @@ def test_a_run_whose_server_is_gone_before_it_says_that_its_last_points_may_be_m
     program = start(PUBLISHES_WHAT_IT_HEARS)
     monkeypatch.setenv("FREAK_HOME", str(program.home))
     program.say("1")
-    eventually(lambda: stored_runs() and rows(the_run(), "loss"))
+    eventually(lambda: stored_runs() and the_run().summary and rows(the_run(), "loss"))
     assert the_run().facts()["missing"] == []
     program.kill(signal.SIGSTOP)
     os.kill(program.server, signal.SIGKILL)

@@ -19,6 +19,15 @@ ROOT = Path(__file__).parents[2]
 DEADLINE = 300.0 if os.environ.get("FREAK_SOAK") == "1" else 60.0
 
 
+@pytest.fixture(autouse=True)
+def environment_as_before() -> Iterator[None]:
+    """Take back what a fit sets: with LOCAL_RANK, Lightning leaves it to others to start the other ranks."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys() - {"PYTEST_CURRENT_TEST"}:
+        del os.environ[name]
+
+
 class Training:
     """A training on some ranks in processes of its own."""
 
