@@ -11,7 +11,6 @@ import pytest
 
 from freak_core import Client, Unreachable
 from freak_core.runs.journal_reader import run_in
-from freak_core.runs.stored_runs import open_run
 from tests.lightning.conftest import Training
 
 pytestmark = [pytest.mark.ranks, pytest.mark.timeout(240)]
@@ -67,8 +66,6 @@ def test_a_training_that_torchrun_starts_again_keeps_its_address_and_tells_what_
     assert training.end() == 0, training.log()
     ended = [run_in(home / "runs" / run / "journal.jsonl") for run in runs]
     assert [run and run["phase"] for run in ended] == [*FAILURES, "stopped"]
-    summaries = [stored.summary for run in runs if (stored := open_run(home / "runs" / run))]
-    assert [each and each.segments for each in summaries] == [1] * len(runs)  # each in a folder of its own
     if SOAK:
         assert "rank 1 of 2 failed first: RuntimeError: the model crashed" in str(ended[0])
     assert list(home.glob("runs/*/restart.json")) == []
