@@ -25,9 +25,9 @@ class RunFacts(TypedDict):
         apply, versions: when requests are applied, and versions of Python and libraries.
         access: what your token may do: ``owner`` or ``reader``.
         error: why the run has failed.
-        in_force: in a training, what its steps use now: ``groups`` has the scheduled and effective values of
-            each param group, ``trainer`` the trainer's settings, ``by_path`` a text for each path in the
-            state that can change one of them.
+        in_force: once a training has started, what its steps use: ``groups`` has the scheduled and
+            effective values of each param group, ``trainer`` the trainer's settings, ``by_path`` a text
+            for each path in the state that can change one of them.
     """
 
     id: str

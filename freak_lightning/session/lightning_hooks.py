@@ -193,6 +193,8 @@ class SessionDriver(Callback):
         agreement = session.requests.cost() if isinstance(session.requests, LiveRequests) else None
         if agreement is not None:
             told["agreement"] = agreement
+        if session.in_force is None:
+            return mark, told
         try:
             in_force = session.in_force.read()
         except Exception:  # the training may change a group this very moment

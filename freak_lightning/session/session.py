@@ -86,7 +86,8 @@ class ControlSession:
         self.overlay: ParamGroupOverlay | None = None
         """The overrides of param groups; None before training starts, or where none can be."""
         self.why_no_overlay: str = "training has not started"
-        self.in_force: InForce = InForce(trainer, None)
+        self.in_force: InForce | None = None
+        """Tells what the steps use; None before training starts, when nothing is in force."""
         self.freak: Freak | None = None
         self.interrupt: KeptInterrupt = KeptInterrupt()
         timeout = collective_timeout(trainer)

@@ -17,6 +17,7 @@ from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
 from tests.core.cli.shell import freak
 from tests.lightning.asking import Ask, patch
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, tiny_trainer
+from tests.waiting import eventually
 
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
 
@@ -78,6 +79,21 @@ def test_the_run_tells_what_every_group_uses() -> None:
         assert "in_force" not in json.dumps(client.get())
 
     within(work)
+
+
+@pytest.mark.served
+def test_before_training_starts_nothing_is_in_force() -> None:
+    freak = Freak(port=0)
+    told: list[Any] = []
+
+    class Before(Callback):
+        def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            with Client(freak.link) as client:
+                eventually(lambda: "step" in client.run())  # it says how far the training is
+                told.append(client.run())
+
+    fit([Before(), LROverride(freak=freak)], max_epochs=1)
+    assert "in_force" not in told[0]
 
 
 @pytest.mark.served
