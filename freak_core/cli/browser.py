@@ -6,7 +6,7 @@ import os
 import sys
 import webbrowser
 
-from freak_core.ui.place import write_page
+from freak_core.ui.running_ui import write_page
 
 
 def has_screen() -> bool:

@@ -39,13 +39,13 @@ from freak_core.program.call_thread import call_threads
 from freak_core.program.controlled_state import Model_co
 from freak_core.program.coroutines import Loop, checked_callable
 from freak_core.program.event_log import Feed, Gauge
-from freak_core.program.predecessor import Predecessor
 from freak_core.program.request_handler import Responder
 from freak_core.program.running import running
 from freak_core.program.script import Script, ending_said, finished_or_stopped
 from freak_core.program.serving import Serving
 from freak_core.program.start_warnings import warn_of_plain_text, warn_of_ranks, warn_of_read_only
 from freak_core.program.store import Store
+from freak_core.program.torchrun_predecessor import Predecessor
 from freak_core.receipts import Applied, Receipt
 from freak_core.runs.journal import Journal
 from freak_core.runs.launcher_ids import ranks, script_name

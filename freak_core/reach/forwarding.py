@@ -12,9 +12,9 @@ from typing import NamedTuple, Self
 from freak_core.errors import Unreachable
 from freak_core.reach.kubernetes import PodForward
 from freak_core.reach.ssh_forward import SshForward
-from freak_core.runs.own_file import is_private
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import RunFolder
+from freak_core.runs.user_owned_file import is_private
 
 FORBIDS = "FREAK_NO_SSH"
 """The environment variable that forbids it, unless it is empty or ``0``."""

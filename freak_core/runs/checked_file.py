@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from freak_core.runs.own_file import LARGEST, read_own
 from freak_core.runs.run_folder import write_private
+from freak_core.runs.user_owned_file import LARGEST, read_own
 from freak_core.text.strict_json import dumps
 
 _BEGINNING = re.compile(r'\{"crc32":"([0-9a-f]{8})",')

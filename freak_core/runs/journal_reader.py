@@ -11,7 +11,7 @@ from freak_core.errors import NotFound
 from freak_core.phases import ENDED, LOST
 from freak_core.receipts import Receipt
 from freak_core.runs.journal import journal_lines
-from freak_core.runs.own_file import open_own
+from freak_core.runs.user_owned_file import open_own
 from freak_core.text.timestamps import time_of
 
 TAIL = 1 << 16

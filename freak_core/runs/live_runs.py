@@ -10,7 +10,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from freak_core.errors import NotFound
-from freak_core.runs.own_file import ForeignFileError, read_own
 from freak_core.runs.restart import forget_all_without_torchrun
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import (
@@ -21,6 +20,7 @@ from freak_core.runs.run_folder import (
     run_files,
     seconds_since_change,
 )
+from freak_core.runs.user_owned_file import ForeignFileError, read_own
 from freak_core.text.printable import one_line
 
 logger: logging.Logger = logging.getLogger("freak")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from freak_core.errors import RunOver
 from freak_core.runs.journal import Journal, Line, journal_lines
-from freak_core.runs.own_file import open_own
+from freak_core.runs.user_owned_file import open_own
 
 GONE = "the program ended without a word, as when it is killed, before it said what became of this request"
 

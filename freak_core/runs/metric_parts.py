@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from freak_core.runs.own_file import open_own
+from freak_core.runs.user_owned_file import open_own
 from freak_core.text.strict_json import dumps
 
 PART = re.compile(r"metrics-[0-9]{4,9}\.jsonl\.gz")

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from freak_core.runs.metric_parts import Batch, Damage, Points, parts, read_batches
-from freak_core.runs.own_file import open_own
 from freak_core.runs.run_folder import OVERVIEW, write_private
 from freak_core.runs.thinning import thin
+from freak_core.runs.user_owned_file import open_own
 from freak_core.text.strict_json import dumps
 
 KEEP = 2000

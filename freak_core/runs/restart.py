@@ -10,10 +10,10 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from freak_core.runs.own_file import read_own
 from freak_core.runs.process import Process, launcher_that_sets
 from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import RunFolder, runs_folder
+from freak_core.runs.user_owned_file import read_own
 
 FILE = "restart.json"
 

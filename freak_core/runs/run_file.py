@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 
 from freak_core.addresses import is_loopback, link
 from freak_core.runs.launcher_ids import launcher_ids
-from freak_core.runs.own_file import is_private
 from freak_core.runs.process import Process, is_here, net_space, this_process
 from freak_core.runs.run_folder import RUN_FILE, RunFolder, forget_tokens
+from freak_core.runs.user_owned_file import is_private
 from freak_core.text.strict_json import writable
 from freak_core.text.timestamps import now
 

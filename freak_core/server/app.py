@@ -15,11 +15,11 @@ from starlette.types import Message as ASGIMessage
 from freak_core.errors import Refused
 from freak_core.messages.protocol import Hello
 from freak_core.server.api.access import LOOPBACK, READING, Access
+from freak_core.server.api.event_loop_turns import turn
 from freak_core.server.api.freak_v0 import FreakV0
 from freak_core.server.api.problems import problem_response, refusal_response, secure
 from freak_core.server.api.routes import Routes
 from freak_core.server.api.static_pages import Pages
-from freak_core.server.api.turns import turn
 from freak_core.server.mirror.mirror import Mirror
 
 _METHODS = ("GET", "HEAD", "PATCH", "PUT", "POST", "DELETE")

@@ -12,7 +12,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from freak_core.server.places import Who, most_connections, most_files, places_of
+from freak_core.server.connection_shares import Who, most_connections, most_files, places_of
 
 REQUEST_WITHIN = 10.0
 """Seconds until a request must be complete, body included, since the connection or its last request."""

@@ -18,9 +18,9 @@ from freak_core.errors import FieldError
 from freak_core.state import dataclass_fields
 from freak_core.state.json_values import ABSENT, inside, json_key
 from freak_core.state.list_items import made_of
-from freak_core.state.origins import Origin
 from freak_core.state.raw_writes import write_keys
 from freak_core.state.validation import reason
+from freak_core.state.value_origins import Origin
 from freak_core.text.paths import Path
 from freak_core.text.strict_json import JSON
 

@@ -3,7 +3,7 @@
 from freak_core.errors import FieldError
 from freak_core.state.json_values import ABSENT, Kept, as_plain_json, copied, equal, holds_kept
 from freak_core.state.list_items import matched
-from freak_core.state.place import Place
+from freak_core.state.patch_target import Place
 from freak_core.state.validation import reason, rejected
 from freak_core.text.paths import Path
 from freak_core.text.strict_json import JSON

@@ -7,11 +7,11 @@ from freak_core.errors import NotFound, PatchTestFailed
 from freak_core.messages.json_patch import Step, steps
 from freak_core.state.fields import declared, pick
 from freak_core.state.json_values import ABSENT, Kept, as_plain_json
-from freak_core.state.origins import Origin
 from freak_core.state.patch import Draft, Operation, read_only
-from freak_core.state.place import Place, Target
+from freak_core.state.patch_target import Place, Target
 from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item
 from freak_core.state.validation import as_json, reason, rejected
+from freak_core.state.value_origins import Origin
 from freak_core.text.paths import Path, missing, to_pointer
 from freak_core.text.strict_json import JSON, MAX_BODY, MAX_DEPTH, dumps
 

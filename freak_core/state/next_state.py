@@ -17,8 +17,8 @@ from freak_core.state.fields import among, record
 from freak_core.state.in_place import reach
 from freak_core.state.json_values import ABSENT, PLAIN, Kept, as_plain_json, equal
 from freak_core.state.live_values import MARK, LiveValues, Marked, validating
-from freak_core.state.origins import Origin
 from freak_core.state.validation import reason
+from freak_core.state.value_origins import Origin
 from freak_core.text.strict_json import JSON
 
 Key = TypeVar("Key", bound=str | int)

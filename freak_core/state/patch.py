@@ -34,8 +34,7 @@ from freak_core.state.json_values import (
     opened,
 )
 from freak_core.state.list_items import matched
-from freak_core.state.origins import Origin
-from freak_core.state.place import Place, Target
+from freak_core.state.patch_target import Place, Target
 from freak_core.state.type_hints import (
     MASK,
     TypeHint,
@@ -46,6 +45,7 @@ from freak_core.state.type_hints import (
     named_index,
 )
 from freak_core.state.validation import as_json, intruders, outcome, reason, rejected
+from freak_core.state.value_origins import Origin
 from freak_core.text.paths import Path, did_you_mean, get, index, missing
 from freak_core.text.strict_json import JSON
 

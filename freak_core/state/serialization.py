@@ -28,9 +28,9 @@ from freak_core.state.json_values import (
 )
 from freak_core.state.plain_fields import FieldForms, Forms, PlainFields, Unchanged
 from freak_core.state.snapshot import NEVER_CHANGE, Snapshot
-from freak_core.state.twin import twin
 from freak_core.state.type_hints import SECRETS
 from freak_core.state.validation import outcome
+from freak_core.state.validator_copy import validator_copy
 from freak_core.text.paths import Path, from_pointer
 from freak_core.text.strict_json import JSON, are_writable, too_long, writable
 
@@ -58,18 +58,18 @@ class Reading:
     Attributes:
         public: the state for readers: by field names, with computed fields, secrets masked.
         held: what the live objects held just before they were read.
-        copy: the live state as it was then; see ``twin``.
+        copy: the live state as it was then; see ``validator_copy``.
     """
 
     def __init__(self, model: BaseModel, earlier: "Reading | None" = None, *, exact: bool = True) -> None:
         self.held: Snapshot = Snapshot(model, None if earlier is None else earlier.held, exact=exact)
         # The program may change the live objects meanwhile: a copy of them agrees with itself.
-        self.copy: BaseModel = twin(model, self.held)
+        self.copy: BaseModel = validator_copy(model, self.held)
         self._live = model
         self._model = self.copy
         # pydantic would use iterators up.
         self._to_dump: BaseModel = (
-            twin(model, self.held, iterators=False) if self.held.has_iterators else self.copy
+            validator_copy(model, self.held, iterators=False) if self.held.has_iterators else self.copy
         )
         self._plain: PlainFields = PlainFields(model, self.held, None if earlier is None else earlier._plain)
         if _round_trip_differs(type(model)):
@@ -106,7 +106,7 @@ class Reading:
 
     def for_validators(self) -> BaseModel:
         """Return a copy of the live state that validators may change; the next one does not see it."""
-        return twin(self._live, self.held) if _has_validators(type(self._live)) else self.copy
+        return validator_copy(self._live, self.held) if _has_validators(type(self._live)) else self.copy
 
     def document(self, *, exact: bool = True) -> dict[str, JSON]:
         """Return the state by field names, in a form that validates back, with objects kept in it.

@@ -4,7 +4,7 @@ A change has three stages. Only the last one touches the program's object:
 
 1. ``document``: the model as JSON by field names, secrets included.
 2. ``propose``: the operations are applied to the document. The model's class validates what they touch, in
-   strict JSON mode. Its validators see a copy of the live state: see ``twin`` and ``next_state``.
+   strict JSON mode. Its validators see a copy of the live state: see ``validator_copy`` and ``next_state``.
 3. ``commit``: the values that differ from the copy are written into the ``__dict__`` of the live models.
    No assignment hook runs, so none can fail half way. Every other object keeps its identity.
 """

@@ -12,7 +12,7 @@ from freak_core.errors import FieldError, Rejected
 from freak_core.interrupts import let_interrupts_through
 from freak_core.state.fields import has_imports, names_collide, pick, records
 from freak_core.state.json_values import ABSENT, PLAIN, equal, opened
-from freak_core.state.kept import about_value, handed_on, validator
+from freak_core.state.kept_objects import about_value, handed_on, validator
 from freak_core.state.type_hints import MASK, TypeHint, is_import, is_secret, item, mapping_value, members
 from freak_core.text.paths import Path, to_dots, to_pointer
 from freak_core.text.strict_json import JSON

@@ -11,7 +11,7 @@ from freak_core.server.http import HttpServer
 from freak_core.ui.app import create_app, create_routes
 from freak_core.ui.listener import listen
 from freak_core.ui.live_runs import LiveRuns
-from freak_core.ui.place import announce, token_of_home
+from freak_core.ui.running_ui import announce, token_of_home
 
 
 class UiServer:

@@ -15,10 +15,10 @@ trains its remaining batches. Lightning validates once more before it stops.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from freak_lightning.checkpoint.as_built import AsBuilt, Dtypes, changed_since, rounded
 from freak_lightning.checkpoint.loader_order import loader_reasons
 from freak_lightning.checkpoint.missed_hooks import hook_reasons, vouched_for
-from freak_lightning.checkpoint.place import Place, place_of, places_to_come
+from freak_lightning.checkpoint.place_in_loops import Place, place_of, places_to_come
+from freak_lightning.checkpoint.rebuilt_on_resume import AsBuilt, Dtypes, changed_since, rounded
 from freak_lightning.lightning_api.callbacks import callbacks_of
 from freak_lightning.lightning_api.loaders import (
     batch_sampler_of,

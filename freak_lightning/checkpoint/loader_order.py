@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from freak_lightning.checkpoint.place import Place
+from freak_lightning.checkpoint.place_in_loops import Place
 from freak_lightning.lightning_api.loaders import (
     draws_at_random,
     has_fetched_ahead,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from freak_lightning.checkpoint.place import Place
+from freak_lightning.checkpoint.place_in_loops import Place
 from freak_lightning.lightning_api.callbacks import callbacks_of, checks_in, definer_of
 from freak_lightning.lightning_api.namespace import Callback, Trainer, is_a, is_lightnings
 

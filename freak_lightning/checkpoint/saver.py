@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, TypeVar
 
 from freak_core import Failed, Refused
-from freak_lightning.checkpoint.as_built import Dtypes
 from freak_lightning.checkpoint.contents import exact_checkpoint
 from freak_lightning.checkpoint.exact_resume import ExactResume
 from freak_lightning.checkpoint.files import discard, finish, folder_for, free
+from freak_lightning.checkpoint.rebuilt_on_resume import Dtypes
 from freak_lightning.checkpoint.rng_states import StatesOfRanks, collect_rng_states, states_of_all_ranks
 from freak_lightning.lightning_api.namespace import Callback, Trainer
 from freak_lightning.ranks.collectives import Collectives, agreed_failure, on_any
 from freak_lightning.ranks.interrupts import failure_of
-from freak_lightning.ranks.lost import RanksLost
+from freak_lightning.ranks.lost_ranks import RanksLost
 
 logger = logging.getLogger("freak")
 

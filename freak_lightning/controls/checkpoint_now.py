@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from freak_core import Failed, Freak, Rejected
-from freak_lightning.checkpoint.place import END_OF_EPOCH
+from freak_lightning.checkpoint.place_in_loops import END_OF_EPOCH
 from freak_lightning.checkpoint.saver import SavedCheckpoint
 from freak_lightning.control import NotYet, action
 from freak_lightning.controls.control_callback import ControlCallback

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from freak_core import Freak
 from freak_lightning.lightning_api.namespace import Logger
-from freak_lightning.optimizers.values_at_hand import is_at_hand
+from freak_lightning.optimizers.param_group_values import is_at_hand
 
 
 class NoExperiment:

@@ -13,7 +13,7 @@ from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.optimizers.group_names import Names
 from freak_lightning.optimizers.overlaid_optimizer import Value
 from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
-from freak_lightning.optimizers.values_at_hand import is_at_hand
+from freak_lightning.optimizers.param_group_values import is_at_hand
 from freak_lightning.ranks.cadence import Sync
 
 

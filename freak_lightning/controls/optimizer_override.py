@@ -11,7 +11,7 @@ from freak_lightning.controls.param_group_control import ParamGroupControl, said
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer
 from freak_lightning.optimizers.overlaid_optimizer import Value
 from freak_lightning.optimizers.param_group_overlay import ParamGroupOverlay
-from freak_lightning.optimizers.values_at_hand import is_number_or_numbers
+from freak_lightning.optimizers.param_group_values import is_number_or_numbers
 
 Kind = Any
 """The type of a field, as pydantic understands it: more than Python's types can say."""

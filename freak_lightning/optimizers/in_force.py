@@ -2,7 +2,7 @@
 
 from freak_lightning.lightning_api.namespace import Trainer
 from freak_lightning.optimizers.param_group_overlay import GroupInForce, ParamGroupOverlay
-from freak_lightning.optimizers.values_at_hand import in_json, is_at_hand
+from freak_lightning.optimizers.param_group_values import in_json, is_at_hand
 
 MOST_GROUPS = 200
 """Param groups to list; of the others only their number is told."""

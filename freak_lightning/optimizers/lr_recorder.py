@@ -12,7 +12,7 @@ from freak_lightning.lightning_api.loops import logged_step
 from freak_lightning.lightning_api.namespace import Trainer
 from freak_lightning.optimizers.overlaid_optimizer import Value
 from freak_lightning.optimizers.param_group_overlay import unwrapped
-from freak_lightning.optimizers.values_at_hand import is_at_hand
+from freak_lightning.optimizers.param_group_values import is_at_hand
 
 Rates = list[list[Value]]
 """A list per optimizer with a rate per param group."""

@@ -34,8 +34,8 @@ from torch.utils.hooks import RemovableHandle
 
 from freak_lightning.optimizers.group_names import Group, Names, group_names
 from freak_lightning.optimizers.overlaid_optimizer import Held, OverlaidOptimizer, Value, like
+from freak_lightning.optimizers.param_group_values import is_at_hand, is_number_or_numbers
 from freak_lightning.optimizers.steps_seen import Look, StepsSeen
-from freak_lightning.optimizers.values_at_hand import is_at_hand, is_number_or_numbers
 
 Rule = Callable[[int, int, dict[str, Value], Value], Value | None]
 """``rule(optimizer_index, group_index, group, scheduled)`` → the value to step with, None for no override."""

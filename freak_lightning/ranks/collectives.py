@@ -10,7 +10,7 @@ import torch.distributed as dist
 from freak_core import Failed, Refused, refusal
 from freak_lightning.ranks.gloo_group import GlooGroup, group_timeout, open_gloo_group
 from freak_lightning.ranks.interrupts import Interrupted, KeptInterrupt, failure_of, interrupted_elsewhere
-from freak_lightning.ranks.lost import told_as_lost_ranks
+from freak_lightning.ranks.lost_ranks import told_as_lost_ranks
 
 Decision = TypeVar("Decision")
 """A value that JSON can hold; the other ranks get it as ``json.loads`` returns it."""

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import torch
 import torch.distributed as dist
 
-from freak_lightning.ranks.lost import told_as_lost_ranks
+from freak_lightning.ranks.lost_ranks import told_as_lost_ranks
 from freak_lightning.ranks.rank_store import KeyStore, rank_store, torch_private
 
 _CONNECTING = timedelta(seconds=1.5)

@@ -13,7 +13,7 @@ from freak_lightning.control_point import Point
 from freak_lightning.lightning_api.namespace import LightningModule, Trainer, rank_zero_info
 from freak_lightning.ranks.collectives import Collectives, agreed_failure, on_any
 from freak_lightning.ranks.interrupts import Interrupted, KeptInterrupt, failure_of
-from freak_lightning.ranks.lost import RanksLost
+from freak_lightning.ranks.lost_ranks import RanksLost
 from freak_lightning.session.program_changes import ProgramChanges
 
 logger = logging.getLogger("freak")

@@ -20,8 +20,8 @@ import logging
 from functools import partial
 from types import MappingProxyType
 
-from freak_lightning.checkpoint.as_built import Dtypes, dtypes_of
 from freak_lightning.checkpoint.contents import AddedContents
+from freak_lightning.checkpoint.rebuilt_on_resume import Dtypes, dtypes_of
 from freak_lightning.control import Control
 from freak_lightning.lightning_api.callbacks import callbacks_of, set_callbacks
 from freak_lightning.lightning_api.checkpoints import Checkpoint

@@ -31,7 +31,7 @@ from freak_lightning.ranks.deferred_signal import deferred
 from freak_lightning.ranks.first_failure import FirstFailure
 from freak_lightning.ranks.heartbeat import INTERRUPT, SIGTERM, heartbeat
 from freak_lightning.ranks.interrupts import Interrupted, KeptInterrupt, failure_of
-from freak_lightning.ranks.lost import RanksLost
+from freak_lightning.ranks.lost_ranks import RanksLost
 from freak_lightning.session.agreed_waits import AgreedWaits
 from freak_lightning.session.execution import Execution, go_back
 from freak_lightning.session.fingerprint import with_weights

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
 from freak_core.server import connection_limits as connections
-from freak_core.server import places
+from freak_core.server import connection_shares
 from freak_core.server.http import HttpServer
 
 Connect = Callable[[], socket.socket]
@@ -103,10 +103,10 @@ def test_of_requests_that_are_sent_without_waiting_the_first_is_answered(connect
 
 
 def test_there_are_fewer_connections_than_files_that_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    unlimited = places.resource.RLIM_INFINITY
+    unlimited = connection_shares.resource.RLIM_INFINITY
     for limit, most in ((128, 64), (1024, 512), (1 << 20, 1000), (unlimited, 1000)):
-        monkeypatch.setattr(places.resource, "getrlimit", lambda _, limit=limit: (limit, limit))
-        assert places.most_connections() == most
-        shares = [places.places_of(who, most) for who in ("owner", "reader", None)]
+        monkeypatch.setattr(connection_shares.resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        assert connection_shares.most_connections() == most
+        shares = [connection_shares.places_of(who, most) for who in ("owner", "reader", None)]
         assert sum(shares) == most
         assert min(shares) == shares[2] == most // 4

@@ -11,7 +11,7 @@ import pytest
 from freak_core import Freak, TooManyRequests
 from freak_core.messages.protocol import Order
 from freak_core.server.api.write_queue import WriteQueue
-from freak_core.server.places import most_connections, places_of
+from freak_core.server.connection_shares import most_connections, places_of
 
 
 def order(kind: str = "patch", path: str = "", body: Any = None, target: str | None = None) -> Order:

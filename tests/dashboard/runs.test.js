@@ -6,7 +6,7 @@ import { Points } from "../../freak_core/server/dashboard/live/metric-points.js"
 import { parse } from "../../freak_core/server/dashboard/lib/json.js";
 import { epochAt, stepOf } from "../../freak_core/ui/pages/compare/epochs.js";
 import { moved, scaled, within } from "../../freak_core/ui/pages/compare/pan-zoom.js";
-import { lastUpTo, nearest } from "../../freak_core/ui/pages/compare/places.js";
+import { lastUpTo, nearest } from "../../freak_core/ui/pages/compare/axis-positions.js";
 import { colour, colourNumbers } from "../../freak_core/ui/pages/compare/run-colours.js";
 import { differing, metricsOf, metricText, valueText } from "../../freak_core/ui/pages/compare/run-columns.js";
 import { filterOf } from "../../freak_core/ui/pages/list/row-filter.js";

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from freak_core import Freak
-from freak_core.server.places import most_connections, places_of
+from freak_core.server.connection_shares import most_connections, places_of
 from tests.core.steered import Steered
 from tests.docs.reference.http_api import HEADERS
 from tests.docs.reference.pages import FOLDER, UNDOCUMENTED, unexplained, written

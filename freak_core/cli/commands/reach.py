@@ -19,7 +19,7 @@ from freak_core.runs.run_file import Run
 from freak_core.runs.run_folder import PAGE, RunFolder
 from freak_core.runs.stored_runs import StoredRun
 from freak_core.runs.tunnel import link_through_tunnel, tunnel_command
-from freak_core.ui.place import DEFAULT_PORT, running
+from freak_core.ui.running_ui import DEFAULT_PORT, running
 
 PortOption = Annotated[
     int | None,

@@ -13,7 +13,7 @@ import typer
 from freak_core.cli.browser import open_in_browser
 from freak_core.cli.terminal import say, show
 from freak_core.errors import PortTaken
-from freak_core.ui.place import DEFAULT_PORT, running
+from freak_core.ui.running_ui import DEFAULT_PORT, running
 
 
 def ui(
@@ -56,7 +56,7 @@ def ui(
 
 
 def _serve_elsewhere(machine: str, program: str, host: str, port: int, *, no_open: bool) -> None:
-    from freak_core.ui.elsewhere import RemoteUi
+    from freak_core.ui.remote_ui import RemoteUi
 
     remote = RemoteUi(machine, program, host, port, say)
     with _until_interrupted(remote.close):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from freak_core.errors import AccessDenied, Unauthorized
-from freak_core.server.places import Who
+from freak_core.server.connection_shares import Who
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 READING = ("GET", "HEAD", "OPTIONS")

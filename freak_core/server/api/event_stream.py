@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from freak_core.errors import Malformed
 from freak_core.messages.protocol import EVENT_TYPES, Event
-from freak_core.server.api.turns import turn
+from freak_core.server.api.event_loop_turns import turn
 from freak_core.server.mirror.large_texts import is_large
 from freak_core.server.mirror.mirror import Mirror
 

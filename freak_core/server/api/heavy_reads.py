@@ -7,7 +7,7 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from freak_core.runs.thinning import Point
-from freak_core.server.places import Who
+from freak_core.server.connection_shares import Who
 from freak_core.text.strict_json import dumps
 
 Answer = TypeVar("Answer")

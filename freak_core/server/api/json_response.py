@@ -5,7 +5,7 @@ import asyncio
 from fastapi import responses
 from starlette.types import Receive, Scope, Send
 
-from freak_core.server.api.turns import turn
+from freak_core.server.api.event_loop_turns import turn
 from freak_core.text.strict_json import dumps
 
 

@@ -24,10 +24,10 @@ from freak_core.server.api.request_body import JSON_TYPES, PATCH_TYPES, content_
 from freak_core.server.api.text_in_url import any_text
 from freak_core.server.api.write_options import WRITE_PARAMETERS, etag, flag, known_options, write_options
 from freak_core.server.api.write_queue import WriteQueue
+from freak_core.server.connection_shares import WaitingPlaces
 from freak_core.server.mirror.large_texts import is_large
 from freak_core.server.mirror.metric_history import Axis
 from freak_core.server.mirror.mirror import Mirror
-from freak_core.server.places import WaitingPlaces
 from freak_core.text import paths
 from freak_core.text.strict_json import JSON
 

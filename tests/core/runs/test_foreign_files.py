@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from freak_core.runs.live_runs import list_runs
-from freak_core.runs.own_file import LARGEST
 from freak_core.runs.run_file import BEAT, RunFile
 from freak_core.runs.run_folder import RunFolder, runs_folder
+from freak_core.runs.user_owned_file import LARGEST
 from tests.core.cli.shell import freak
 from tests.core.conftest import Serve
 from tests.core.runs.places import described, elsewhere

@@ -1,6 +1,6 @@
 // Draws curves and marks of many runs into a chart: uPlot draws axes, selection and cursor.
 
-import { lastUpTo } from "./places.js";
+import { lastUpTo } from "./axis-positions.js";
 
 /**
  * @import { uPlot } from "../dashboard/vendor.js"

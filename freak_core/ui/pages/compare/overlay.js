@@ -12,7 +12,7 @@ import { EPOCH, epochAt, stepOf } from "./epochs.js";
 import { drawSoon, forget } from "./frames.js";
 import { interventions } from "./interventions.js";
 import { moved, pan, scaled, spanOf, wheel, within } from "./pan-zoom.js";
-import { nearest } from "./places.js";
+import { nearest } from "./axis-positions.js";
 import { colour } from "./run-colours.js";
 import { runLine } from "./run-line.js";
 import { axis as chosenAxis, hidden, pointedAt, zoom } from "./settings.js";

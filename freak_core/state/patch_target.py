@@ -6,8 +6,8 @@ from typing import Any
 
 from freak_core.state.fields import Record, pick
 from freak_core.state.json_values import ABSENT, as_plain_json, equal, holds_kept, inside, opened
-from freak_core.state.origins import Origin
 from freak_core.state.type_hints import TypeHint
+from freak_core.state.value_origins import Origin
 from freak_core.text.paths import Path
 from freak_core.text.strict_json import JSON
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from freak_core.server.places import Who
+from freak_core.server.connection_shares import Who
 
 Purpose = Literal["parts of large answers"] | Who | None
 """What is done: sending a part, or beginning with a request of whoever asks."""

@@ -14,7 +14,7 @@ from freak_core.state.snapshot import Snapshot
 _COPIED: Final = (list, dict, set, deque, defaultdict, OrderedDict, Counter)
 
 
-def twin(model: BaseModel, held: Snapshot, *, iterators: bool = True) -> BaseModel:
+def validator_copy(model: BaseModel, held: Snapshot, *, iterators: bool = True) -> BaseModel:
     """Return a copy of ``model`` as it was ``held``.
 
     Models, dataclasses, lists, dicts, sets and deques are copied, also inside tuples; of their subclasses

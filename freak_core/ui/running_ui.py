@@ -11,9 +11,9 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from freak_core.addresses import link
-from freak_core.runs.own_file import read_own
 from freak_core.runs.process import Process, this_process
 from freak_core.runs.run_folder import home, write_private
+from freak_core.runs.user_owned_file import read_own
 
 DEFAULT_PORT = 4440
 """The port of ``freak ui``: the same each time, so that a bookmark stays good."""

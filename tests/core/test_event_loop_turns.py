@@ -2,7 +2,7 @@
 
 import asyncio
 
-from freak_core.server.api.turns import AT_ONCE, turn
+from freak_core.server.api.event_loop_turns import AT_ONCE, turn
 
 
 def test_only_some_go_on_in_a_round_and_all_do_in_the_end() -> None:
