@@ -38,15 +38,19 @@ class ExitCode(IntEnum):
         self.meaning = meaning
         return self
 
-    DONE = 0, "applied, read, cancelled, or valid in a dry run; accepted for later; of stop: stopped"
-    FAILED = 1, "failed: the program raised an error; of stop: not saved; of watch: the run failed"
+    DONE = 0, "applied, read, cancelled, valid in a dry run, or accepted for later; freak stop: stopped"
+    FAILED = (
+        1,
+        "failed: the program raised an error; freak stop: the checkpoint was not saved; "
+        "freak watch: the run failed, was interrupted, or exited",
+    )
     USAGE = 2, "usage: the command line is not valid"
-    NO_RUN = 3, "no such run, several such runs, or no answer; of watch: the run was lost"
+    NO_RUN = 3, "no such run, several such runs, or no answer; freak watch: the run was lost"
     REFUSED = 4, "refused: nothing was changed"
-    PENDING = 5, "accepted, and not applied within --wait; of stop: not stopped yet"
+    PENDING = 5, "accepted, and not applied within --wait; freak stop: not stopped yet"
     ACCESS = 6, "access denied: no token, an invalid token, or a read-only token"
     CONFLICT = 7, "conflict: the state has changed since --if-match, or a test of a patch failed"
-    INTERRUPTED = 130, "interrupted: Ctrl-C, or no confirmation"
+    INTERRUPTED = 130, "interrupted: Ctrl-C, or the question was not answered with yes"
 
 
 class NoSuchRun(NotFound):

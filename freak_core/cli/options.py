@@ -46,7 +46,7 @@ RunOption = Annotated[
 ]
 RunArgument = Annotated[
     str | None,
-    typer.Argument(metavar="RUN", autocompletion=complete_run, callback=_one_run, help="As --run."),
+    typer.Argument(metavar="RUN", autocompletion=complete_run, callback=_one_run, help="Same as --run."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PathArgument = Annotated[
@@ -77,7 +77,7 @@ NoSshOption = Annotated[
     bool,
     typer.Option(
         "--no-ssh",
-        help="Do not connect to other machines, neither with ssh nor with kubectl; as FREAK_NO_SSH=1.",
+        help="Do not connect to other machines, neither with ssh nor with kubectl; same as FREAK_NO_SSH=1.",
     ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]

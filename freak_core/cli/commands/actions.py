@@ -67,7 +67,7 @@ def checkpoint(
     ] = False,
     exact: Annotated[
         bool,
-        typer.Option("--exact", help="Wait for the next place where the checkpoint is exact."),
+        typer.Option("--exact", help="Wait for the next place from which a resume is exact."),
     ] = False,
     run: RunOption = None,
     as_json: JsonOption = False,

@@ -29,7 +29,7 @@ _BOUNDS = {
 
 
 def describe(path: DescribedArgument = "", run: RunOption = None, as_json: JsonOption = False) -> None:
-    """Print what can be set, with value, type and bounds, and what can be called; with --json the schema."""
+    """Print the fields to set (value, type, bounds) and the actions to call; with --json the schema."""
     keys = keys_of(path)
     with connect(run, reading=True, ended=True) as client:
         schema, actions = client.schema(), client.actions()

@@ -31,11 +31,20 @@ def export(
     name: RunArgument = None,
     to: Annotated[
         Literal["csv", "json", "tensorboard"],
-        typer.Option("--format", "-f", help="csv: the metrics. json: everything. tensorboard: event files."),
+        typer.Option(
+            "--format",
+            "-f",
+            help="csv: the metrics. json: metrics, state and receipts. tensorboard: event files.",
+        ),
     ] = "csv",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="PATH", help="File to write; a folder for tensorboard."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="File to write; a folder for tensorboard. Default: standard output.",
+        ),
     ] = None,
     run: RunOption = None,
 ) -> None:

@@ -45,7 +45,7 @@ def watch(
     run: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the events of a run, one per line, until it ends; exit with 1 if it failed."""
+    """Print the events of a run, one per line, until it ends; the exit code says how it ended."""
     wanted = tuple(types.split(",")) if types else () if as_json else DEFAULT_TYPES
     with connect(name or run, ended=True) as client:
         start = f"{client.run()['id']}-0" if since == "0" else since

@@ -17,7 +17,9 @@ from freak_core.runs.stored_runs import BROKEN, StoredRun
 def prune(
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="AGE", help="Only runs that ended so long ago, such as 30d."),
+        typer.Option(
+            "--older-than", metavar="AGE", help="Only runs that ended longer ago than AGE, such as 30d."
+        ),
     ] = None,
     keep: Annotated[
         int | None,
@@ -26,9 +28,10 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete; without it, only list.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the ended runs whose folders --yes would delete: metrics, journal and final state.
+    """List the folders of ended runs (metrics, journal, final state), or delete them with --yes.
 
-    Live runs are never deleted, nor are checkpoints, nor any file that Freak has not written.
+    Without --older-than and --keep it takes all ended runs. Live runs are never deleted, nor are checkpoints,
+    nor any file that Freak has not written.
     """
     seconds = None if older_than is None else seconds_of(older_than)
     found = prunable({run.id for run in list_runs()}, older_than=seconds, keep=keep)

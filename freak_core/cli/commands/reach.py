@@ -28,7 +28,7 @@ PortOption = Annotated[
         min=1,
         max=65535,
         metavar="PORT",
-        help="Port at your end of the tunnel. Default: the port of the run.",
+        help="Port at your end of the tunnel to another machine. Default: the port of the run.",
     ),
 ]
 ReadOnlyOption = Annotated[bool, typer.Option("--read-only", help="Use the read-only token.")]
@@ -44,7 +44,7 @@ def link(
 ) -> None:
     """Print the link to the dashboard, token included, and open it in a browser if there is a screen.
 
-    The page of a run that has ended is in freak ui. If that does not run yet, this command serves it until
+    An ended run is shown by freak ui. If that is not running, this command starts it and serves it until
     Ctrl-C.
     """
     ended = ended_run(name or run)
@@ -86,7 +86,7 @@ def _open_ended(run: StoredRun, *, print_only: bool, as_json: bool) -> None:
 def tunnel(
     name: RunArgument = None, port: PortOption = None, run: RunOption = None, as_json: JsonOption = False
 ) -> None:
-    """Print the ssh command that makes a run of another machine reachable from yours."""
+    """Print the command, ssh or kubectl, that makes a run on another machine reachable from yours."""
     found = find(name or run)
     if as_json:
         show_json({"tunnel": tunnel_command(found, port), "link": link_through_tunnel(found, port)})

@@ -24,7 +24,9 @@ from freak_core.client.documents import RunFacts
 from freak_core.errors import NotFound
 from freak_core.receipts import Receipt
 
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="The reason, for the receipts.")]
+ReasonOption = Annotated[
+    str | None, typer.Option("--reason", help="The reason, shown with the run and in the receipts.")
+]
 _CONTROLS = {"stop": "GracefulStop", "pause": "Pause"}
 """The controls of freak_lightning that have a section of the state."""
 
@@ -47,7 +49,8 @@ def stop(
 ) -> None:
     """Save a checkpoint and stop the training, on all ranks at the same step.
 
-    The command waits until the training has stopped, and prints the path of the checkpoint.
+    The command waits until the training has stopped, for --wait seconds at most, and prints the path of the
+    checkpoint.
     """
     asked: dict[str, object] = {"should_stop": True, "after": after}
     asked |= {"force": True} if force else {}
@@ -105,7 +108,7 @@ def resume(
     as_json: JsonOption = False,
     **options: Unpack[RequestOptions],
 ) -> None:
-    """Let a training go on that 'freak pause' has paused.
+    """Continue a training that 'freak pause' has paused.
 
     This does not resume from a checkpoint: for that, start the script again and pass the path of the
     checkpoint to Trainer.fit as ckpt_path. 'freak stop' and 'freak checkpoint' print the path.

@@ -41,12 +41,12 @@ def ui(
         ),
     ] = "freak",
     until_input_ends: Annotated[
-        bool, typer.Option("--until-input-ends", help="End with standard input.")
+        bool, typer.Option("--until-input-ends", help="End when standard input is closed.")
     ] = False,
 ) -> None:
-    """Serve a page with all runs of this home, live and ended, until Ctrl-C; print its link.
+    """Serve a page with all runs of this home folder, live and ended, until Ctrl-C; print its link.
 
-    A live run is steered from there, and an ended one is read from its folder.
+    You steer live runs there; ended ones are read from their folders.
     """
     if via is not None:
         _serve_elsewhere(via, freak_there, host, port, no_open=no_open)

@@ -10,8 +10,8 @@ from freak_core.cli.exit_codes import ExitCode
 from tests.docs.reference.docstrings import cell, table
 
 INTRO = """\
-Every command of `freak`, with every argument and option; `freak COMMAND --help` prints the same. How to use
-them in scripts: [../scripts.md](../scripts.md)."""
+Every command of `freak`, with every argument and option; `freak COMMAND --help` prints the same.
+[scripts.md](../scripts.md) shows how to use the commands in scripts."""
 
 
 class CommandsPage:
