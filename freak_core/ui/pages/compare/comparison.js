@@ -67,7 +67,7 @@ export function Comparison({ ids }) {
       <div class="charts-grid">${shown.map((name) => html`<${CurveChart} key=${name} name=${name} runs=${runs} />`)}</div>
       ${!names.length && html`<p class="empty">No metric has been logged.</p>`}
       ${names.length > 0 && !shown.length && html`<p class="empty">No metric's name matches the filter.</p>`}
-      <p class="hint">Drag to zoom, with Shift to pan, Ctrl and the wheel to do both; double-click to see everything. A triangle marks a request that was applied.</p>
+      <p class="hint">Drag to zoom, with Shift to pan. Ctrl and the wheel zoom, too. Double-click to see everything. A triangle marks a request that was applied.</p>
     </section>
     <${ValueTables} runs=${runs} />`;
 }
