@@ -23,7 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "learning-rate.md"
 WARNS = re.compile("compile|ZeroRedundancy").search
 """The ways in which PyTorch warns of its own parts."""
 
-HELD, RELEASED = "held and scaled exactly", "told by a receipt that fails"
+HELD, RELEASED = "held and scaled exactly", "not used; a receipt with the status `failed` says so"
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def test_the_weights_move_by_the_rate_of_the_receipt(way: Way) -> None:
 
 
 def test_an_override_of_one_group_stays_with_it_when_groups_are_stepped_one_by_one() -> None:
-    way = next(way for way in WAYS if way.name.startswith("stepped group by group from outside"))
+    way = next(way for way in WAYS if way.name.startswith("other code steps one group"))
     control, model = LROverride(), way.module()
     ask = Ask(control, (0, 3, patch({"lr": {"groups": {"0/1": {"hold": 0.125}}}})))
     fit([ask, control], model=lambda: model, max_epochs=1)
