@@ -86,7 +86,7 @@ class TrainerOverride(ControlCallback[TrainerSettings]):
         own = self._own or {}
         former = own.get("limit_val_batches", 1.0)
         limit = Annotated[int | float, AfterValidator(partial(_nothing_or, former))]
-        field = Field(former, description=f"0 for no validation, {former} for the trainer's own")
+        field = Field(former, description=f"0 for no validation, {former} for as much as at the start")
         fields: dict[str, Any] = {"limit_val_batches": (limit, field)}
         return create_model("Trainer", __base__=TrainerSettings, **fields)(**own)
 
