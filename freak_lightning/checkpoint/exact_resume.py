@@ -41,13 +41,13 @@ KNOWN = ("torch", "torchdata", "lightning", "pytorch_lightning", "freak_lightnin
 
 NEVER_EXACT = {
     "BaseFinetuning": "it changes requires_grad and the param groups, and a resume begins with frozen "
-    "weights; to go on from here, train without it from the weights of the checkpoint",
+    "weights; to go on from here, load the weights of the checkpoint and train without this callback",
     "ModelPruning": "it replaces parameters, and a checkpoint holds the pruned weights in their place; prune "
     "after the training",
     "StochasticWeightAveraging": "it replaces the scheduler when the averaging begins; use "
     "WeightAveraging in place of it",
-    "LearningRateFinder": "it searches anew in the resumed run; leave it out, and give the rate",
-    "BatchSizeFinder": "it searches anew in the resumed run; leave it out, and give the batch size",
+    "LearningRateFinder": "it searches again in the resumed run; remove it, and set the rate that it found",
+    "BatchSizeFinder": "it searches again in the resumed run; remove it, and set the batch size",
 }
 """Callbacks of Lightning with which a resumed run differs from every checkpoint, and the remedy."""
 
@@ -187,8 +187,8 @@ def _loop_reasons(trainer: Trainer, place: Place) -> Iterator[str]:
         monitored: str = stopping.monitor  # type: ignore[attr-defined]
         if monitored in means and not vouched_for(stopping):
             yield (
-                f"{type(stopping).__name__} monitors {monitored}, a mean over the epoch, which the "
-                "resumed run takes over the rest of the epoch only; monitor a metric of the validation"
+                f"{type(stopping).__name__} monitors {monitored}, a mean over the epoch, and the "
+                "resumed run averages only the rest of the epoch; monitor a metric of the validation"
             )
     if any(config.reduce_on_plateau for config in trainer.lr_scheduler_configs):
         yield (

@@ -24,8 +24,8 @@ def loader_reasons(trainer: Trainer, place: Place) -> Iterator[str]:
         yield from _reasons(trainer, loader, place)
     if pads_with_nothing(trainer):
         yield (
-            'CombinedLoader in mode "max_size": a resumed run begins a loader anew that has given its last '
-            "batch; use max_size_cycle or min_size"
+            'CombinedLoader in mode "max_size": a resumed run begins a loader again that had no batches '
+            "left; use max_size_cycle or min_size"
         )
     every = reloads_every(trainer)
     if every > 1:
@@ -63,7 +63,7 @@ def _reasons(trainer: Trainer, loader: object, place: Place) -> Iterator[str]:
         remedy = (
             "use shuffle=True, the RandomSampler of torchdata, or a sampler with set_epoch"
             if shared is sampler
-            else "Lightning shares it among the ranks; give the loader a DistributedSampler in its place"
+            else "Lightning splits its order among the ranks; give the loader a DistributedSampler instead"
         )
         yield f"{type(shared).__name__} does not save its order, which {name} draws anew; {remedy}"
         return

@@ -70,7 +70,8 @@ def _not_called(owner: object, hook: str) -> str:
     if hook == "on_train_epoch_start":
         when, where = "in the middle of an epoch", "save at the end of an epoch"
     else:
-        when, where = "from the last batch of an epoch without a validation", "save in the middle of an epoch"
+        when = "from the last batch of an epoch that has no validation"
+        where = "save in the middle of an epoch"
     return f"a resume {when} does not call {name}.{hook}; {where}, {VOUCH}"
 
 

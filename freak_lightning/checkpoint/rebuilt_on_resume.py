@@ -16,7 +16,7 @@ from freak_lightning.lightning_api.namespace import Callback, LightningModule, T
 SETTINGS = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
 """The trainer's settings on which the weights depend, and which a program may set while training."""
 
-BUILD = "build the model as it is now before fit, in its __init__ or configure_model, to resume from here"
+BUILD = "to resume from here, build the model before fit as it is now, in its __init__ or configure_model"
 
 Dtypes = Mapping[str, torch.dtype]
 
@@ -71,7 +71,7 @@ def changed_since(before: AsBuilt, trainer: Trainer, ours: Sequence[Callback] = 
     if now.optimizers != before.optimizers:
         yield (
             "the optimizers or their param groups have changed since training began, and a resume builds "
-            "those of configure_optimizers; give configure_optimizers all param groups"
+            "those of configure_optimizers; return all param groups from it"
         )
     if now.schedulers != before.schedulers:
         yield (
