@@ -10,10 +10,11 @@ import argparse
 import logging
 import time
 import warnings
+from pathlib import Path
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset, random_split
@@ -24,6 +25,10 @@ from freak_core import Freak
 from freak_lightning import remote_control
 
 Batch = tuple[Tensor, Tensor]
+
+DIGITS = Path(__file__).with_name("digits.csv.gz")
+"""8 x 8 images of handwritten digits, a row each: 64 pixels from 0 to 16, then the digit. From the UCI Machine
+Learning Repository, E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits" (CC BY 4.0)."""
 
 
 class Digits(LightningModule):
@@ -60,14 +65,13 @@ class Digits(LightningModule):
 
 
 class DigitsData(LightningDataModule):
-    """scikit-learn's 1,797 digits: 1,437 to train on, 360 to validate."""
+    """1,797 digits: 1,437 to train on, 360 to validate."""
 
     def __init__(self, batch_size: int = 32) -> None:
         super().__init__()
         self.batch_size = batch_size
-        images, digits = load_digits(return_X_y=True)
-        scaled = torch.tensor(images, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16
-        everything = TensorDataset(scaled, torch.tensor(digits))
+        rows = torch.from_numpy(np.loadtxt(DIGITS, delimiter=",", dtype=np.float32))
+        everything = TensorDataset(rows[:, :64].reshape(-1, 1, 8, 8) / 16, rows[:, 64].long())
         self.train, self.val = random_split(everything, [1437, 360], torch.Generator().manual_seed(1))
 
     def train_dataloader(self) -> StatefulDataLoader:
