@@ -27,8 +27,10 @@ from freak_lightning import remote_control
 Batch = tuple[Tensor, Tensor]
 
 DIGITS = Path(__file__).with_name("digits.csv.gz")
-"""8 x 8 images of handwritten digits, a row each: 64 pixels from 0 to 16, then the digit. From the UCI Machine
-Learning Repository, E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits" (CC BY 4.0)."""
+"""8 x 8 images of handwritten digits, a row each: 64 pixels from 0 to 16, then the digit.
+
+From the UCI Machine Learning Repository (CC BY 4.0): E. Alpaydin and C. Kaynak, "Optical Recognition of
+Handwritten Digits"."""
 
 
 class Digits(LightningModule):

@@ -42,7 +42,9 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     args = parsed()
     torch.manual_seed(1)
-    rows = torch.from_numpy(np.loadtxt(DIGITS, delimiter=",", dtype=np.float32))  # digits.py says what it holds
+    rows = torch.from_numpy(
+        np.loadtxt(DIGITS, delimiter=",", dtype=np.float32)
+    )  # digits.py says what it holds
     pixels, digits = rows[:, :64] / 16, rows[:, 64].long()
     dropout = nn.Dropout()
     model = nn.Sequential(dropout, nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))

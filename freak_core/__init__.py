@@ -1,5 +1,6 @@
 """Freak: remote control of running programs."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from freak_core.errors import (
@@ -23,11 +24,6 @@ from freak_core.errors import (
     refusal,
 )
 from freak_core.phases import Ending
-from freak_core.program.actions import Action
-from freak_core.program.control import control
-from freak_core.program.freak import Freak
-from freak_core.program.store import Store
-from freak_core.program.write_request import Entry, Write
 from freak_core.receipts import Applied, ChangedValue, Receipt
 from freak_core.runs.journal import read_journal
 from freak_core.text.strict_json import plain
@@ -35,6 +31,11 @@ from freak_core.text.strict_json import plain
 if TYPE_CHECKING:
     from freak_core.client.async_client import AsyncClient
     from freak_core.client.client import Client
+    from freak_core.program.actions import Action
+    from freak_core.program.control import control
+    from freak_core.program.freak import Freak
+    from freak_core.program.store import Store
+    from freak_core.program.write_request import Entry, Write
 
 __all__ = [
     "AccessDenied",
@@ -72,14 +73,26 @@ __all__ = [
 ]
 
 
+_IMPORTED_WHEN_USED = {
+    "AsyncClient": "freak_core.client.async_client",
+    "Client": "freak_core.client.client",
+    "Action": "freak_core.program.actions",
+    "control": "freak_core.program.control",
+    "Freak": "freak_core.program.freak",
+    "Store": "freak_core.program.store",
+    "Entry": "freak_core.program.write_request",
+    "Write": "freak_core.program.write_request",
+}
+
+
 def __getattr__(name: str) -> object:
-    """Import the clients, and httpx with them, only where somebody asks for one: a trainer never does."""
-    if name == "Client":
-        from freak_core.client.client import Client
+    """Import a program's part only in a program, and a client's, which needs httpx, only in a client."""
+    if name not in _IMPORTED_WHEN_USED:
+        raise AttributeError(f"module 'freak_core' has no attribute {name!r}")
+    found: object = getattr(import_module(_IMPORTED_WHEN_USED[name]), name)
+    globals()[name] = found
+    return found
 
-        return Client
-    if name == "AsyncClient":
-        from freak_core.client.async_client import AsyncClient
 
-        return AsyncClient
-    raise AttributeError(f"module 'freak_core' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

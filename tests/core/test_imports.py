@@ -25,6 +25,13 @@ def test_a_trainer_imports_no_server_and_no_client(module: str) -> None:
     assert not loaded & {"typer", "freak_core.cli", "freak_core.client.client"}
 
 
+@pytest.mark.parametrize("module", ["freak_core.server.app", "freak_core.cli.app"])
+def test_the_server_and_the_command_line_import_no_program(module: str) -> None:
+    loaded = imported_by(module)
+    assert module in loaded
+    assert not {each for each in loaded if each.startswith(("freak_core.program", "freak_core.state"))}
+
+
 def test_the_core_leaves_the_terminal_alone() -> None:
     assert not imported_by("freak_core") & {"rich", "shellingham", "getpass", "webbrowser"}
 
