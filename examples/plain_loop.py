@@ -19,6 +19,7 @@ from torch.nn import functional
 from freak_core import Freak
 
 DIGITS = Path(__file__).with_name("digits.csv.gz")
+"""A row for each image: 64 pixels from 0 to 16, then the digit; ``digits.py`` says where they come from."""
 
 
 class Knobs(BaseModel):
@@ -42,9 +43,7 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     args = parsed()
     torch.manual_seed(1)
-    rows = torch.from_numpy(
-        np.loadtxt(DIGITS, delimiter=",", dtype=np.float32)
-    )  # digits.py says what it holds
+    rows = torch.from_numpy(np.loadtxt(DIGITS, delimiter=",", dtype=np.float32))
     pixels, digits = rows[:, :64] / 16, rows[:, 64].long()
     dropout = nn.Dropout()
     model = nn.Sequential(dropout, nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
