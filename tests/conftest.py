@@ -13,6 +13,7 @@ from tests.allowed_skips import allowed, environments
 
 # A shell that starts a command in the background has it ignore SIGINT, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup has it ignore SIGHUP
 
 # Some tests list runs of machines that do not exist; those of tests/reach allow it again.
 os.environ["FREAK_NO_SSH"] = "1"
