@@ -2,8 +2,9 @@
 
 import threading
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
+import pytest
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -294,3 +295,47 @@ def test_untouched_items_of_a_changed_dict_keep_their_object() -> None:
     assert model.runs is held
     assert held["a"] is first
     assert held["b"] == (0.9,)
+
+
+class Adam(BaseModel):
+    name: Literal["adam"] = "adam"
+    lr: float = 1e-3
+
+
+class AdamW(Adam):
+    pass
+
+
+class Plain(BaseModel):
+    name: Literal["sgd"] = "sgd"
+    lr: float = 0.1
+
+
+class Optimizers(BaseModel):
+    used: Adam | Plain = Field(default_factory=Adam, discriminator="name")
+    others: list[Adam | Plain] = Field(default_factory=lambda: [AdamW(), Plain()])
+    by_name: dict[str, Adam | Plain] = Field(default_factory=lambda: {"first": Adam()})
+
+
+def test_a_value_of_another_class_replaces_the_object() -> None:
+    model = Optimizers()
+    held = [model.used, model.others[1], model.by_name["first"]]
+    other = {"name": "sgd", "lr": 0.5}
+    body = {
+        "used": other,
+        "others": [{"name": "adam"}, {"name": "adam", "lr": 0.2}],
+        "by_name": {"first": other},
+    }
+    patch(model, body)
+    assert [type(model.used), type(model.others[1]), type(model.by_name["first"])] == [Plain, Adam, Plain]
+    assert [each.lr for each in held if isinstance(each, Adam | Plain)] == [1e-3, 0.1, 1e-3]
+    assert (model.used.lr, model.others[1].lr, model.by_name["first"].lr) == (0.5, 0.2, 0.5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_so_does_one_that_replaces_an_invalid_object() -> None:
+    model = Optimizers()
+    held: Any = model.used
+    held.lr = "fast"
+    patch(model, {"used": {"name": "sgd", "lr": 0.5}})
+    assert (type(model.used), model.used.lr, held.lr) == (Plain, 0.5, "fast")

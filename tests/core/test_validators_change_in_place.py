@@ -35,6 +35,7 @@ class State(BaseModel):
     wanted: int = 0
     inner: Inner = Field(default_factory=Inner)
     inners: list[Inner] = Field(default_factory=lambda: [Inner()])
+    pair: tuple[Inner, int] = Field(default_factory=lambda: (Inner(), 1))
     numbers: list[int] = Field(default_factory=list)
     root: Numbers = Field(default_factory=Numbers)
     by_name: dict[str, int] = Field(default_factory=dict)
@@ -50,7 +51,7 @@ class State(BaseModel):
     @model_validator(mode="after")
     def _follow(self) -> "State":
         if self.wanted:
-            self.inner.last = self.inners[0].last = self.wanted
+            self.inner.last = self.inners[0].last = self.pair[0].last = self.wanted
             self.numbers.append(self.wanted)
             self.root.root.append(self.wanted)
             self.by_name["last"] = self.wanted

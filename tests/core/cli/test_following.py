@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ def test_runs_are_listed_with_state_and_progress(program: Freak) -> None:
     header, row = freak("ls").out.splitlines()
     assert header.split()[:5] == ["NAME", "ID", "STATE", "EPOCH", "STEP"]
     assert row.split()[:5] == ["prog", program.id, "training", "3", "12"]
+    assert header.split()[-2:] == ["HOST", "URL"]
+    assert row.split()[-2:] == [socket.gethostname(), program.url]
     assert "no answer" not in row
     told = freak("info").out
     for text in ("training", "12", "weights", "add", program.url):
