@@ -40,6 +40,11 @@ def post(http: httpx.Client, action: str, body: Any = None, **options: Any) -> h
     return http.post(f"actions/{action}", json={} if body is None else body, **options)
 
 
+def test_a_receipt_has_the_body_of_its_request(served: Serve, connect: Connect) -> None:
+    http = connect(served(Crop(width=5)))
+    assert http.patch("state", json={"width": 20}).json()["asked"] == {"width": 20}
+
+
 def test_a_request_waits_for_sync_and_is_applied_at_its_step(waiting: Freak, http: httpx.Client) -> None:
     answer = http.patch("state", json={"epochs": 20})
     assert answer.status_code == 202
