@@ -132,7 +132,7 @@ def test_if_match_that_is_no_etag_is_refused(shared: httpx.Client, tag: str) -> 
 
 def test_a_dry_run_foresees_the_changes_and_makes_none(freak: Freak, http: httpx.Client) -> None:
     before = http.get("state")
-    for flag in ("true", "1", "True"):
+    for flag in ("true", "1", "True", ""):
         foreseen = http.patch("state", params={"dry_run": flag}, json={"epochs": 20, "password": "x"}).json()
         assert foreseen["dry_run"] is True
         assert {c["path"] for c in foreseen["changes"]} == {"/epochs", "/password"}
