@@ -4,6 +4,7 @@ import itertools
 import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -125,3 +126,21 @@ def test_epoch_agrees_on_the_last_batch_only(clock: Clock) -> None:
     cadence.agreed(cadence.proposal())
     assert not any(cadence.due(last_batch=False) for _ in range(1000))
     assert cadence.due(last_batch=True)
+
+
+class OneRank:
+    """What rank zero broadcasts is what it gets."""
+
+    def broadcast(self, decision: Any, steps: int) -> tuple[Any, int]:
+        return decision, steps
+
+
+@pytest.mark.parametrize(("sooner", "steps"), [(None, 50), (3, 3), (500, 50)])
+def test_rank_zero_may_wish_for_the_next_agreement_sooner_and_never_later(
+    sooner: int | None, steps: int
+) -> None:
+    cadence = Cadence(50)
+    decision: Any = []
+    assert cadence.exchange(cast(Any, OneRank()), decision, sooner) is decision
+    due = [step for step in range(1, 51) if not cadence.skip() and cadence.due(last_batch=False)]
+    assert due[0] == steps
