@@ -74,7 +74,7 @@ class Kept:
 
 def thinned(points: Points, ordinals: Sequence[int], at_most: int) -> "tuple[Points, array[int]]":
     """Return the points to keep of a metric, at least five, and their ordinals; see ``thin``."""
-    values = [(None, 0.0, None if math.isnan(value) else value) for value in points.value]
+    values = [None if math.isnan(value) else value for value in points.value]
     chosen = thin(values, ordinals, at_most)
     return taken(points, chosen), array("Q", [ordinals[i] for i in chosen])
 

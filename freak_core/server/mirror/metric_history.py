@@ -78,7 +78,7 @@ class History:
         self._ordinals.append(self._told)
         self._told += stands_for
         if len(self.points) > keep:
-            self._take(thin(self.points, self._ordinals, max(5, keep // 2)))
+            self._take(thin(_values(self.points), self._ordinals, max(5, keep // 2)))
 
     def copy(self) -> "History":
         """Return a copy with the same points."""
@@ -95,8 +95,12 @@ class History:
         places = ((i, point[column]) for i, point in enumerate(self.points))
         chosen = [i for i, place in places if place is None or since < place <= until]
         points, ordinals = [self.points[i] for i in chosen], [self._ordinals[i] for i in chosen]
-        return [points[i] for i in thin(points, ordinals, at_most)]
+        return [points[i] for i in thin(_values(points), ordinals, at_most)]
 
     def _take(self, chosen: Sequence[int]) -> None:
         self.points = [self.points[i] for i in chosen]
         self._ordinals = array("Q", [self._ordinals[i] for i in chosen])
+
+
+def _values(points: Sequence[Point]) -> list[float | None]:
+    return [value for _, _, value in points]
