@@ -13,7 +13,6 @@ from tests.allowed_skips import allowed, environments
 
 # A shell that starts a command in the background has it ignore SIGINT, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup has it ignore SIGHUP
 
 # Some tests list runs of machines that do not exist; those of tests/reach allow it again.
 os.environ["FREAK_NO_SSH"] = "1"
@@ -39,6 +38,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & STARTING or (function is not None and STARTS.search(inspect.getsource(function))):
             item.add_marker("processes")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hangups() -> None:
+    """Let the programs of the tests end with SIGHUP, which nohup has us ignore; we go on ignoring it."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)  # unlike SIG_IGN, no program inherits a handler
 
 
 @pytest.hookimpl(wrapper=True)
