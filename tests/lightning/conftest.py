@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch.distributed as dist
 
 from freak_core import Client, NotFound
 
@@ -26,6 +27,14 @@ def environment_as_before() -> Iterator[None]:
     yield
     for name in os.environ.keys() - before.keys() - {"PYTEST_CURRENT_TEST"}:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def no_process_group() -> Iterator[None]:
+    """End the process group that a fit with ``ddp`` leaves open: later forks would wait in it."""
+    yield
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 class Training:

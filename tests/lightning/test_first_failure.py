@@ -1,7 +1,5 @@
 """The error that ends a run is that of the rank that failed first."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch.distributed as dist
 
@@ -9,11 +7,9 @@ from freak_lightning.ranks.first_failure import FirstFailure, RankFailed
 
 
 @pytest.fixture(autouse=True)
-def store() -> Iterator[None]:
+def store() -> None:
     """The store of a group; both ranks of these tests are in this process."""
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    yield
-    dist.destroy_process_group()
 
 
 def test_a_rank_whose_error_follows_from_another_names_that_rank_and_its_message() -> None:

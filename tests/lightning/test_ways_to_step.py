@@ -1,13 +1,12 @@
 """However an optimizer is changed, wrapped, compiled or stepped: receipts and measured weights agree."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from lightning.pytorch import Callback
 from torch.optim import SGD
 
@@ -24,14 +23,6 @@ WARNS = re.compile("compile|ZeroRedundancy").search
 """The ways in which PyTorch warns of its own parts."""
 
 HELD, RELEASED = "held and scaled exactly", "not used; a receipt with the status `failed` says so"
-
-
-@pytest.fixture(autouse=True)
-def no_process_group() -> Iterator[None]:
-    """End the process group that ``ZeroRedundancyOptimizer`` needs."""
-    yield
-    if dist.is_initialized():
-        dist.destroy_process_group()
 
 
 def steered(way: Way, **settings: Any) -> tuple[Ask, Line]:
