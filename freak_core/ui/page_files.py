@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from freak_core.errors import NotFound
 from freak_core.server.api.problems import Route
-from freak_core.server.api.static_pages import DASHBOARD
+from freak_core.server.api.static_pages import DASHBOARD, module_links
 
 PAGES = Path(__file__).with_name("pages")
 _SERVED = (".html", ".js", ".css")
@@ -18,6 +18,8 @@ class PageFiles:
 
     def __init__(self) -> None:
         self._files = _below(PAGES, "") | _below(DASHBOARD, "dashboard/")
+        page = (PAGES / "index.html").read_text("utf-8")
+        self._page = page.replace("{modules}", module_links(self._files, "page/app.js", "ui/"))
         self.router: APIRouter = APIRouter(route_class=Route, include_in_schema=False)
         self.router.add_api_route("/healthz", self.healthz, methods=["GET", "HEAD"])
         self.router.add_api_route("/", self.page, methods=["GET", "HEAD"])
@@ -29,7 +31,7 @@ class PageFiles:
 
     async def page(self) -> Response:
         """Return the page over all runs."""
-        return FileResponse(PAGES / "index.html")
+        return HTMLResponse(self._page)
 
     async def file(self, name: str) -> Response:
         """Return a file of the pages, or of the dashboard that they share modules with."""

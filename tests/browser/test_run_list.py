@@ -93,3 +93,20 @@ def test_a_run_in_a_new_tab_needs_no_token(ui: Ui, served: Serve, open_page: Ope
         page.get_by_role("link", name="beside").click(modifiers=["ControlOrMeta"])
     expect(popup.value.get_by_role("status").first).to_have_text("live", timeout=20_000)
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^Runs$"))
+
+
+MODULES = """() => {
+    const linked = [...document.querySelectorAll("link[rel=modulepreload]")].map(({href}) => href);
+    const loaded = performance.getEntriesByType("resource").map(({name}) => name.split("?")[0]);
+    return [linked.sort(), loaded.filter((name) => name.endsWith(".js")).sort()];
+}"""
+
+
+def test_a_page_loads_its_modules_at_once_and_no_others(ui: Ui, served: Serve, open_page: Open) -> None:
+    """One after the other, they take a second through a tunnel."""
+    for link, heading in ((ui.link, "Runs"), (served(name="mine").link or "", "mine")):
+        page = open_page(link)
+        expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible(timeout=20_000)
+        linked, loaded = page.evaluate(MODULES)
+        assert len(loaded) > 40
+        assert linked == loaded

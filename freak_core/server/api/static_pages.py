@@ -1,6 +1,8 @@
 """The routes that need no token: health, and the files of the dashboard and of the documentation."""
 
-from collections.abc import Callable
+import posixpath
+import re
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from freak_core.server.api.problems import Route
 _HERE = Path(__file__).parents[1]
 DASHBOARD = _HERE / "dashboard"
 DOCS = _HERE / "docs"
+
+_IMPORT = re.compile(r'^(?:import|export) (?:[^"]+ from )?"(\.[^"]+)";', re.MULTILINE)
 
 
 class Pages:
@@ -29,7 +33,8 @@ class Pages:
         }
         self._docs = {path.name: path for path in DOCS.iterdir() if path.suffix in (".js", ".css")}
         self._docs_page = _docs_page(docs_url)
-        self._dashboard_page = _dashboard_page(docs_url, list_url)
+        modules = module_links(self._dashboard, "page/app.js", "dashboard/")
+        self._dashboard_page = _dashboard_page(docs_url, list_url, modules)
         self.router: APIRouter = APIRouter(route_class=Route, include_in_schema=False)
         add = self.router.add_api_route
         pages: dict[str, Callable[..., object]] = {
@@ -69,10 +74,26 @@ def _file(files: dict[str, Path], name: str) -> Response:
     return FileResponse(files[name])
 
 
-def _dashboard_page(docs_url: str, list_url: str) -> str:
+def _dashboard_page(docs_url: str, list_url: str, modules: str) -> str:
     """Return the dashboard with a link to the documentation, and one to the list of all runs."""
-    page = (DASHBOARD / "index.html").read_text("utf-8")
+    page = (DASHBOARD / "index.html").read_text("utf-8").replace("{modules}", modules)
     return page.replace("{docs}", escape(docs_url.removeprefix("/"))).replace("{list}", escape(list_url))
+
+
+def module_links(files: Mapping[str, Path], entry: str, prefix: str) -> str:
+    """Return what has a browser load all modules of a page at once, and not one after the other.
+
+    Args:
+        files: the files of the page, by their names.
+        entry: the name of the module that the page begins with.
+        prefix: what stands before the names in the page's URLs.
+    """
+    names = [entry]
+    for name in names:
+        imported = _IMPORT.findall(files[name].read_text("utf-8"))
+        found = [posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) for path in imported]
+        names += [each for each in dict.fromkeys(found) if each not in names]
+    return "\n".join(f'<link rel="modulepreload" href="{prefix}{escape(name)}">' for name in names)
 
 
 def _docs_page(docs_url: str) -> str:

@@ -22,7 +22,7 @@ export async function loadInterventions(run, requests) {
   if (requests === 0 || asked.get(run) === (requests ?? -1)) return;
   asked.set(run, requests ?? -1);
   try {
-    const receipts = await get(`runs/${encodeURIComponent(run)}/receipts?last=${MOST_RECEIPTS}`);
+    const receipts = await get(`runs/${encodeURIComponent(run)}/receipts?last=${MOST_RECEIPTS}`, { priority: "low" }); // the curves come first
     interventions.value = new Map(interventions.value).set(run, markersOf(receipts));
   } catch {
     asked.delete(run); // asked again with the next list of runs
