@@ -203,15 +203,15 @@ class Recorder:
         since = 0
         for number, part in reversed([*enumerate(before)]):  # a server that was killed soon has left no point
             first = next(read_batches(part, Damage()), None)
-            if first is not None and (known is None or first.seq <= known):
+            if first is not None and first.seq <= known:
                 since = number
                 break
         for part in before[since:]:
             for batch in read_batches(part, Damage()):
                 self._metrics.go_on_after(batch)
 
-    def _recover_summary(self) -> int | None:
-        """Return how far the last summary comes; None if there is none."""
+    def _recover_summary(self) -> int:
+        """Return how far the last summary comes; 0 if there is none."""
         with contextlib.suppress(OSError, ValueError):
             summary = Summary.model_validate_json(read_checked(self._folder / SUMMARY, LARGEST_SUMMARY))
             self._metrics.newest = dict(summary.newest)
@@ -220,7 +220,7 @@ class Recorder:
             self._missing = [each for each in summary.missing if each.get("why") != TOO_FAST]
             self._checkpoints = {each.path: each for each in summary.checkpoints}
             return summary.seq
-        return None
+        return 0
 
     def _miss(self, **what: object) -> None:
         told = {**what, "at": now()}

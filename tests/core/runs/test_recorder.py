@@ -16,6 +16,7 @@ from freak_core import Freak
 from freak_core.messages.protocol import Event, Hello
 from freak_core.runs.journal_reader import ending_in
 from freak_core.runs.metric_parts import Damage, parts, read_points
+from freak_core.runs.run_folder import SUMMARY
 from freak_core.runs.stored_runs import StoredRun, open_run, stored_runs
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.mirror.recorder import Recorder
@@ -151,29 +152,38 @@ def test_the_folder_says_what_the_next_server_was_not_told(served: Serve) -> Non
     assert "missing" in freak("export", "gap").err
 
 
-def test_the_first_server_too_says_what_it_was_not_told(tmp_path: Path) -> None:
-    """A server that was killed before it wrote a part has a next one that knows no part."""
-    point: Event = {"type": "event", "event": "metrics", "data": {"step": 7, "at": 1.0, "values": {"a": 7.0}}}
-    told: dict[str, Any] = {
-        "boot": "x",
-        "token": "",
-        "read_token": "",
-        "prefix": "",
-        "host": "",
-        "docs_url": "",
-    }
+def record(place: Path, seq: int, **values: float) -> None:
+    """Have the recorder of a new server write what the program has told: a point whose step is its value."""
+    (step, *_) = values.values()
+    data = {"step": step, "at": 1.0, "values": values}
+    point: Event = {"type": "event", "event": "metrics", "data": data, "seq": seq}
+    told: dict[str, Any] = dict.fromkeys(("token", "read_token", "prefix", "host", "docs_url"), "")
     told |= {"schema": {}, "actions": {}, "revision": 0, "value": {}, "receipts": [], "history": []}
-    told |= {"type": "hello", "run": {"name": "late"}, "floor": 6, "events": [{**point, "seq": 7}]}
+    told |= {"type": "hello", "boot": "x", "run": {"name": "late"}, "floor": seq - 1, "events": [point]}
     hello = cast(Hello, told)
     mirror = Mirror(lambda _: None)
     mirror.receive(hello)
-    recorder = Recorder(mirror, hello, tmp_path)
+    recorder = Recorder(mirror, hello, place)
     recorder.start()
     recorder.close(10)
+
+
+def test_the_first_server_too_says_what_it_was_not_told(tmp_path: Path) -> None:
+    """A server that was killed before it wrote a part has a next one that knows no part."""
+    record(tmp_path, 7, a=7.0)
     damage = Damage()
     assert [row[1] for row in read_points(tmp_path, None, damage)["a"].rows()] == [7]
     (missing,) = damage.missing
     assert (missing["events"], missing["why"]) == (6, "the server process came late: points are missing")
+
+
+def test_servers_that_are_killed_before_they_write_a_summary_leave_their_points_to_the_next(
+    tmp_path: Path,
+) -> None:
+    for seq, values in enumerate(({"a": 100.0}, {"b": 101.0}, {"a": 50.0}), 1):
+        record(tmp_path, seq, **values)
+        (tmp_path / SUMMARY).unlink()
+    assert [row[:2] for row in read_points(tmp_path, {"a"}, Damage())["a"].rows()] == [(0, 100), (1, 50)]
 
 
 def test_a_folder_in_the_place_of_a_part_is_no_obstacle(served: Serve) -> None:
