@@ -13,8 +13,8 @@ from freak_core.state.core_schema import Schema, parts_of, schema_of
 from freak_core.state.fields import names_collide
 from freak_core.state.live_values import MARK, Marked, Text, current, is_token
 
-_KEPT, _VALUE, _KNOWN, _OTHER, _NEW, _TEXT = (
-    f"\0{each}" for each in ("kept", "value", "known", "other", "new", "text")
+_KEPT, _VALUE, _KNOWN, _OTHER, _NEW, _TEXT, _DICT, _LIST, _ANYTHING = (
+    f"\0{each}" for each in ("kept", "value", "known", "other", "new", "text", "dict", "list", "anything")
 )
 _FUNCTIONS: Final = ("function-before", "function-wrap", "function-after")
 _INNER: Final = ("schema", "lax_schema", "strict_schema", "json_schema", "python_schema")
@@ -49,7 +49,7 @@ def live_validator(kind: type[BaseModel]) -> SchemaValidator:
     if model.get("root_model"):
         inner, schema = [], schemas.place(model["schema"])
     elif fields is not None:
-        schema = schemas.fields(fields)
+        schema = schemas.fields(fields, model.get("config", {}))
     else:
         raise TypeError(f"{kind.__name__} has a schema of its own")
     for function in reversed(inner):
@@ -114,23 +114,41 @@ class _Schemas:
     def all_definitions(self) -> list[Schema]:
         return [*self.definitions.values(), *self._live.values()]
 
-    def fields(self, schema: Schema) -> Schema:
+    def fields(self, schema: Schema, config: Schema) -> Schema:
         """Return the fields of a model, with one more for the mark."""
         mark = {"type": "default", "schema": {"type": "str"}, "default": None}
         fields = {**self._each(schema["fields"]), MARK: {"type": "model-field", "schema": mark}}
-        extras = schema.get("extras_schema")
         changed = {**schema, "fields": fields, "computed_fields": []}
-        return changed | ({"extras_schema": self.place(extras)} if extras is not None else {})
+        extra = schema.get("extra_behavior") or config.get("extra_fields_behavior")
+        extras = schema.get("extras_schema", {"type": "any"})
+        return changed | ({"extras_schema": self.place(extras)} if extra == "allow" else {})
 
     def place(self, schema: Schema) -> Schema:
         """Return the schema of a place that takes a token instead of a value."""
         if schema["type"] == "default":
             return {**schema, "schema": self.place(schema["schema"])}
+        if schema["type"] == "any":
+            return self._anything()
         kept = {"type": "function-plain", "function": _no_info(_live)}
         return _tagged({_KEPT: kept, _VALUE: self.changed(schema)}, _kept_or_value)
 
+    def _anything(self) -> Schema:
+        """Return the schema of a value of any type. Tokens and marks may lie deep inside it."""
+        inside = {"type": "definition-ref", "schema_ref": _ANYTHING}
+        choices: dict[str, Schema] = {
+            _KEPT: {"type": "function-plain", "function": _no_info(_live)},
+            _KNOWN: {"type": "function-plain", "function": _no_info(_next)},
+            _DICT: {"type": "dict", "values_schema": inside},
+            _LIST: {"type": "list", "items_schema": inside},
+            _VALUE: {"type": "any"},
+        }
+        self._live[_ANYTHING] = {**_tagged(choices, _kind_of), "ref": _ANYTHING}
+        return inside
+
     def changed(self, schema: Schema) -> Schema:
         """Return a schema that also takes tokens and marks inside its value."""
+        if schema["type"] == "any":
+            return self._anything()
         functions, model = _chain(schema, self.definitions)
         if model is not None and len(functions) == _depth(model["cls"]):
             known = {"type": "function-plain", "function": _no_info(_next)}
@@ -177,6 +195,10 @@ class _Schemas:
                 schema[key] = self.changed(schema[key])
         if kind == "generator":  # pydantic would make an iterator of it, which is used up by the first reader
             schema["type"] = "list"
+        if kind in ("list", "generator", "deque"):
+            schema.setdefault("items_schema", {"type": "any"})
+        elif kind in ("dict", "ordered-dict", "default-dict"):
+            schema.setdefault("values_schema", {"type": "any"})
         items = schema.get("items_schema")
         if isinstance(items, dict) and kind not in ("set", "frozenset"):
             schema["items_schema"] = self.place(items)
@@ -247,6 +269,12 @@ def _kept_or_value(value: object) -> str:
     return _KEPT if is_token(value) else _VALUE
 
 
+def _kind_of(value: object) -> str:
+    if type(value) is dict:
+        return _KNOWN if MARK in value else _DICT
+    return _LIST if type(value) is list else _kept_or_value(value)
+
+
 def _text_or_value(value: object) -> str:
     return _TEXT if type(value) is Text else _VALUE
 
@@ -296,7 +324,7 @@ def _completed(document: Marked, validate: Callable[[str], object]) -> object:
 
 
 def _built(kind: type[BaseModel], taken: object) -> BaseModel:
-    return current().built(kind, taken, next_of=_next)
+    return current().built(kind, taken)
 
 
 def _clean(value: object) -> object:

@@ -282,7 +282,8 @@ def reach(value: object, path: Path) -> object:
         if isinstance(value, BaseModel):
             value = {**value.__dict__, **(value.model_extra or {})}.get(part, ABSENT)
         elif isinstance(value, dict):
-            value = next((each for key, each in value.items() if json_key(key) == part), ABSENT)
+            others = (each for key, each in value.items() if json_key(key) == part)
+            value = value[part] if part in value else next(others, ABSENT)
         elif isinstance(value, list | tuple):
             value = value[int(part)] if part.isdecimal() and int(part) < len(value) else ABSENT
         else:

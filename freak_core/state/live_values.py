@@ -106,7 +106,7 @@ class LiveValues:
         finally:
             self._shown.pop()
 
-    def built(self, kind: type[BaseModel], taken: Any, *, next_of: Callable[[Marked], object]) -> BaseModel:
+    def built(self, kind: type[BaseModel], taken: Any) -> BaseModel:
         """Return the next state of a live model, with what belongs to the live one.
 
         These are its private attributes, its attributes that are no fields, and the fields that were not in
@@ -115,7 +115,6 @@ class LiveValues:
         Args:
             kind: the class of the model.
             taken: what pydantic made of the document: the fields, the extra fields, and the names given.
-            next_of: validates the next state of a model that lies where the schema expects anything.
         """
         if isinstance(taken, kind):  # a wrap validator made it
             return taken
@@ -125,31 +124,16 @@ class LiveValues:
         live = self.value(token)
         gone = self.left_out.get(token, set()) | given
         kept = {name: value for name, value in live.__dict__.items() if name not in gone}
-        there = live.__dict__
-        values = {
-            name: value if value is there.get(name) else self._finished(value, next_of)
-            for name, value in fields.items()
-        } | kept
+        values = fields | kept
         new = kind.__new__(kind)
         private = live.__pydantic_private__
         object.__setattr__(new, "__dict__", values)
-        object.__setattr__(new, "__pydantic_extra__", self._finished(extra, next_of))
+        object.__setattr__(new, "__pydantic_extra__", extra)
         object.__setattr__(new, "__pydantic_private__", None if private is None else dict(private))
         object.__setattr__(
             new, "__pydantic_fields_set__", (given - {MARK}) | (set(values) & set(kind.model_fields))
         )
         return new
-
-    def _finished(self, value: object, next_of: Callable[[Marked], object]) -> object:
-        """Return a value without tokens and marks: where anything is allowed, pydantic has left them."""
-        if is_token(value):
-            return self.value(value)
-        if type(value) is dict:
-            inner = {key: self._finished(each, next_of) for key, each in value.items()}
-            return next_of(value) if MARK in value else _unless_same(value, inner)
-        if type(value) is list and not _NO_TOKEN.issuperset(map(type, value)):
-            return _unless_same(value, [self._finished(each, next_of) for each in value])
-        return value
 
     def _clean(self, given: object) -> object:
         if is_token(given):
@@ -199,15 +183,6 @@ class LiveValues:
 def is_token(value: object) -> TypeGuard[str]:
     """Whether a value stands for a live one."""
     return isinstance(value, str) and value.startswith(_SECRET)
-
-
-def _unless_same(value: _Container, inner: _Container) -> object:
-    pairs = (
-        zip(value.values(), inner.values(), strict=True)
-        if isinstance(value, dict) and isinstance(inner, dict)
-        else zip(value, inner, strict=True)
-    )
-    return value if all(one is other for one, other in pairs) else inner
 
 
 def _is_json(value: object) -> bool:

@@ -13,15 +13,17 @@ When a list is replaced, ``list_items.matched`` says which items of it were ther
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from freak_core.errors import MOST_ERRORS, FieldError, NotFound
+from freak_core.state import dataclass_fields
 from freak_core.state.fields import Record, declared, pick, records
-from freak_core.state.in_place import same
+from freak_core.state.ignored_fields import Validate, is_ignored
+from freak_core.state.in_place import reach
 from freak_core.state.initial_value import restored, would_lose
 from freak_core.state.json_values import (
     ABSENT,
@@ -49,8 +51,6 @@ from freak_core.state.value_origins import Origin
 from freak_core.text.paths import Path, did_you_mean, get, index, missing
 from freak_core.text.strict_json import JSON
 
-Validate: TypeAlias = Callable[[JSON], BaseModel | None]
-
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -72,6 +72,7 @@ class Draft:
         current: the live state as a document.
         seen: the live state as readers see it.
         initial: the document that a reset restores.
+        live: the live state; None if there is none.
         fresh: where a union allows several models, replace the object instead of merging into it.
 
     Attributes:
@@ -82,13 +83,21 @@ class Draft:
     """
 
     def __init__(
-        self, kind: type[BaseModel], current: JSON, seen: JSON, initial: JSON, *, fresh: bool = False
+        self,
+        kind: type[BaseModel],
+        current: JSON,
+        seen: JSON,
+        initial: JSON,
+        live: BaseModel | None = None,
+        *,
+        fresh: bool = False,
     ) -> None:
         self.kind = kind
         self.document = current  # what is changed is copied first, the rest is shared: see ``locate``
         self.current = current
         self.seen = seen
         self.initial = initial
+        self._live = live
         self.fresh = fresh
         self.origin: Origin = Origin((), current, seen)
         self.errors: list[FieldError] = []
@@ -106,27 +115,9 @@ class Draft:
         """
         if model is None:
             return []
-        return [_unknown(*each) for each in self.doubtful if self._is_ignored(each[0], model, validate)]
-
-    def _is_ignored(self, path: Path, model: BaseModel, validate: Validate) -> bool:
-        """Whether the value at ``path`` has no effect: the validator that sees it first does not know it."""
-        trials = []
-        for change in ("left out", "another value"):
-            holder = container_copied(self.document)
-            trials.append(holder)
-            for part in path[:-1]:
-                key: Any = int(part) if isinstance(holder, list) else part
-                child = container_copied(inside(holder, key))
-                if not isinstance(holder, dict | list) or not isinstance(child, dict | list):
-                    return False
-                holder[key] = holder = child
-            if not isinstance(holder, dict) or path[-1] not in holder:
-                return False  # a later operation took it away
-            if change == "left out":
-                del holder[path[-1]]
-            else:
-                holder[path[-1]] = _another(holder[path[-1]])
-        return all(same(validate(trial), model) for trial in trials)
+        return [
+            _unknown(*each) for each in self.doubtful if is_ignored(self.document, each[0], model, validate)
+        ]
 
     def apply(self, operation: Operation) -> None:
         """Apply one operation that is no JSON Patch."""
@@ -194,6 +185,7 @@ class Draft:
                 if last:
                     return Target(above, place.added(key), holder, None, hint)
             elif isinstance(holder, dict):
+                hint = self._class_of(hint, place)
                 record = pick(hint, holder)
                 place = place.read_as(hint, record)
                 if record and record.name(part) is None and part in record.computed:
@@ -323,6 +315,7 @@ class Draft:
 
     def _read_object(self, hint: TypeHint, body: dict[str, JSON], place: Place, onto: JSON) -> JSON:
         patch = onto is not ABSENT
+        hint = self._class_of(hint, place)
         base = onto if patch and isinstance(onto, dict) else {}
         current = pick(hint, base) if base else None
         record = pick(hint, body, current)
@@ -338,6 +331,15 @@ class Draft:
             if record is None or key in record.fields or not self._left_out(record, key, value, where):
                 self._set(result, key, value, record, inner, where, patch=patch)
         return result
+
+    def _class_of(self, hint: TypeHint, place: Place) -> TypeHint:
+        """Return the class of the object at a place whose declared type, such as ``Any``, tells no fields."""
+        path = place.origin.path
+        if path is None or place.live is ABSENT or records(hint):
+            return hint
+        there = reach(self._live, path)
+        kept = isinstance(there, BaseModel) or dataclass_fields.is_instance(there)
+        return type(there) if kept else hint
 
     def _left_out(self, record: Record, key: str, value: JSON, place: Place) -> bool:
         if key in record.computed:
@@ -409,17 +411,6 @@ def _clear(holder: Any, key: object, record: Record | None, hint: TypeHint) -> N
 def _unknown(path: Path, record: Record | None) -> FieldError:
     meant = did_you_mean(path[-1], record.fields) if record is not None else ""
     return reason(path, "unknown_field", f"there is no such field{meant}")
-
-
-def _another(value: JSON) -> JSON:
-    """Return a value of the same kind that differs."""
-    if isinstance(value, bool) or value is None:
-        return not value
-    if isinstance(value, int | float):
-        return value + 1 if value + 1 != value else 0
-    if isinstance(value, str):
-        return value + "-"
-    return [*value, None] if isinstance(value, list) else {**value, "-": None}
 
 
 def misnamed(kind: type[BaseModel], body: JSON) -> list[FieldError]:

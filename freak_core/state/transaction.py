@@ -160,7 +160,9 @@ def _drafted(
     fresh: bool = False,
 ) -> tuple[Draft, BaseModel | None, list[FieldError]]:
     kind = type(reading.copy)
-    draft = _applied(lambda: Draft(kind, current, reading.public, initial, fresh=fresh), operations)
+    draft = _applied(
+        lambda: Draft(kind, current, reading.public, initial, reading.copy, fresh=fresh), operations
+    )
     before = draft.origin.arranged(current) if draft.origin.moved else current
     errors = draft.errors or intruders(kind, draft.document, before, initial)
     if errors:
