@@ -9,7 +9,8 @@ SIDE_BY_SIDE := -n 3 --dist loadfile
 # These end a process with SIGTERM and look how it ends; coverage has a handler of its own there.
 NOT_MEASURED := tests/core/ui/test_process.py::test_a_signal_ends_it_and_its_event_streams_first \
 	tests/core/ui/test_process.py::test_the_token_and_the_port_stay_and_only_this_user_can_read_them \
-	tests/lightning/test_pause.py::test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a_checkpoint
+	tests/lightning/test_pause.py::test_ranks_outlive_their_timeout_in_a_pause_and_sigterm_ends_the_next_with_a_checkpoint \
+	tests/reach/test_from_a_login_node.py::test_a_watch_that_a_signal_ends_leaves_nothing_behind tests/reach/test_ui.py
 PYTHONS := 3.12 3.13
 DASHBOARD := tests/dashboard
 
@@ -88,12 +89,13 @@ soak: $(READY)  ## the long proofs: every row of each grid, a long pause, random
 	$(BIN)/python -m tests.faults.endings
 	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_exact_point.py \
 		tests/lightning/test_checkpoint_now.py tests/lightning/test_lr_grid.py tests/lightning/test_exact_grid.py
-	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_two_ranks.py \
+	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_two_ranks.py tests/lightning/test_cadence.py \
 		tests/lightning/test_replay_of_legs.py tests/faults/test_how_it_ended.py tests/core/test_locale.py
-	FREAK_SOAK=1 $(BIN)/python -m pytest -n 2 --timeout 1500 tests/core/test_schemathesis.py tests/faults/test_random_kills.py
+	FREAK_SOAK=1 $(BIN)/python -m pytest -n 2 --timeout 1500 tests/core/test_schemathesis.py tests/faults/test_random_kills.py \
+		tests/core/runs/test_damaged_folders.py tests/core/test_any_state_any_write.py tests/core/test_merge_refusals.py
 	FREAK_SOAK=1 $(BIN)/python -m pytest -s --timeout 600 tests/lightning/test_random_requests.py \
 		tests/lightning/test_pause.py -k 'random or outlive'
-	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE:loadfile=load) tests/faults/test_memory.py
+	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE:loadfile=load) tests/faults/test_memory.py tests/faults/test_full_disk.py
 
 reference: $(READY)  ## write docs/reference anew from the source
 	$(BIN)/python -m tests.docs.reference

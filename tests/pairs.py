@@ -1,11 +1,11 @@
 """Rows of a grid: all of them in ``make soak``; in ``make test`` so few that each pair of values meets."""
 
 import itertools
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-WHOLE = os.environ.get("FREAK_SOAK") == "1"
+from tests.soak import SOAK
+
 Row = tuple[Any, ...]
 Pair = tuple[tuple[int, Any], tuple[int, Any]]
 
@@ -32,6 +32,6 @@ def diagonal(*factors: Sequence[Any]) -> list[Row]:
 
 def grid(*factors: Sequence[Any], few: Sequence[Row] | None = None) -> list[Row]:
     """Return all rows, or in ``make test`` a few: those given, else the pairwise ones."""
-    if WHOLE:
+    if SOAK:
         return list(itertools.product(*factors))
     return list(few) if few is not None else pairwise(*factors)

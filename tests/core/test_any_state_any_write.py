@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, create_model
 
 from freak_core import Refused, Store, Write
+from tests.soak import SOAK
 
 
 class Weights:
@@ -150,7 +151,7 @@ def has_null(value: object) -> bool:
     return value is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 if SOAK else 100, deadline=None)
 @given(fields_and_writes())
 def test_what_a_write_does_not_name_is_the_same_object_and_an_unedited_state_changes_nothing(
     drawn: tuple[list[Kind], bool, list[tuple[str, tuple[str, ...], Any]]],

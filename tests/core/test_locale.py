@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pairs import WHOLE
+from tests.soak import SOAK
 
 NAME = "实验→ é 😀"
 PROGRAM = """
@@ -33,7 +33,7 @@ LOCALES = {
 }
 
 
-@pytest.mark.parametrize("encoding", LOCALES if WHOLE else ["GBK"])
+@pytest.mark.parametrize("encoding", LOCALES if SOAK else ["GBK"])
 def test_a_program_is_served_listed_and_steered_in_any_locale(tmp_path: Path, encoding: str) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("FREAK_", "LC_", "LANG"))}
     environment = {

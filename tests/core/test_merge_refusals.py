@@ -13,6 +13,7 @@ from freak_core.state.transaction import Operation, commit, document, propose, p
 from freak_core.text.paths import from_pointer
 from freak_core.text.strict_json import JSON
 from tests.core.schema_zoo import Zoo, zoo
+from tests.soak import SOAK
 
 NAMES = (
     st.sampled_from([*Zoo.model_fields, "total", "oldName", "size", "kind", "0", "-", "a", "x", ""])
@@ -191,7 +192,7 @@ def test_a_state_that_its_own_validator_refuses_can_be_repaired() -> None:
     assert (model.low, model.high) == (5, 9)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400 if SOAK else 150, deadline=None)
 @given(st.lists(OPERATIONS, min_size=1, max_size=3))
 def test_any_json_is_committed_whole_or_refused_and_changes_nothing(operations: list[Operation]) -> None:
     model = zoo()

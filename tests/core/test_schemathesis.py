@@ -14,9 +14,9 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from freak_core import Freak
+from tests.soak import SOAK
 
-SOAK = os.environ.get("FREAK_SOAK") == "1"
-EXAMPLES = 60 if SOAK else 3
+EXAMPLES = 60 if SOAK else 2
 PHASES = "examples,coverage,fuzzing" if SOAK else "examples,fuzzing"
 ROOT = Path(__file__).parents[2]
 

@@ -15,6 +15,7 @@ from freak_core.runs.stored_runs import StoredRun, stored_runs
 from tests.allowed_skips import can_mount
 from tests.core.cli.shell import freak
 from tests.faults.conftest import Start
+from tests.soak import SOAK
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(not can_mount(), reason="needs root, or the right to mount a file system")
@@ -108,38 +109,39 @@ def test_a_full_disk_delays_what_is_written_and_nothing_is_missing(start: Start,
     assert [path.name for path in run.path.glob(".*")] == []
 
 
-def test_what_memory_cannot_hold_while_the_disk_is_full_is_counted(start: Start, disk: SmallDisk) -> None:
-    program = start(PUBLISHES)
-    client = program.client()
-    program.say("10")
-    eventually(lambda: steps() == [*range(1, 11)])
-    disk.fill()
-    for step in range(1010, 25_011, 1000):
-        program.say("1000")
-        eventually(lambda step=step: reached(client, step), within=100)
-    disk.free()
-    eventually(lambda: steps()[-1] == 25_010, within=60)
-    program.say("")
-    program.wait(30)
-    program.gone(10)
-    run = the_run()
-    missing = run.facts()["missing"]
-    assert missing
-    assert {each["why"] for each in missing} <= {"the disk did not take them", TOO_FAST_TO_WRITE}
-    assert len(steps()) * METRICS + sum(each["points"] for each in missing) == 25_010 * METRICS
-    assert len(steps()) * METRICS > 400_000
-    for each in missing:
-        said = f"{each['points']} points were not recorded: {each['why']}"
-        assert said in freak("metrics", "--run", run.id).err
-        assert said in freak("export", run.id).err
-    assert json.loads(freak("export", run.id, "--format", "json").out)["missing"] == missing
+if SOAK:  # a million values take a minute; tests/core/runs/test_recorder.py has fewer
 
+    def test_what_memory_cannot_hold_while_the_disk_is_full_is_counted(start: Start, disk: SmallDisk) -> None:
+        program = start(PUBLISHES)
+        client = program.client()
+        program.say("10")
+        eventually(lambda: steps() == [*range(1, 11)])
+        disk.fill()
+        for step in range(1010, 25_011, 1000):
+            program.say("1000")
+            eventually(lambda step=step: reached(client, step), within=100)
+        disk.free()
+        eventually(lambda: steps()[-1] == 25_010, within=60)
+        program.say("")
+        program.wait(30)
+        program.gone(10)
+        run = the_run()
+        missing = run.facts()["missing"]
+        assert missing
+        assert {each["why"] for each in missing} <= {"the disk did not take them", TOO_FAST_TO_WRITE}
+        assert len(steps()) * METRICS + sum(each["points"] for each in missing) == 25_010 * METRICS
+        assert len(steps()) * METRICS > 400_000
+        for each in missing:
+            said = f"{each['points']} points were not recorded: {each['why']}"
+            assert said in freak("metrics", "--run", run.id).err
+            assert said in freak("export", run.id).err
+        assert json.loads(freak("export", run.id, "--format", "json").out)["missing"] == missing
 
-def reached(client: Client, step: int) -> bool:
-    """Return whether the run tells this step; a server that has a million values to count may take long."""
-    with contextlib.suppress(Unreachable):
-        return client.run()["step"] == step
-    return False
+    def reached(client: Client, step: int) -> bool:
+        """Return whether the run tells this step; a server with a million values to count may take long."""
+        with contextlib.suppress(Unreachable):
+            return client.run()["step"] == step
+        return False
 
 
 def test_a_disk_that_is_full_at_the_end_is_no_reason_to_wait(start: Start, disk: SmallDisk) -> None:

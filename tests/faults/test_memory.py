@@ -20,9 +20,10 @@ from tests.core.cli.shell import freak
 from tests.faults.conftest import Start
 from tests.faults.looking_back import ask_client, run_commands
 from tests.faults.program import Program
+from tests.soak import SOAK
 from tests.waiting import eventually
 
-INSTANTS = 50 if os.environ.get("FREAK_SOAK") == "1" else 4
+INSTANTS = 50 if SOAK else 4
 LAST = 1.0
 """Seconds before the kill whose points may be missing."""
 

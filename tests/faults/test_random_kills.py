@@ -18,9 +18,10 @@ import pytest
 from tests.core.cli.shell import freak
 from tests.faults.conftest import Start
 from tests.faults.program import Program, alive
+from tests.soak import SOAK
 from tests.waiting import eventually
 
-KILLS = 200 if os.environ.get("FREAK_SOAK") == "1" else 6
+KILLS = 200 if SOAK else 6
 VICTIMS = ("server", "trainer", "both")
 WRITERS = 3
 

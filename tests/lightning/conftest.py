@@ -15,9 +15,10 @@ import pytest
 import torch.distributed as dist
 
 from freak_core import Client, NotFound
+from tests.soak import SOAK
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 300.0 if os.environ.get("FREAK_SOAK") == "1" else 60.0
+DEADLINE = 300.0 if SOAK else 60.0
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from freak_lightning.ranks import cadence as module
 from freak_lightning.ranks.cadence import Cadence
+from tests.soak import SOAK
 
 
 class Clock:
@@ -47,7 +48,7 @@ def gaps(agreed: list[tuple[int, float]]) -> list[tuple[int, float]]:
     return [(n - m, t - s) for (m, s), (n, t) in itertools.pairwise(agreed)]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000 if SOAK else 250, deadline=None)
 @given(typical=st.floats(0.0005, 3.0), seed=st.integers(), extreme=st.booleans())
 def test_agreements_are_a_quarter_second_or_one_step_apart_while_steps_stay_within_a_factor_of_two(
     typical: float, seed: int, extreme: bool
@@ -60,7 +61,7 @@ def test_agreements_are_a_quarter_second_or_one_step_apart_while_steps_stay_with
             assert steps == 1 or seconds <= 0.2501
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000 if SOAK else 250, deadline=None)
 @given(
     levels=st.lists(st.floats(0.0005, 3.0), min_size=2, max_size=4),
     length=st.integers(1, 700),

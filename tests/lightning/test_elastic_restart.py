@@ -12,6 +12,7 @@ import pytest
 from freak_core import Client, Unreachable
 from freak_core.runs.journal_reader import run_in
 from tests.lightning.conftest import Training
+from tests.soak import SOAK
 
 pytestmark = [pytest.mark.ranks, pytest.mark.timeout(240)]
 
@@ -41,8 +42,7 @@ def kill(training: Training, client: Client) -> None:
     os.kill(training.pid(0), signal.SIGKILL)
 
 
-SOAK = os.environ.get("FREAK_SOAK") == "1"  # each start takes ten seconds
-FAILURES = {"failed": crash, "lost": kill} if SOAK else {"lost": kill}
+FAILURES = {"failed": crash, "lost": kill} if SOAK else {"lost": kill}  # each start takes ten seconds
 """What happens to the runs but the last, by how such a run ends."""
 
 

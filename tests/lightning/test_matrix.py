@@ -6,7 +6,7 @@ import pytest
 
 from tests.lightning.matrix import EXAMPLE, FEW, MODES, STRATEGIES, run
 from tests.lightning.matrix_table import Outcome, cells_of, documented, documented_cells, table
-from tests.pairs import WHOLE
+from tests.soak import SOAK
 
 pytestmark = [pytest.mark.ranks, pytest.mark.timeout(1000)]
 
@@ -29,7 +29,7 @@ STEPPED = {
     [pytest.param(s, marks=pytest.mark.every_lightning if s in EVERY_LIGHTNING else ()) for s in STRATEGIES],
 )
 def test_every_control_works_as_the_table_in_the_docs_says_under(strategy: str, tmp_path: Path) -> None:
-    modes = list(MODES) if WHOLE else FEW[strategy]
+    modes = list(MODES) if SOAK else FEW[strategy]
     out = run(strategy, modes, tmp_path)
     assert len(list(out.glob("*/rank-0.json"))) == len(modes), (out / "log.txt").read_text()[-5000:]
     for (_, mode), told in cells_of(strategy, modes, out).items():

@@ -20,12 +20,12 @@ from freak_lightning import CheckpointNow, ControlCallback, GracefulStop, LROver
 from tests.lightning.asking import Ask, checkpoint, patch
 from tests.lightning.conftest import Training
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit, same, weights
+from tests.soak import SOAK
 from tests.waiting import eventually
 
 Start = Callable[..., Training]
 pytestmark = [*KNOWN_WARNINGS, pytest.mark.usefixtures("home")]
 
-SOAK = os.environ.get("FREAK_SOAK") == "1"  # at full length, as `make soak` does
 MODEL = partial(TinyModel, dropout=0.5)  # draws random numbers in every step
 PAUSE = patch({"pause": {"paused": True, "reason": "lunch"}})
 RESUME = patch({"pause": {"paused": False}})

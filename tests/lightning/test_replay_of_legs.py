@@ -9,7 +9,7 @@ import torch
 from freak_core import Client, Failed, Rejected
 from tests.lightning.conftest import Training
 from tests.lightning.hashed import read_steps
-from tests.pairs import WHOLE
+from tests.soak import SOAK
 
 Start = Callable[..., Training]
 pytestmark = pytest.mark.ranks
@@ -53,7 +53,7 @@ def check(first: Training, again: Any, ranks: int) -> int:
     return len(live)
 
 
-@pytest.mark.parametrize("ranks", [1, 2] if WHOLE else [2])
+@pytest.mark.parametrize("ranks", [1, 2] if SOAK else [2])
 def test_every_step_of_every_rank_is_repeated_through_a_kill_and_a_resume(start: Start, ranks: int) -> None:
     module = "tests.lightning.hashed"
     first = start("--ranks", str(ranks), module=module)

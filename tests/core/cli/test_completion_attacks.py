@@ -136,9 +136,11 @@ def test_tab_runs_nothing(attacked: Path, tmp_path: Path, shell: str) -> None:
             seen = heard(outer, 3.0)
             os.write(outer, b"freak get sizes.p\t")
             seen += heard(outer, 40.0, until="sizes.plain")
-            for command in ("call ", "metrics ", "info ", "set mode=", "get sizes."):
+            for number, command in enumerate(("call ", "metrics ", "info ", "set mode=", "get sizes.")):
                 os.write(outer, f"\x15freak {command}\t\t".encode())
-                seen += heard(outer, 5.0)
+                seen += heard(outer, 1.0)
+                os.write(outer, f"\x15echo do''ne-{number}\r".encode())
+                seen += heard(outer, 5.0, until=f"done-{number}")
         finally:
             os.close(outer)  # the shell ends with its terminal
             running.kill()

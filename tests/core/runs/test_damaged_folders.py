@@ -26,8 +26,9 @@ from tests.core.cli.shell import Ran, freak
 from tests.core.runs.places import recorded
 from tests.core.steered import Steered
 from tests.faults.looking_back import READING, ask_client
+from tests.soak import SOAK
 
-EXAMPLES = 2000 if os.environ.get("FREAK_SOAK") == "1" else 40
+EXAMPLES = 2000 if SOAK else 20
 DEADLINE = 30
 """Seconds that all commands together have after one damage."""
 

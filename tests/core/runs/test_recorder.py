@@ -1,10 +1,12 @@
 """What stays of a run: metrics, final state, ending and checkpoints, written by its server."""
 
+import errno
 import os
 import signal
 import stat
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,9 +17,10 @@ from pydantic import SecretStr
 from freak_core import Freak
 from freak_core.messages.protocol import Event, Hello
 from freak_core.runs.journal_reader import ending_in
-from freak_core.runs.metric_parts import Damage, parts, read_points
+from freak_core.runs.metric_parts import Damage, MetricParts, parts, read_points
 from freak_core.runs.run_folder import SUMMARY
 from freak_core.runs.stored_runs import StoredRun, open_run, stored_runs
+from freak_core.server.mirror import recorder as recording
 from freak_core.server.mirror.mirror import Mirror
 from freak_core.server.mirror.recorder import Recorder
 from tests.core.cli.shell import freak
@@ -152,25 +155,29 @@ def test_the_folder_says_what_the_next_server_was_not_told(served: Serve) -> Non
     assert "missing" in freak("export", "gap").err
 
 
-def record(place: Path, seq: int, **values: float) -> None:
-    """Have the recorder of a new server write what the program has told: a point whose step is its value."""
+def point(seq: int, **values: float) -> Event:
+    """Return what a program tells of a point; its step is its first value."""
     (step, *_) = values.values()
     data = {"step": step, "at": 1.0, "values": values}
-    point: Event = {"type": "event", "event": "metrics", "data": data, "seq": seq}
+    return {"type": "event", "event": "metrics", "data": data, "seq": seq}
+
+
+def recorder_for(place: Path, first: Event) -> Recorder:
+    """Return the recorder of a new server that the program has told of one point."""
     told: dict[str, Any] = dict.fromkeys(("token", "read_token", "prefix", "host", "docs_url"), "")
     told |= {"schema": {}, "actions": {}, "revision": 0, "value": {}, "receipts": [], "history": []}
-    told |= {"type": "hello", "boot": "x", "run": {"name": "late"}, "floor": seq - 1, "events": [point]}
-    hello = cast(Hello, told)
+    told |= {"type": "hello", "boot": "x", "run": {"name": "late"}, "events": [first]}
+    hello = cast(Hello, told | {"floor": first["seq"] - 1})
     mirror = Mirror(lambda _: None)
     mirror.receive(hello)
     recorder = Recorder(mirror, hello, place)
     recorder.start()
-    recorder.close(10)
+    return recorder
 
 
 def test_the_first_server_too_says_what_it_was_not_told(tmp_path: Path) -> None:
     """A server that was killed before it wrote a part has a next one that knows no part."""
-    record(tmp_path, 7, a=7.0)
+    recorder_for(tmp_path, point(7, a=7.0)).close(10)
     damage = Damage()
     assert [row[1] for row in read_points(tmp_path, None, damage)["a"].rows()] == [7]
     (missing,) = damage.missing
@@ -181,9 +188,42 @@ def test_servers_that_are_killed_before_they_write_a_summary_leave_their_points_
     tmp_path: Path,
 ) -> None:
     for seq, values in enumerate(({"a": 100.0}, {"b": 101.0}, {"a": 50.0}), 1):
-        record(tmp_path, seq, **values)
+        recorder_for(tmp_path, point(seq, **values)).close(10)
         (tmp_path / SUMMARY).unlink()
     assert [row[:2] for row in read_points(tmp_path, {"a"}, Damage())["a"].rows()] == [(0, 100), (1, 50)]
+
+
+def test_what_memory_cannot_hold_while_the_disk_is_full_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for 4,000 values; tests/faults/test_full_disk.py has the million, which takes a minute."""
+    monkeypatch.setattr(recording, "ROOM_WITHOUT_DISK", 4000)
+    monkeypatch.setattr(recording, "INTERVAL", 0.01)
+    append, full, tries = MetricParts.append, threading.Event(), list[int]()
+
+    def append_unless_full(self: MetricParts, lines: Sequence[Mapping[str, object]]) -> None:
+        if full.is_set():
+            tries.append(len(lines))
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(self, lines)
+
+    monkeypatch.setattr(MetricParts, "append", append_unless_full)
+    full.set()
+    recorder = recorder_for(tmp_path, point(1, a=1.0, b=1.0))
+    for seq in range(2, 5001):
+        recorder.receive(point(seq, a=float(seq), b=1.0))
+        if seq % 500 == 0:
+            before = len(tries)
+            eventually(lambda before=before: len(tries) > before + 1)
+    full.clear()
+    recorder.close(10)
+    damage = Damage()
+    steps = list(read_points(tmp_path, {"a"}, damage)["a"].step)
+    (missing,) = damage.missing
+    assert missing["why"] == "the disk did not take them"
+    assert steps == [float(step) for step in range(5001 - len(steps), 5001)]
+    assert len(steps) * 2 + cast(int, missing["points"]) == 10_000
+    assert 500 <= len(steps) < 2000
 
 
 def test_a_folder_in_the_place_of_a_part_is_no_obstacle(served: Serve) -> None:
