@@ -80,6 +80,8 @@ def patch(values: Mapping[str, object], options: WriteOptions) -> Call[Receipt]:
 
 def json_patch(operations: Sequence[Mapping[str, object]], options: WriteOptions) -> Call[Receipt]:
     """Apply a JSON Patch."""
+    if isinstance(operations, Mapping):
+        raise TypeError("patch() takes the list of operations of a JSON Patch; values by path are for set()")
     return _write("PATCH", "state", options, json.dumps([dict(each) for each in operations]), CONTENT_TYPE)
 
 

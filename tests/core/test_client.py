@@ -255,6 +255,11 @@ def test_a_misspelt_option_is_refused(shared_client: Client, name: str) -> None:
         getattr(shared_client, name)(*arguments, dryrun=True)
 
 
+def test_values_that_are_given_to_patch_are_sent_to_set(client: Any) -> None:
+    with pytest.raises(TypeError, match=r"values by path are for set\(\)"):
+        client.patch({"epochs": 20})
+
+
 def test_the_documents_have_the_keys_that_their_types_name(freak: Freak, client: Any) -> None:
     def add(one: int, other: int = 1) -> int:
         """Add two numbers."""
