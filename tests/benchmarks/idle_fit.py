@@ -1,10 +1,13 @@
 """The idle fit: Lightning in one process, with remote control taken out and put back by blocks of batches.
 
-python -m tests.benchmarks.idle_fit CORE ROUNDS: answers the time of a batch in every block, by mode.
+python -m tests.benchmarks.idle_fit CORE ROUNDS: answers by mode the time of a batch in every block, and the
+CPU time that the training thread takes for a batch in the middle half of all.
 """
 
 import random
+import statistics
 import sys
+import time
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -37,6 +40,8 @@ class Blocks(Callback):
         self.batches = WARM_UP + BLOCK * len(self._modes) + 1
         self.seconds: dict[str, list[float]] = {mode: [] for mode in MODES}
         self.disturbed: dict[str, list[float]] = {mode: [] for mode in MODES}
+        self.cpu: dict[str, list[float]] = {mode: [] for mode in MODES}
+        self._last = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._switch = Switch(trainer)
@@ -45,7 +50,14 @@ class Blocks(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        took = time.thread_time() - self._last
         number, into = divmod(batch_idx - WARM_UP, BLOCK)
+        if number >= 0 and into > SETTLE:
+            self.cpu[self._modes[number]].append(took)
+        self._block(number, into)
+        self._last = time.thread_time()
+
+    def _block(self, number: int, into: int) -> None:
         if number >= 0 and into == SETTLE:
             self._began = self._clock.read()
         if into or number < 0:
@@ -63,11 +75,18 @@ class Blocks(Callback):
             self._switch.off()
 
 
+def middle(times: list[float]) -> float:
+    """Return the mean of the middle half: what interrupts a thread makes some batches many times as long."""
+    quarter = len(times) // 4
+    return statistics.fmean(sorted(times)[quarter : len(times) - quarter])
+
+
 def main() -> None:
     blocks = Blocks(int(sys.argv[1]), int(sys.argv[2]))
     controls = remote_control(freak=Freak(port=0, name="bench"))
     fit([*controls, blocks], width=WIDTH, rows=ROWS, batches=blocks.batches)
-    answer({"seconds": blocks.seconds, "disturbed": blocks.disturbed})
+    cpu = {mode: middle(times) for mode, times in blocks.cpu.items()}
+    answer({"seconds": blocks.seconds, "disturbed": blocks.disturbed, "cpu": cpu})
 
 
 if __name__ == "__main__":
