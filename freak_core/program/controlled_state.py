@@ -15,6 +15,8 @@ from freak_core.errors import ChangedMeanwhile, Conflict, Failed, Refused, descr
 from freak_core.interrupts import let_interrupts_through
 from freak_core.program.write_request import Write
 from freak_core.state import transaction
+from freak_core.state.initial_value import start_of
+from freak_core.state.shown_secrets import secret_texts
 from freak_core.text.paths import to_pointer
 from freak_core.text.strict_json import JSON, writable
 
@@ -49,8 +51,10 @@ class ControlledState(Generic[Model_co]):
         self.public: dict[str, JSON] = reading.public
         """The state as readers see it, secrets masked. It is replaced as a whole: reading needs no lock."""
         document = reading.document_and_outcome()[0]
-        self.initial: dict[str, JSON] = cast(dict[str, JSON], transaction.as_plain_json(document))
+        self.initial: dict[str, JSON] = cast(dict[str, JSON], start_of(document))
         """The document to which a reset goes back."""
+        self._secrets: frozenset[str] = frozenset(secret_texts(reading.copy, reading.held))
+        """What a reset must not show."""
         self.read_only: list[str] = [to_pointer(path) for path in transaction.read_only_paths(document)]
         """The paths whose values had no JSON form, or were not valid, at the start."""
         self._unshown: transaction.Committed | None = None
@@ -121,7 +125,7 @@ class ControlledState(Generic[Model_co]):
                 return candidate
         # Without the lock: validators of the program may be slow. ``commit`` looks whether the state changed.
         reading = reading or transaction.Reading(self.model, self._reading)
-        candidate = transaction.propose(self.model, operations, self.initial, reading)
+        candidate = transaction.propose(self.model, operations, self.initial, reading, self._secrets)
         self._proposal = asked, candidate
         return candidate
 

@@ -3,6 +3,7 @@
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic
@@ -338,6 +339,12 @@ class Store(Generic[Model_co]):
         """Write ``receipt``, that of a request to another run of this program, with a number of this run."""
         with self.lock:
             self._write(receipt.model_copy(update={"seq": 0}))
+
+    def wait_for_begun(self, within: float) -> None:
+        """Wait until each request that is being carried out has its receipt, so many seconds at most."""
+        deadline = time.monotonic() + within
+        while self._begun and time.monotonic() < deadline:
+            time.sleep(0.002)
 
     def close(self, reason: str) -> None:
         """Take no more writes. Those that have not begun fail with ``reason``; the others end normally."""

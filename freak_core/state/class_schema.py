@@ -11,7 +11,7 @@ from pydantic_core import SchemaValidator
 from freak_core.state import dataclass_fields
 from freak_core.state.core_schema import Schema, parts_of, schema_of
 from freak_core.state.fields import names_collide
-from freak_core.state.live_values import MARK, Marked, Text, current, is_token
+from freak_core.state.live_values import MARK, Marked, Text, current
 
 _KEPT, _VALUE, _KNOWN, _OTHER, _NEW, _TEXT, _DICT, _LIST, _ANYTHING = (
     f"\0{each}" for each in ("kept", "value", "known", "other", "new", "text", "dict", "list", "anything")
@@ -219,6 +219,11 @@ class _Schemas:
             schema["steps"] = [self.changed(each) for each in schema["steps"]]
         elif kind in ("typed-dict", "model-fields"):
             schema["fields"] = self._each(schema["fields"])
+            if "allow" in (
+                schema.get("extra_behavior"),
+                schema.get("config", {}).get("extra_fields_behavior"),
+            ):
+                schema["extras_schema"] = self.place(schema.get("extras_schema", {"type": "any"}))
         elif kind in ("dataclass-args", "named-tuple"):
             schema["fields"] = [{**each, "schema": self.place(each["schema"])} for each in schema["fields"]]
         return schema
@@ -266,12 +271,16 @@ def _live(token: str) -> object:
 
 
 def _kept_or_value(value: object) -> str:
-    return _KEPT if is_token(value) else _VALUE
+    return _KEPT if current().is_token(value) else _VALUE
+
+
+def _is_marked(value: object) -> bool:
+    return isinstance(value, dict) and current().is_token(value.get(MARK))
 
 
 def _kind_of(value: object) -> str:
     if type(value) is dict:
-        return _KNOWN if MARK in value else _DICT
+        return _KNOWN if _is_marked(value) else _DICT
     return _LIST if type(value) is list else _kept_or_value(value)
 
 
@@ -280,14 +289,19 @@ def _text_or_value(value: object) -> str:
 
 
 def _which(kind: type[BaseModel], value: object) -> str:
-    if not isinstance(value, dict) or MARK not in value:
+    if not isinstance(value, dict) or not _is_marked(value):
         return _NEW
     return _KNOWN if isinstance(current().value(value[MARK]), kind) else _OTHER
 
 
 def _without_mark(document: Marked) -> str:
     """Return the document as JSON for another member of a union, where its values have a JSON form."""
-    return json.dumps(current().clean(document), default=repr)
+    return json.dumps(current().clean(document), default=_without_json_form)
+
+
+def _without_json_form(value: object) -> str:
+    name = type(value).__name__
+    raise ValueError(f"it holds an object without a JSON form, of the type {name}, which would be lost")
 
 
 def _next(document: Marked) -> object:

@@ -1,6 +1,7 @@
 """What changed between two states, as readers see it."""
 
 import dataclasses
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -11,7 +12,7 @@ from freak_core.errors import NotFound
 from freak_core.interrupts import let_interrupts_through
 from freak_core.receipts import ChangedValue
 from freak_core.state.fields import has_hidden
-from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, differences, equal
+from freak_core.state.json_values import ABSENT, DEEPEST, PLAIN, differences, equal, json_key
 from freak_core.state.serialization import reveal
 from freak_core.state.snapshot import Snapshot
 from freak_core.state.type_hints import MASK, SECRETS
@@ -49,8 +50,9 @@ def _hidden(value: object, held: Snapshot, way: tuple[int, ...] = ()) -> dict[Pa
     way = (*way, id(value))
     if isinstance(value, SECRETS):
         return {(): _repr(value.get_secret_value())}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | deque | set | frozenset):
         inside = ["{}" if type(each) in PLAIN else repr(_hidden(each, held, way)) for each in value]
+        inside = sorted(inside) if isinstance(value, set | frozenset) else inside
         return {(): list(inside)} if any(each != "{}" for each in inside) else {}
     found: dict[Path, JSON] = {}
     excluded: list[str] = []
@@ -68,7 +70,7 @@ def _hidden(value: object, held: Snapshot, way: tuple[int, ...] = ()) -> dict[Pa
         if key in excluded:
             found[(key,)] = repr(reveal(child, ABSENT, exact=True))
         elif type(child) not in PLAIN:
-            found |= {(str(key), *path): hidden for path, hidden in _hidden(child, held, way).items()}
+            found |= {(json_key(key), *path): hidden for path, hidden in _hidden(child, held, way).items()}
     return found
 
 

@@ -111,7 +111,7 @@ class Plan:
             return self._deque(live, base, new, spot)
         if isinstance(live, set | frozenset) and type(new) is list:
             return _set_of(live, new)
-        if dataclass_fields.can_be_written(live) and type(live) is type(new):
+        if dataclass_fields.is_instance(live) and type(live) is type(new):
             return self._dataclass(live, base, new, spot)
         return new
 
@@ -153,7 +153,11 @@ class Plan:
         return deque(items, most)
 
     def _dataclass(self, live: object, base: object, new: object, spot: _Spot) -> object:
-        """Plan the writes for a dataclass, which keeps its identity and what else is attached to it."""
+        """Plan the writes for a dataclass, which keeps its identity and what else is attached to it.
+
+        A frozen one is replaced: what is inside is written into the new one.
+        """
+        keeps = dataclass_fields.can_be_written(live)
         held, fresh = dataclass_fields.contents(live), dataclass_fields.contents(new)
         before = dataclass_fields.contents(base) if type(base) is type(new) else {}
         values: dict[str, object] = {}
@@ -162,9 +166,11 @@ class Plan:
             if value is not ABSENT and not (spot.origin.unmoved(name) and same(first, value)):
                 both = self._moved(spot.origin, name, old, first)
                 values[name] = self.settle(*both, value, spot.inside(name))
-        self.touched.append((live, list(values)))
-        self.writes.append(functools.partial(dataclass_fields.write, live, values))
-        return live
+        if keeps:
+            self.touched.append((live, list(values)))
+        into = live if keeps else new
+        self.writes.append(functools.partial(dataclass_fields.write, into, values))
+        return into
 
     def model(self, live: BaseModel, base: BaseModel | None, new: BaseModel, spot: _Spot) -> BaseModel:
         """Plan the writes for a model that keeps its identity."""
@@ -230,6 +236,11 @@ class Plan:
             key = given if given in live else names.get(name, given)
             both = self._moved(spot.origin, name, live.get(key, ABSENT), base.get(key, ABSENT))
             settled[key] = self.settle(*both, value, spot.inside(name))
+        if any(type(key) is not str for key in new) and isinstance(spot.draft, dict):
+            told = set(map(json_key, (*live, *new)))
+            message = "this is another spelling of a key that is there; readers see how it is spelt"
+            lost = [name for name in spot.draft if name not in told]
+            self.refused += [reason((*spot.path, name), "same_key", message) for name in lost]
         gone = [key for key in base or live if key not in settled]
         news = {key: value for key, value in settled.items() if live.get(key, ABSENT) is not value}
         if gone or news:
@@ -284,10 +295,10 @@ def reach(value: object, path: Path) -> object:
         elif isinstance(value, dict):
             others = (each for key, each in value.items() if json_key(key) == part)
             value = value[part] if part in value else next(others, ABSENT)
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, list | tuple | deque):
             value = value[int(part)] if part.isdecimal() and int(part) < len(value) else ABSENT
         else:
-            value = getattr(value, "__dict__", {}).get(part, ABSENT)
+            value = dataclass_fields.contents(value).get(part, ABSENT)
     return value
 
 

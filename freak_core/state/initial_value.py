@@ -9,6 +9,14 @@ from freak_core.text.paths import Path
 from freak_core.text.strict_json import JSON
 
 
+def start_of(document: JSON) -> JSON:
+    """Return what a reset goes back to: the document without live objects, which a reset lets be."""
+    if isinstance(document, dict):
+        plain = {key: start_of(each) for key, each in document.items()}
+        return {key: each for key, each in plain.items() if each is not ABSENT}
+    return as_plain_json(document)
+
+
 def restored(start: JSON, place: Place) -> JSON:
     """Return a copy of ``start`` with the objects at ``place`` without a JSON form, or with the same one."""
     now = place.draft

@@ -6,7 +6,7 @@ from typing import Final
 from freak_core.errors import NotFound, PatchTestFailed
 from freak_core.messages.json_patch import Step, steps
 from freak_core.state.fields import declared, pick
-from freak_core.state.json_values import ABSENT, Kept, as_plain_json
+from freak_core.state.json_values import ABSENT, Kept, as_plain_json, equal
 from freak_core.state.patch import Draft, Operation, read_only
 from freak_core.state.patch_target import Place, Target
 from freak_core.state.type_hints import MASK, TypeHint, allows_none, is_secret, item
@@ -95,8 +95,9 @@ class _Patch:
                 place = self.draft.locate(path[:depth]).place if depth else self.draft.root()
             except NotFound:
                 continue
-            if depth < len(path) and isinstance(place.draft, list):
-                self.draft.locate(path)  # raises: there is no such item
+            whole = isinstance(place.draft, Kept) and place.draft.form is ABSENT
+            if depth < len(path) and (whole or isinstance(place.draft, list)):
+                self.draft.locate(path)  # raises: there is no such item, or nothing can be inside
             for key in reversed(path[depth:]):
                 value = {key: value}
             self.draft.apply(Operation("patch", path[:depth], value))
@@ -164,7 +165,8 @@ class _Patch:
             raise rejected([read_only(target.place.path)])
         if len(path) + _depth(value) > MAX_DEPTH:
             raise rejected([reason(path, "too_deep", f"values are nested at most {MAX_DEPTH} deep")])
-        if _leaks(value, was.shown(), hint, target.hint):
+        other = was.path[:-1] != path[:-1] and _is_shown_otherwise(was)
+        if other or _leaks(value, was.shown(), hint, target.hint):
             message = "this holds a secret, a hidden field or an object: it can only go to the same type"
             raise rejected([reason(target.place.path, "masked", message)])
         if isinstance(target.holder, list):
@@ -198,6 +200,13 @@ def _agree(one: JSON, other: JSON) -> bool:
     return one == other
 
 
+def _is_shown_otherwise(was: Place) -> bool:
+    """Whether readers see nothing of the value at a place, or another one that is not a mask."""
+    if was.live is ABSENT or was.seen == MASK or isinstance(was.live, dict | list | Kept):
+        return was.live is not ABSENT and was.seen is ABSENT
+    return not equal(was.live, was.seen)
+
+
 def _leaks(value: JSON, shown: JSON, was: TypeHint, hint: TypeHint) -> bool:
     """Whether readers would see a secret or an excluded field of ``value`` at a place of type ``hint``.
 
@@ -210,7 +219,7 @@ def _leaks(value: JSON, shown: JSON, was: TypeHint, hint: TypeHint) -> bool:
         return bool(was != hint)
     if isinstance(value, dict) and isinstance(shown, dict):
         old, new = pick(was, value), pick(hint, value)
-        if old is not new and value.keys() - shown.keys():
+        if (old is None or old is not new) and value.keys() - shown.keys():
             return True
         return any(
             _leaks(each, shown.get(key, ABSENT), declared(old, was, key), declared(new, hint, key))

@@ -7,6 +7,7 @@ and does not validate it. A mark is a key of an object. Its value says which liv
 import json
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +15,12 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 from pydantic import BaseModel, RootModel
 
+from freak_core.state import dataclass_fields
 from freak_core.state.json_values import ABSENT, PLAIN
 from freak_core.text.strict_json import JSON
 
 _SECRET: Final = f"\0{secrets.token_hex(8)}:"
+_Path: TypeAlias = tuple[str, ...]
 _NO_TOKEN: Final = PLAIN - {str}
 _Container: TypeAlias = dict[str, object] | list[object]
 MARK: Final = f"{_SECRET}mark"
@@ -57,15 +60,47 @@ class LiveValues:
     strict: bool = True
     _roots: list[str] = field(default_factory=list)
     _results: dict[str, tuple[object, Exception | None]] = field(default_factory=dict)
+    _prefix: str = field(default_factory=lambda: f"{_SECRET}{secrets.token_hex(8)}:")
+    """Of every token: another one for each validation, so that no request can hold one."""
 
     def token(self, value: object, form: Callable[[], JSON]) -> str:
         """Return a text that stands for ``value``. ``form`` returns its JSON form, or ABSENT."""
         self._values.append((value, form))
-        return f"{_SECRET}{len(self._values) - 1}"
+        return f"{self._prefix}{len(self._values) - 1}"
+
+    def is_token(self, value: object) -> TypeGuard[str]:
+        """Whether a value stands for a live one."""
+        return isinstance(value, str) and value.startswith(self._prefix)
 
     def value(self, token: str) -> Any:
         """Return the live value for which a token stands."""
-        return self._values[int(token.removeprefix(_SECRET))][0]
+        return self._values[int(token.removeprefix(self._prefix))][0]
+
+    def left_in(self, new: object, live: object) -> _Path | None:
+        """Return where a validated value still has a token or a mark, None if nowhere.
+
+        Args:
+            new: the value.
+            live: the value that was there; what is the same object is not searched.
+        """
+        return next(self._left_in(new, live, (), set()), None)
+
+    def _left_in(self, new: object, live: object, path: _Path, seen: set[int]) -> Iterator[_Path]:
+        if new is live or type(new) in _NO_TOKEN or id(new) in seen:
+            return
+        if isinstance(new, str):
+            if self.is_token(new):
+                yield path
+            return
+        seen.add(id(new))
+        if isinstance(new, list | tuple | set | frozenset) and _NO_TOKEN.issuperset(map(type, new)):
+            return
+        before = contents(live)
+        for key, value in contents(new).items():
+            if key == MARK or self.is_token(key):
+                yield path
+            elif type(value) not in _NO_TOKEN:
+                yield from self._left_in(value, before.get(key), (*path, str(key)), seen)
 
     def once(self, token: str, validate: Callable[[], object]) -> object:
         """Return or raise what ``validate`` did before: a union may ask once for each of its members."""
@@ -136,8 +171,8 @@ class LiveValues:
         return new
 
     def _clean(self, given: object) -> object:
-        if is_token(given):
-            value, form = self._values[int(given.removeprefix(_SECRET))]
+        if self.is_token(given):
+            value, form = self._values[int(given.removeprefix(self._prefix))]
             known = form()
             lossy = isinstance(value, list | tuple | dict | BaseModel) and not isinstance(known, list | dict)
             shown = value if known is ABSENT or lossy else known
@@ -180,9 +215,15 @@ class LiveValues:
         return [self._restored(inner) for inner in value] if type(value) is list else value
 
 
-def is_token(value: object) -> TypeGuard[str]:
-    """Whether a value stands for a live one."""
-    return isinstance(value, str) and value.startswith(_SECRET)
+def contents(value: object) -> dict[object, object]:
+    """Return what is inside a model, a dataclass or a container, by field, key or index."""
+    if isinstance(value, BaseModel):
+        return {**value.__dict__, **(getattr(value, "__pydantic_extra__", None) or {})}
+    if isinstance(value, dict):
+        return dict(value)
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return dict(enumerate(value))
+    return dict(dataclass_fields.contents(value).items()) if dataclass_fields.is_instance(value) else {}
 
 
 def _is_json(value: object) -> bool:

@@ -47,24 +47,29 @@ def next_state(
         return validation.outcome(kind, new)
     values = LiveValues()
     marked = _Marks(values, live).model(live, old, new, origin)
+    converted: list[FieldError] = []
     try:
         with validating(values):
             try:
-                return validated(kind, marked), []
+                model = validated(kind, marked)
             except ValidationError as error:
                 if not validation.lacks_only_types(error):
                     raise
                 values.strict = False
                 values.forget_results()
                 model = validated(kind, marked, strict=False)
-        coerced = list(validation.coerced(new, model))
+                converted = list(validation.coerced(new, model))
+            left = values.left_in(model, live)
     except ValidationError as error:
         return None, validation.field_errors(kind, new, error)
     except BaseException as error:  # noqa: BLE001  validators are user code
         let_interrupts_through(error)
         message = f"{_where(error)} failed with {type(error).__name__}"
         return None, [reason((), "validator_error", message)]
-    return (None, coerced) if coerced else (model, [])
+    if left is not None:
+        message = "an object of the program lies in this value, and its type does not let it be kept"
+        return None, [reason(left, "read_only", message)]
+    return (None, converted) if converted else (model, [])
 
 
 class _Marks:

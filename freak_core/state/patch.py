@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from freak_core.errors import MOST_ERRORS, FieldError, NotFound
 from freak_core.state import dataclass_fields
@@ -255,6 +255,9 @@ class Draft:
         patch = onto is not ABSENT
         if body == MASK and is_secret(hint):
             return self._kept(place)
+        if body == MASK and place.origin.seen == MASK and not place.shows(body):
+            message = "this is the mask of a secret, which would be kept by no type that fits here"
+            self.errors.append(reason(place.path, "masked", message))
         if place.shows(body) and (isinstance(place.live, Kept) or not (patch and isinstance(body, dict))):
             place.origin.restore()
             return place.live
@@ -318,7 +321,7 @@ class Draft:
         hint = self._class_of(hint, place)
         base = onto if patch and isinstance(onto, dict) else {}
         current = pick(hint, base) if base else None
-        record = pick(hint, body, current)
+        record = pick(hint, body, current) or current  # what a mapping would take may be a misspelt name
         if base and len(records(hint)) > 1:
             self.ambiguous = True
             if self.fresh or record is not current:
@@ -338,6 +341,8 @@ class Draft:
         if path is None or place.live is ABSENT or records(hint):
             return hint
         there = reach(self._live, path)
+        while isinstance(there, RootModel):
+            there = there.root
         kept = isinstance(there, BaseModel) or dataclass_fields.is_instance(there)
         return type(there) if kept else hint
 

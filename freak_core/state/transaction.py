@@ -9,7 +9,8 @@ A change has three stages. Only the last one touches the program's object:
    No assignment hook runs, so none can fail half way. Every other object keeps its identity.
 """
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,7 @@ from freak_core.state.json_values import as_plain_json
 from freak_core.state.next_state import next_state
 from freak_core.state.patch import Draft, Operation
 from freak_core.state.serialization import Reading, document, public, read_only_paths
+from freak_core.state.shown_secrets import secret_texts, shown_secrets
 from freak_core.state.snapshot import Snapshot
 from freak_core.state.validation import intruders, reason, rejected
 from freak_core.text.strict_json import JSON
@@ -106,6 +108,7 @@ def propose(
     operations: Sequence[Operation],
     initial: dict[str, JSON],
     reading: Reading | None = None,
+    secrets: Iterable[str] = (),
 ) -> Candidate:
     """Apply ``operations`` in order to a copy of ``model`` and validate the result. Changes nothing.
 
@@ -114,6 +117,7 @@ def propose(
         operations: the changes, validated as a whole.
         initial: the ``document`` of the state at the start, which a reset restores.
         reading: the live state as it is, where the caller has read it.
+        secrets: the texts of secrets that were in the state at the start.
 
     Raises:
         Rejected: the result is not a valid state. It has one error per field.
@@ -134,6 +138,10 @@ def propose(
         raise rejected(plan.refused)
     seen = Reading(new, reading, exact=False)
     made = changes(view(reading.copy, reading.public, reading.held), view(new, seen.public, seen.held))
+    known = itertools.chain(secrets, secret_texts(reading.copy, reading.held))
+    shown = list(shown_secrets(made, [each.body for each in operations], known))
+    if shown:
+        raise rejected(shown)
     return Candidate(new, plan, made, seen.public, reading)
 
 

@@ -1,0 +1,42 @@
+"""A program may see that it is to stop before the request has its receipt; its end names the request."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from freak_core import Client, Store
+from tests.core.conftest import Serve
+
+
+class Stop(BaseModel):
+    should_stop: bool = False
+
+
+class State(BaseModel):
+    stop: Stop = Stop()
+
+
+def test_a_program_that_ends_at_once_was_stopped(served: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    complete = Store.complete
+
+    def late(self: Store[Any], *given: Any, **told: Any) -> Any:
+        time.sleep(0.1)
+        return complete(self, *given, **told)
+
+    monkeypatch.setattr(Store, "complete", late)
+    state = State()
+    freak = served(state, name="short")
+    with Client(freak.link or "") as client:
+        asks = threading.Thread(
+            target=client.set, args=({"stop.should_stop": True},), kwargs={"note": "enough"}
+        )
+        asks.start()
+        while not state.stop.should_stop:
+            time.sleep(0.001)
+        freak.stop()
+        asks.join(10)
+    assert freak.ended is not None
+    assert (freak.ended.phase, freak.ended.reason) == ("stopped", "enough")
