@@ -88,7 +88,7 @@ def ending_said(error: BaseException | Ending | None, by: str | None, reason: st
 
 def finished_or_stopped(store: Store) -> Ending:
     """Return how a run ended whose program has come to its end: by itself, or since it was asked to stop."""
-    store.wait_for_begun(0.3)  # the program may see the change before the request has its receipt
+    store.wait_for_begun()  # the program may see the change before the request has its receipt
     asked = store.receipts.stop_asked()
     return Ending("finished") if asked is None else _stopped(asked)
 

@@ -340,9 +340,9 @@ class Store(Generic[Model_co]):
         with self.lock:
             self._write(receipt.model_copy(update={"seq": 0}))
 
-    def wait_for_begun(self, within: float) -> None:
-        """Wait until each request that is being carried out has its receipt, so many seconds at most."""
-        deadline = time.monotonic() + within
+    def wait_for_begun(self) -> None:
+        """Wait until each request that is being carried out has its receipt, 0.3 seconds at most."""
+        deadline = time.monotonic() + 0.3
         while self._begun and time.monotonic() < deadline:
             time.sleep(0.002)
 

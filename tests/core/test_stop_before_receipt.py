@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from freak_core import Client, Store
 from tests.core.conftest import Serve
+from tests.waiting import eventually
 
 
 class Stop(BaseModel):
@@ -23,7 +24,7 @@ def test_a_program_that_ends_at_once_was_stopped(served: Serve, monkeypatch: pyt
     complete = Store.complete
 
     def late(self: Store[Any], *given: Any, **told: Any) -> Any:
-        time.sleep(0.1)
+        time.sleep(0.2)
         return complete(self, *given, **told)
 
     monkeypatch.setattr(Store, "complete", late)
@@ -34,8 +35,7 @@ def test_a_program_that_ends_at_once_was_stopped(served: Serve, monkeypatch: pyt
             target=client.set, args=({"stop.should_stop": True},), kwargs={"note": "enough"}
         )
         asks.start()
-        while not state.stop.should_stop:
-            time.sleep(0.001)
+        eventually(lambda: state.stop.should_stop)
         freak.stop()
         asks.join(10)
     assert freak.ended is not None
