@@ -44,6 +44,7 @@ from freak_core.state.type_hints import (
     is_secret,
     item,
     mapping_value,
+    members,
     named_index,
 )
 from freak_core.state.validation import as_json, intruders, outcome, reason, rejected
@@ -338,7 +339,8 @@ class Draft:
     def _class_of(self, hint: TypeHint, place: Place) -> TypeHint:
         """Return the class of the object at a place whose declared type, such as ``Any``, tells no fields."""
         path = place.origin.path
-        if path is None or place.live is ABSENT or records(hint):
+        known = records(hint) and not any(each in (Any, object) for each in members(hint))
+        if path is None or place.live is ABSENT or known:
             return hint
         there = reach(self._live, path)
         while isinstance(there, RootModel):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from freak_core.errors import FieldError
-from freak_core.state.diff import Change
+from freak_core.state.diff import Change, View
 from freak_core.state.live_values import contents
 from freak_core.state.snapshot import Snapshot
 from freak_core.state.type_hints import SECRETS
@@ -31,8 +31,20 @@ def shown_secrets(
         if fresh - (given or set()):
             known = set(secrets) if known is None else known
             if (fresh - (given or set())) & known:
-                message = "this would show a secret in plain text; give the whole value instead"
-                yield reason(from_pointer(change.path), "masked", message)
+                yield _refusal(change)
+
+
+def uncovered(made: Sequence[Change], before: View, after: View) -> Iterator[FieldError]:
+    """Yield an error for each change that would show what was hidden at its path, and was not changed."""
+    for change in made:
+        path = from_pointer(change.path)
+        if before[1].get(path) == repr(change.new) and path not in after[1]:
+            yield _refusal(change)
+
+
+def _refusal(change: Change) -> FieldError:
+    message = "this would show a secret or a hidden field in plain text; give the whole value instead"
+    return reason(from_pointer(change.path), "masked", message)
 
 
 def secret_texts(value: object, held: Snapshot, way: tuple[int, ...] = ()) -> Iterator[str]:

@@ -24,7 +24,7 @@ from freak_core.state.json_values import as_plain_json
 from freak_core.state.next_state import next_state
 from freak_core.state.patch import Draft, Operation
 from freak_core.state.serialization import Reading, document, public, read_only_paths
-from freak_core.state.shown_secrets import secret_texts, shown_secrets
+from freak_core.state.shown_secrets import secret_texts, shown_secrets, uncovered
 from freak_core.state.snapshot import Snapshot
 from freak_core.state.validation import intruders, reason, rejected
 from freak_core.text.strict_json import JSON
@@ -137,9 +137,11 @@ def propose(
     if plan.refused:
         raise rejected(plan.refused)
     seen = Reading(new, reading, exact=False)
-    made = changes(view(reading.copy, reading.public, reading.held), view(new, seen.public, seen.held))
+    before = view(reading.copy, reading.public, reading.held)
+    after = view(new, seen.public, seen.held)
+    made = changes(before, after)
     known = itertools.chain(secrets, secret_texts(reading.copy, reading.held))
-    shown = list(shown_secrets(made, [each.body for each in operations], known))
+    shown = [*shown_secrets(made, [each.body for each in operations], known), *uncovered(made, before, after)]
     if shown:
         raise rejected(shown)
     return Candidate(new, plan, made, seen.public, reading)

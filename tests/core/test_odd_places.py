@@ -54,6 +54,16 @@ class Named(BaseModel):
     held: Any = None
 
 
+class Hidden(BaseModel):
+    name: int = 1
+    word: str = Field("hush", exclude=True)
+
+
+class Shown(BaseModel):
+    name: str = ""
+    word: str = ""
+
+
 class Colour(Enum):
     RED = "red"
 
@@ -88,6 +98,8 @@ class State(BaseModel):
     either: Model | dict[str, Any] = Model()
     strict: Forbidding | dict[str, Any] = Forbidding()
     untagged: Numbered | Named = Numbered()
+    covered: Hidden | Shown = Hidden()
+    either_or: Plain | Any = None
     slots: Slots = Slots()
     frozen: Frozen = Frozen()
     waiting: deque[SecretStr] = deque()
@@ -133,6 +145,7 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, str, Any], str]] = {
         "masked",
     ),
     "another member of a union": ({}, ("put", "chosen.kind", "plain"), "masked"),
+    "a hidden field in another member": ({}, ("put", "covered.name", "x"), "masked"),
     "an object in another member": (
         {"untagged": Numbered(held=Thing())},
         ("put", "untagged.name", "x"),
@@ -235,6 +248,16 @@ def test_a_secret_in_a_deque_that_changes_is_a_change_and_one_beside_is_none() -
     assert [change.path for change in told.changes] == ["/waiting"]
     told = ask(State(keys={Colour.RED: Model(), "n": 1}), "put", "keys.n", 2)
     assert [change.path for change in told.changes] == ["/keys/n"]
+
+
+def test_an_object_of_a_subclass_beside_any_keeps_what_readers_cannot_send() -> None:
+    class More(Plain):
+        held: Any = None
+
+    thing = Thing()
+    state = State(either_or=More(held=thing))
+    ask(state, "put", "either_or", {"key": "b"})
+    assert (state.either_or.key, state.either_or.held) == ("b", thing)
 
 
 @pytest.mark.parametrize("number", range(6))
