@@ -89,6 +89,8 @@ def ending_said(error: BaseException | Ending | None, by: str | None, reason: st
 def finished_or_stopped(store: Store) -> Ending:
     """Return how a run ended whose program has come to its end: by itself, or since it was asked to stop."""
     store.wait_for_begun()  # the program may see the change before the request has its receipt
+    if store.lock.acquire(timeout=0.1):  # which the last one may just be writing
+        store.lock.release()
     asked = store.receipts.stop_asked()
     return Ending("finished") if asked is None else _stopped(asked)
 

@@ -70,13 +70,13 @@ def test_an_on_change_function_may_be_a_client_of_this_run(served: Serve) -> Non
     @freak.on_change
     def halve(receipt: Receipt) -> None:
         if receipt.changes[0].path == "/lr":
-            with Client(freak.link, timeout=8) as own:
+            with Client(freak.link, timeout=25) as own:
                 own.set({"half": own.get("lr") / 2})
 
     served(state, freak=freak)
-    with Client(freak.link, timeout=8) as run:
+    with Client(freak.link, timeout=25) as run:
         assert run.set({"lr": 0.4}).status == "applied"
-        eventually(lambda: state.half == 0.2)
+        eventually(lambda: state.half == 0.2, within=60)
         assert run.set({"lr": 0.8}).status == "applied"
         eventually(lambda: state.half == 0.4)
 

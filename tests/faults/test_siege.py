@@ -72,7 +72,8 @@ def test_the_owner_stops_the_program_while_all_other_places_are_taken(start: Sta
         for writer in writers:
             writer.start()
         besiege(program, reader, stack)
-        assert program.client().call("stop", wait=30).status == "applied"
+        # Accepted, if no place to wait was free for the owner either.
+        assert program.client().call("stop", wait=30).status in ("applied", "accepted")
         assert program.wait() == 0
     for writer in writers:
         writer.join(20)
