@@ -34,6 +34,7 @@ class RateRecorder:
                 self._groups[index] = list(unwrapped(optimizer).param_groups)
                 self._rates[index] = [None] * len(self._groups[index])
         self._step: int | None = None
+        self._last: tuple[object, int, object] = (None, -1, None)
         # After the step: a closure may change its rate, and an override is still in place. The hook is that
         # of all optimizers, so that one which replaces another is recorded too.
         self._handles: list[RemovableHandle] = [register_optimizer_step_post_hook(self._record)]
@@ -63,9 +64,8 @@ class RateRecorder:
     def _record(self, optimizer: Optimizer, *_: object) -> None:
         if torch.compiler.is_compiling():
             return
-        try:
-            index = [unwrapped(each) for each in self._trainer.optimizers].index(optimizer)
-        except (TypeError, ValueError):  # not one of the trainer's
+        index = self._index_of(optimizer)
+        if index is None:
             return
         groups, known = optimizer.param_groups, self._groups[index] if index < len(self._groups) else []
         self._make_room(index)
@@ -76,8 +76,22 @@ class RateRecorder:
                     self._rates[index][number] = _readable(group.get("lr"))
         else:
             self._groups[index] = list(groups)
-            self._rates[index] = [_readable(group.get("lr")) for group in groups]
+            rates = [group.get("lr") for group in groups]
+            self._rates[index] = [each if type(each) is float else _readable(each) for each in rates]
         self._step = logged_step(self._trainer)
+
+    def _index_of(self, optimizer: Optimizer) -> int | None:
+        """Return the place of an optimizer among the trainer's, None if it is not there."""
+        optimizers = self._trainer.optimizers
+        last, index, wrapper = self._last  # looking into wrappers takes as long as all else in a step
+        if last is optimizer and index < len(optimizers) and optimizers[index] is wrapper:
+            return index
+        try:
+            index = [unwrapped(each) for each in optimizers].index(optimizer)
+        except (TypeError, ValueError):  # not one of the trainer's
+            return None
+        self._last = optimizer, index, optimizers[index]
+        return index
 
 
 def _readable(rate: Value) -> Value:
