@@ -1,7 +1,7 @@
 """The idle fit: Lightning in one process, with remote control taken out and put back by blocks of batches.
 
 python -m tests.benchmarks.idle_fit CORE ROUNDS: answers by mode the time of a batch in every block, and the
-CPU time that the training thread takes for a batch in the middle half of all.
+CPU time that the training thread takes for the median batch of every block.
 """
 
 import random
@@ -41,6 +41,7 @@ class Blocks(Callback):
         self.seconds: dict[str, list[float]] = {mode: [] for mode in MODES}
         self.disturbed: dict[str, list[float]] = {mode: [] for mode in MODES}
         self.cpu: dict[str, list[float]] = {mode: [] for mode in MODES}
+        self._block_cpu: list[float] = []
         self._last = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -53,7 +54,7 @@ class Blocks(Callback):
         took = time.thread_time() - self._last
         number, into = divmod(batch_idx - WARM_UP, BLOCK)
         if number >= 0 and into > SETTLE:
-            self.cpu[self._modes[number]].append(took)
+            self._block_cpu.append(took)
         self._block(number, into)
         self._last = time.thread_time()
 
@@ -63,6 +64,8 @@ class Blocks(Callback):
         if into or number < 0:
             return
         if number:
+            self.cpu[self._modes[number - 1]].append(statistics.median(self._block_cpu))
+            self._block_cpu = []
             took = self._clock.read().since(self._began)
             self.seconds[self._modes[number - 1]].append(took.undisturbed / (BLOCK - SETTLE))
             self.disturbed[self._modes[number - 1]].append(1 - took.undisturbed / took.wall)
@@ -75,18 +78,11 @@ class Blocks(Callback):
             self._switch.off()
 
 
-def middle(times: list[float]) -> float:
-    """Return the mean of the middle half: what interrupts a thread makes some batches many times as long."""
-    quarter = len(times) // 4
-    return statistics.fmean(sorted(times)[quarter : len(times) - quarter])
-
-
 def main() -> None:
     blocks = Blocks(int(sys.argv[1]), int(sys.argv[2]))
     controls = remote_control(freak=Freak(port=0, name="bench"))
     fit([*controls, blocks], width=WIDTH, rows=ROWS, batches=blocks.batches)
-    cpu = {mode: middle(times) for mode, times in blocks.cpu.items()}
-    answer({"seconds": blocks.seconds, "disturbed": blocks.disturbed, "cpu": cpu})
+    answer({"seconds": blocks.seconds, "disturbed": blocks.disturbed, "cpu": blocks.cpu})
 
 
 if __name__ == "__main__":
