@@ -1,7 +1,6 @@
 """A program may see that it is to stop before the request has its receipt; its end names the request."""
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -21,13 +20,18 @@ class State(BaseModel):
 
 
 def test_a_program_that_ends_at_once_was_stopped(served: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    complete = Store.complete
+    complete, wait, ending = Store.complete, Store.wait_for_begun, threading.Event()
 
     def late(self: Store[Any], *given: Any, **told: Any) -> Any:
-        time.sleep(0.2)
+        ending.wait(10)
         return complete(self, *given, **told)
 
+    def wait_and_tell(self: Store[Any]) -> None:
+        ending.set()
+        wait(self)
+
     monkeypatch.setattr(Store, "complete", late)
+    monkeypatch.setattr(Store, "wait_for_begun", wait_and_tell)
     state = State()
     freak = served(state, name="short")
     with Client(freak.link or "") as client:
