@@ -22,7 +22,6 @@ from freak_core.text.strict_json import JSON
 _SECRET: Final = f"\0{secrets.token_hex(8)}:"
 _Path: TypeAlias = tuple[str, ...]
 _NO_TOKEN: Final = PLAIN - {str}
-_Container: TypeAlias = dict[str, object] | list[object]
 MARK: Final = f"{_SECRET}mark"
 """The key of a mark. Its value is a token of the live model."""
 

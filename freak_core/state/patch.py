@@ -340,8 +340,8 @@ class Draft:
         """Return the class of the object at a place whose declared type, such as ``Any``, tells no fields."""
         path = place.origin.path
         known = records(hint) and not any(each in (Any, object) for each in members(hint))
-        if path is None or place.live is ABSENT or known:
-            return hint
+        if path is None or not isinstance(opened(place.draft), dict) or place.live is ABSENT or known:
+            return hint  # an earlier operation may have put another value in its place
         there = reach(self._live, path)
         while isinstance(there, RootModel):
             there = there.root

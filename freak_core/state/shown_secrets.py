@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from freak_core.errors import FieldError
 from freak_core.state.diff import Change, View
+from freak_core.state.json_values import DEEPEST
 from freak_core.state.live_values import contents
 from freak_core.state.snapshot import Snapshot
 from freak_core.state.type_hints import SECRETS
@@ -55,7 +56,7 @@ def secret_texts(value: object, held: Snapshot, way: tuple[int, ...] = ()) -> It
             text = text.decode("utf-8", "replace")
         if isinstance(text, str) and text:
             yield text
-    elif id(value) not in way and not held.is_plain(value):
+    elif id(value) not in way and len(way) <= DEEPEST and not held.is_plain(value):
         for each in contents(value).values():
             yield from secret_texts(each, held, (*way, id(value)))
 

@@ -20,7 +20,6 @@ from freak_core.errors import FieldError, PatchTestFailed
 from freak_core.state.diff import Change, changes, hides, listed, shown_changes, view
 from freak_core.state.in_place import Plan, planned
 from freak_core.state.json_patch import apply_json_patch
-from freak_core.state.json_values import as_plain_json
 from freak_core.state.next_state import next_state
 from freak_core.state.patch import Draft, Operation
 from freak_core.state.serialization import Reading, document, public, read_only_paths
@@ -36,7 +35,6 @@ __all__ = [
     "Operation",
     "Reading",
     "Snapshot",
-    "as_plain_json",
     "commit",
     "document",
     "hides",

@@ -119,6 +119,18 @@ def test_another_kind_of_value_takes_its_place(value: Any) -> None:
     assert state.one == value
 
 
+def test_what_an_earlier_operation_has_put_there_decides() -> None:
+    state = State(one=Model(), named={"a": Model()})
+    operations = [
+        {"op": "replace", "path": "/one", "value": None},
+        {"op": "replace", "path": "/one", "value": {"other": 1}},
+        {"op": "remove", "path": "/named/a"},
+        {"op": "add", "path": "/named/a", "value": {"other": 2}},
+    ]
+    ask(state, "json_patch", (), operations)
+    assert (state.one, state.named) == ({"other": 1}, {"a": {"other": 2}})
+
+
 def test_json_patch_knows_the_fields_too() -> None:
     state = State(listed=[Plain(inner=Model())])
     path = "/listed/0/inner"

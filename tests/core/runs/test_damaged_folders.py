@@ -28,7 +28,7 @@ from tests.core.steered import Steered
 from tests.faults.looking_back import READING, ask_client
 from tests.soak import SOAK
 
-EXAMPLES = 2000 if SOAK else 20
+EXAMPLES = 1000 if SOAK else 20
 DEADLINE = 30
 """Seconds that all commands together have after one damage."""
 
