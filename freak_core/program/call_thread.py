@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 
+from freak_core.program.event_log import Feed
 from freak_core.program.request_context import RequestContext
 from freak_core.program.store import Store
 
@@ -14,6 +15,9 @@ logger: logging.Logger = logging.getLogger("freak")
 
 ON_CHANGE_PATIENCE = 0.5
 """Seconds that a request waits for the ``on_change`` functions; one that sends requests needs its thread."""
+
+SENT_WITHIN = 5.0
+"""Seconds that ``on_change`` functions wait for the server to be sent their change; a disk may hang."""
 
 
 class CallThread:
@@ -66,13 +70,20 @@ class CallThread:
                 logger.exception("Freak could not call a function of the program")
 
 
-def call_threads(store: Store) -> list[CallThread]:
+def call_threads(store: Store, feed: Feed) -> list[CallThread]:
     """Return the threads for the actions and the ``on_change`` functions of a store.
 
     With ``apply="sync"`` the program calls them itself.
     """
+
+    def tell(function: Callable[[], object]) -> None:
+        feed.flush(SENT_WITHIN, measured=False)  # a function may read its change from the server
+        function()
+
     threads = [CallThread(name, store.context) for name in ("freak-actions", "freak-on-change")]
     if store.apply_when == "now":
         store.on_pending = lambda entry: threads[0].call(functools.partial(store.carry_out, entry))
-        store.on_told = functools.partial(threads[1].call, patience=ON_CHANGE_PATIENCE)
+        store.on_told = lambda function: threads[1].call(
+            functools.partial(tell, function), patience=ON_CHANGE_PATIENCE
+        )
     return threads

@@ -180,12 +180,15 @@ class Feed:
                 events.append(event)
         return events
 
-    def flush(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds until everything is sent; return whether it was."""
+    def flush(self, timeout: float, *, measured: bool = True) -> bool:
+        """Wait up to ``timeout`` seconds until everything is sent; return whether it was.
+
+        Without ``measured``, metrics and progress go on waiting for their turn.
+        """
         if not self._thread.is_alive():
             return False
         done = threading.Event()
-        self._put(_Signal("flush", done))
+        self._put(_Signal("flush" if measured else "look", done))
         return done.wait(timeout)
 
     def close(self, timeout: float) -> None:
@@ -249,11 +252,10 @@ class Feed:
 
     def _heed(self, signal: "_Signal") -> None:
         """Do what another thread waits for; to ``look``, waking up is enough."""
-        if signal.kind == "look":
-            return
         if signal.kind == "flush":
             self._progress_due = 0.0
-        self._pass_on_measured()
+        if signal.kind != "look":
+            self._pass_on_measured()
         self._closed = self._closed or signal.kind == "close"
         if signal.done is not None:
             signal.done.set()

@@ -184,7 +184,7 @@ class Freak(Generic[Model_co]):
         journal = Journal(self.journal_path)
         self._feed = Feed(journal, on_idle=functools.partial(store.refresh, wait=False))
         store.listener = self._feed
-        callers = call_threads(store)
+        callers = call_threads(store, self._feed)
         self._responder = Responder(store, self._feed, self)
         self._serving = Serving(self._feed, self._responder, callers, self.app)
         try:

@@ -150,9 +150,18 @@ def main() -> None:
         _receive(receivers, message)
     lose()
     if servers:
-        time.sleep(0.1)  # event streams send the last events
-        servers[0].stop(1.0)
+        _finish(servers[0])
     os._exit(0)
+
+
+def _finish(server: "HttpServer") -> None:
+    """Let event streams send the last events, then end; at once if nothing is being answered."""
+    deadline = time.monotonic() + 0.1
+    while not server.idle:
+        if time.monotonic() > deadline:
+            server.stop(1.0)
+            return
+        time.sleep(0.005)
 
 
 def _serve(mirror: Mirror, hello: Hello, servers: "list[HttpServer]") -> None:

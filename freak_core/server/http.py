@@ -69,6 +69,13 @@ class HttpServer:
         self._listener.close()
 
     @property
+    def idle(self) -> bool:
+        """True while no request is being answered and every answer has been handed to the system."""
+        state = self._server.server_state
+        open_ones = (each.transport for each in tuple(state.connections) if each.transport is not None)
+        return not state.tasks and not any(each.get_write_buffer_size() for each in open_ones)
+
+    @property
     def alive(self) -> bool:
         """True while the server serves."""
         return self._thread.is_alive()

@@ -1,6 +1,7 @@
 """Actions and ``on_change`` functions may end the run, and may send requests of their own."""
 
 import threading
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from freak_core import Client, ConfigurationError, Ending, Freak, Receipt
-from freak_core.runs.journal import read_journal
+from freak_core.runs.journal import Journal, Line, read_journal
 from tests.core.conftest import Serve
 from tests.waiting import eventually
 
@@ -79,6 +80,33 @@ def test_an_on_change_function_may_be_a_client_of_this_run(served: Serve) -> Non
         eventually(lambda: state.half == 0.2, within=60)
         assert run.set({"lr": 0.8}).status == "applied"
         eventually(lambda: state.half == 0.4)
+
+
+def test_an_on_change_function_reads_its_change_from_the_server(
+    served: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the disk takes for the journal, which the server's events wait for."""
+    at_once = Journal.append
+
+    def slow(journal: Journal, entry: Line) -> bool:
+        time.sleep(0.2)
+        return at_once(journal, entry)
+
+    monkeypatch.setattr(Journal, "append", slow)
+    state, freak = Tuned(), Freak(port=0)
+    read: list[object] = []
+
+    @freak.on_change
+    def note(receipt: Receipt) -> None:
+        with Client(freak.link, timeout=25) as own:
+            read.append(own.get("lr"))
+
+    served(state, freak=freak)
+    with Client(freak.link, timeout=25) as run:
+        for rate in (0.4, 0.8):
+            run.set({"lr": rate})
+        eventually(lambda: len(read) == 2)
+    assert read == [0.4, 0.8]
 
 
 def test_an_action_may_be_a_client_of_this_run(served: Serve) -> None:
