@@ -14,6 +14,9 @@ NOT_MEASURED := tests/core/ui/test_process.py::test_a_signal_ends_it_and_its_eve
 PYTHONS := 3.12 3.13
 DASHBOARD := tests/dashboard
 
+# Images for containers often set it: then each of the many processes of the tests would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test test-gpu versions pythons coverage lint types audit bench soak reference client dashboard-check vendor screenshots clean
 

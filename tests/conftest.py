@@ -17,6 +17,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Some tests list runs of machines that do not exist; those of tests/reach allow it again.
 os.environ["FREAK_NO_SSH"] = "1"
 
+# More threads of torch than cores wait for each other, and take the time of other tests while they do.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A busy machine makes any example slow.
 settings.register_profile("no_deadline", deadline=None)
 settings.load_profile("no_deadline")

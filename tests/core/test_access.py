@@ -58,7 +58,7 @@ def filled(path: str) -> str:
 @pytest.fixture
 def anyone(shared_freak: Freak) -> Iterator[httpx.Client]:
     """A connection without a token."""
-    with httpx.Client(base_url=shared_freak.url, timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=shared_freak.url, timeout=60, trust_env=False, verify=False) as http:
         yield http
 
 

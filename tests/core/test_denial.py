@@ -29,7 +29,7 @@ TELLS = (b"epochs", b"hush", b"weights", b"world_size", b"steps_per_second", b'"
 
 @pytest.fixture
 def asks(shared_freak: Freak) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=shared_freak.url, timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=shared_freak.url, timeout=60, trust_env=False, verify=False) as http:
         yield http
 
 

@@ -195,7 +195,7 @@ class Program:
         """Return a plain HTTP client with the token, closed at the end."""
         url, _, token = self.link.partition("#token=")
         headers = {"Authorization": f"Bearer {token}"}
-        http = httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
+        http = httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False, verify=False)
         self._clients.append(http)
         return http
 

@@ -5,7 +5,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,57 +19,68 @@ Start = Callable[..., Training]
 pytestmark = pytest.mark.ranks
 
 
-@pytest.mark.parametrize("sync", ["epoch", "auto"])
-def test_a_change_arrives_with_every_cadence(start: Start, sync: str) -> None:
-    training = start("--ranks", "2", "--sync", sync, "--batches", "20")
-    client = training.connect()
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Training]:
+    """Two ranks that may open few files and cannot save, for all tests that leave them training."""
+    folder = tmp_path_factory.mktemp("two-ranks")
+    (folder / "out").mkdir()
+    (folder / "blocked").write_text("a file where a folder should be")
+    few = ["sh", "-c", 'ulimit -n 256; exec "$0" "$@"', sys.executable]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FREAK_HOME", str(folder / "home"))
+        options = ("--ranks", "2", "--sync", "auto", "--ready-only-dir", str(folder / "blocked"))
+        training = Training(folder / "out", folder / "home", *options, launcher=few)
+        try:
+            training.connect()
+            yield training
+        finally:
+            training.close()
+
+
+@pytest.fixture
+def client(training: Training) -> Client:
+    """A client of the training that the tests share."""
+    assert training.client is not None
+    return training.client
+
+
+def test_a_change_arrives_on_both_ranks(client: Client) -> None:
     receipt = client.set({"lr.hold": 0.5}, wait=30)
     assert receipt.applied is not None
     assert receipt.applied.ranks == 2
-    if sync == "epoch":
-        assert receipt.applied.step % 20 == 0
-    client.set({"stop.should_stop": True}, wait=30)
-    assert training.end() == 0, training.log()
-    assert training.record(0) == training.record(1)
 
 
-def test_with_256_open_files_a_training_is_steered_and_ends(start: Start) -> None:
-    few = ["sh", "-c", 'ulimit -n 256; exec "$0" "$@"', sys.executable]
-    training = start("--ranks", "2", "--sync", "1", launcher=few)
-    client = training.connect()
-    limits = Path(f"/proc/{training.pid(1)}/limits").read_text()
-    assert re.search(r"Max open files +256 ", limits), limits
-    held = client.set({"lr.hold": 0.5}, wait=30)
-    assert (held.status, held.applied and held.applied.ranks) == ("applied", 2)
-    client.set({"stop.should_stop": True}, wait=30)
-    assert training.end() == 0, training.log()
-    assert training.record(0) == training.record(1)
-    assert "could not connect" not in training.log()
-
-
-def test_a_request_that_fails_on_one_rank_fails_and_names_it(start: Start) -> None:
-    training = start("--ranks", "2")
-    client = training.connect()
+def test_a_request_that_fails_on_one_rank_fails_and_names_it(client: Client) -> None:
     with pytest.raises(Failed, match="rank 1 of 2"):
         client.call("fail_on", rank=1, wait=30)
     with pytest.raises(Rejected, match="there is no param group"):
         client.set({"lr.groups": {"9/9": {"hold": 0.1}}}, wait=30)
     assert client.get("lr.groups") == {}
     assert client.call("fail_on", rank=7, wait=30).result == 0
-    client.set({"stop.should_stop": True}, wait=30)
-    assert training.end() == 0, training.log()
 
 
-def test_a_checkpoint_that_cannot_be_written_fails_and_nobody_hangs(start: Start, tmp_path: Path) -> None:
-    blocked = tmp_path / "blocked"
-    blocked.write_text("a file where a folder should be")
-    training = start("--ranks", "2", "--ready-only-dir", str(blocked))
-    client = training.connect()
+def test_a_checkpoint_that_cannot_be_written_fails_and_nobody_hangs(client: Client) -> None:
     with pytest.raises(Failed, match="rank 0 of 2"):
         client.call("checkpoint", wait=30)
+
+
+def test_after_all_that_both_ranks_stop_at_the_same_step_with_256_open_files(
+    training: Training, client: Client
+) -> None:
+    limits = Path(f"/proc/{training.pid(1)}/limits").read_text()
+    assert re.search(r"Max open files +256 ", limits), limits
     stopped = client.set({"stop.should_stop": True}, wait=30)
     assert stopped.status == "applied"
     assert training.end() == 0, training.log()
+    assert training.record(0) == training.record(1)
+    assert "could not connect" not in training.log()
+
+
+def test_a_change_that_waits_for_the_epoch_arrives_at_its_end(start: Start) -> None:
+    training = start("--ranks", "2", "--sync", "epoch", "--batches", "20")
+    receipt = training.connect().set({"lr.hold": 0.5}, wait=30)
+    assert receipt.applied is not None
+    assert (receipt.applied.step % 20, receipt.applied.ranks) == (0, 2)
 
 
 def test_a_crash_on_all_ranks_takes_the_server_along(start: Start) -> None:

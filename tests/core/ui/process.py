@@ -41,9 +41,11 @@ class Ui:
         self.link = lines.get(timeout=60).strip()
         assert self.link, self.process.communicate(timeout=60)[1]
         self.url, self.token = token_in(self.link)
-        self.anyone = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self.anyone = httpx.Client(base_url=self.url, timeout=60, trust_env=False, verify=False)
         allowed = {"Authorization": f"Bearer {self.token}"}
-        self.http = httpx.Client(base_url=self.url, headers=allowed, timeout=60, trust_env=False)
+        self.http = httpx.Client(
+            base_url=self.url, headers=allowed, timeout=60, trust_env=False, verify=False
+        )
 
     @property
     def port(self) -> int:
