@@ -53,27 +53,26 @@ def raising(name: str) -> NoReturn:
     raise RAISED[name]()
 
 
-@pytest.mark.parametrize("name", RAISED)
-def test_what_an_action_raises_is_told_and_the_next_action_runs(served: Serve, name: str) -> None:
+def test_what_an_action_raises_is_told_and_the_next_action_runs(served: Serve) -> None:
     freak = Freak(port=0)
-    freak.action(name="give_up")(lambda: raising(name))
+    freak.action(name="give_up")(raising)
     freak.action(name="count")(lambda: 1)
     served(Tuned(), freak=freak)
     with use(freak) as run:
-        with pytest.raises(Failed, match=name) as caught:
-            run.call("give_up", wait=10)
-        assert "othing was changed" not in str(caught.value)
-        assert run.receipts()[-1].status == "failed"
-        assert run.call("count", wait=10).result == 1
-        assert run.set({"lr": 0.2}).status == "applied"
+        for at, name in enumerate(RAISED, 1):
+            with pytest.raises(Failed, match=name) as caught:
+                run.call("give_up", name=name, wait=10)
+            assert "othing was changed" not in str(caught.value)
+            assert run.receipts()[-1].status == "failed"
+            assert run.call("count", wait=10).result == 1
+            assert run.set({"lr": at / 10}).status == "applied"
 
 
-@pytest.mark.parametrize("name", ["CancelledError", "SystemExit", "KeyboardInterrupt", "Own"])
-def test_what_a_coroutine_raises_leaves_the_event_loop_to_the_next_one(served: Serve, name: str) -> None:
+def test_what_a_coroutine_raises_leaves_the_event_loop_to_the_next_one(served: Serve) -> None:
     freak = Freak(port=0)
 
     @freak.action
-    async def give_up() -> None:
+    async def give_up(name: str) -> None:
         await asyncio.sleep(0)
         raise {**RAISED, "KeyboardInterrupt": KeyboardInterrupt}[name]()
 
@@ -83,23 +82,24 @@ def test_what_a_coroutine_raises_leaves_the_event_loop_to_the_next_one(served: S
 
     served(Tuned(), freak=freak)
     with use(freak) as run:
-        with pytest.raises(Failed, match=name):
-            run.call("give_up", wait=10)
-        assert run.call("count", wait=10).result == 1
+        for name in ("CancelledError", "SystemExit", "KeyboardInterrupt", "Own"):
+            with pytest.raises(Failed, match=name):
+                run.call("give_up", name=name, wait=10)
+            assert run.call("count", wait=10).result == 1
 
 
-@pytest.mark.parametrize("name", RAISED)
-def test_what_an_action_raises_inside_sync_does_not_reach_the_program(served: Serve, name: str) -> None:
+def test_what_an_action_raises_inside_sync_does_not_reach_the_program(served: Serve) -> None:
     freak = Freak(port=0, apply="sync")
-    freak.action(name="give_up")(lambda: raising(name))
+    freak.action(name="give_up")(raising)
     served(Tuned(), freak=freak)
     with use(freak) as run:
-        asked = run.call("give_up")
-        eventually(lambda: freak.store.pending)
-        (receipt,) = freak.sync(step=1)
-        assert (receipt.id, receipt.status) == (asked.id, "failed")
-        run.set({"lr": 0.2})
-        assert [each.status for each in freak.sync(step=2)] == ["applied"]
+        for step, name in enumerate(RAISED, 1):
+            asked = run.call("give_up", name=name)
+            eventually(lambda: freak.store.pending)
+            (receipt,) = freak.sync(step=step)
+            assert (receipt.id, receipt.status) == (asked.id, "failed")
+            run.set({"lr": step / 10})
+            assert [each.status for each in freak.sync(step=step)] == ["applied"]
 
 
 def test_ctrl_c_in_an_action_reaches_the_program_and_the_request_has_its_end(served: Serve) -> None:
@@ -119,16 +119,15 @@ def test_ctrl_c_in_an_action_reaches_the_program_and_the_request_has_its_end(ser
 
 
 @pytest.mark.parametrize("apply", ["now", "sync"])
-@pytest.mark.parametrize("name", RAISED)
 def test_what_on_change_raises_leaves_the_change_and_its_receipt(
-    served: Serve, caplog: pytest.LogCaptureFixture, name: str, apply: Literal["now", "sync"]
+    served: Serve, caplog: pytest.LogCaptureFixture, apply: Literal["now", "sync"]
 ) -> None:
     state, heard = Tuned(), []
     freak = Freak(port=0, apply=apply)
 
     @freak.on_change
     def told(receipt: Receipt) -> None:
-        raising(name)
+        raising(str(receipt.note))
 
     @freak.on_change
     def told_too(receipt: Receipt) -> None:
@@ -136,15 +135,14 @@ def test_what_on_change_raises_leaves_the_change_and_its_receipt(
 
     served(state, freak=freak)
     with use(freak) as run:
-        asked = run.set({"lr": 0.2})
-        freak.sync(step=1)
-        assert run.wait(asked, timeout=10).status == "applied"
-        assert state.lr == 0.2
-        assert heard == [asked.id]
-        assert "othing was changed" not in caplog.text
-        run.set({"lr": 0.3})
-        freak.sync(step=2)
-    assert state.lr == 0.3
+        for step, name in enumerate(RAISED, 1):
+            asked = run.set({"lr": step / 10 + 1}, note=name)
+            freak.sync(step=step)
+            assert run.wait(asked, timeout=10).status == "applied"
+            assert state.lr == step / 10 + 1
+            assert heard.pop() == asked.id
+            assert caplog.text.count("an on_change function of the program failed") == step
+            assert "othing was changed" not in caplog.text
 
 
 class Judged(BaseModel):
@@ -160,16 +158,16 @@ class Judged(BaseModel):
         return value
 
 
-@pytest.mark.parametrize("name", RAISED)
-def test_what_a_validator_raises_refuses_the_request_and_changes_nothing(served: Serve, name: str) -> None:
+def test_what_a_validator_raises_refuses_the_request_and_changes_nothing(served: Serve) -> None:
     state = Judged()
     freak = served(state)
     with use(freak) as run:
-        with pytest.raises(Refused, match=name):
-            run.set({"lr": list(RAISED).index(name) + 2.0, "other": 1})
-        assert run.receipts()[-1].status == "rejected"
-        assert (state.lr, state.other) == (0.1, 0)
-        assert run.set({"other": 2}).status == "applied"
+        for at, name in enumerate(RAISED):
+            with pytest.raises(Refused, match=name):
+                run.set({"lr": at + 2.0, "other": -1})
+            assert run.receipts()[-1].status == "rejected"
+            assert (state.lr, state.other) == (0.1, at)
+            assert run.set({"other": at + 1}).status == "applied"
 
 
 class Shy:

@@ -208,25 +208,25 @@ def test_an_action_gets_typed_arguments_and_returns_json(
     assert isinstance(receipt["result"]["object"], str)
 
 
-@pytest.mark.parametrize(
-    ("body", "path"),
-    [
-        ({}, "/box"),
-        ({"box": {"width": "3"}}, "/box/width"),
-        ({"box": {"width": 3}, "mode": "stretch"}, "/mode"),
-        ({"box": {"width": 3}, "colour": 1}, "/colour"),
-        ([], "/"),
-        ("crop", "/"),
-    ],
-)
+WRONG: list[tuple[Any, str]] = [
+    ({}, "/box"),
+    ({"box": {"width": "3"}}, "/box/width"),
+    ({"box": {"width": 3}, "mode": "stretch"}, "/mode"),
+    ({"box": {"width": 3}, "colour": 1}, "/colour"),
+    ([], "/"),
+    ("crop", "/"),
+]
+
+
 def test_wrong_arguments_are_refused_before_the_call(
-    acting: tuple[Freak, list[Any]], connect: Connect, body: Any, path: str
+    acting: tuple[Freak, list[Any]], connect: Connect
 ) -> None:
     freak, calls = acting
-    answer = post(connect(freak), "crop", body)
-    assert answer.status_code == 422
-    assert [error["path"] for error in answer.json()["errors"]] == [path]
-    assert calls == []
+    for body, path in WRONG:
+        answer = post(connect(freak), "crop", body)
+        assert answer.status_code == 422, body
+        assert [error["path"] for error in answer.json()["errors"]] == [path]
+        assert calls == []
 
 
 def test_an_unknown_action_is_404_and_names_the_others(

@@ -33,15 +33,15 @@ def test_the_state_is_readable_as_a_whole_and_by_path(shared: httpx.Client) -> N
 @pytest.mark.parametrize("key", ["a\n", "\na", "a\nb", "a\r\n", "a\u2028", "a\u0085", "\n"])
 @pytest.mark.parametrize("route", ["state", "set"])
 def test_a_key_with_a_line_break_is_another_key_than_the_one_without(
-    freak: Freak, http: httpx.Client, key: str, route: str
+    shared_freak: Freak, shared: httpx.Client, key: str, route: str
 ) -> None:
-    http.patch("state", json={"weights": {"a": 1.0, "": 1.0, key: 2.0}})
+    shared.patch("state", json={"weights": {"a": 1.0, "": 1.0, key: 2.0}})
     where = f"weights/{quote(key, safe='')}"
-    changed = http.put(f"{route}/{where}?value=3" if route == "set" else f"state/{where}", json=3.0)
+    changed = shared.put(f"{route}/{where}?value=3" if route == "set" else f"state/{where}", json=3.0)
     assert changed.status_code == 200
-    read = http.get(f"{'get' if route == 'set' else 'state'}/{where}")
-    assert (read.json(), http.get("state/weights/a").json()) == (3.0, 1.0)
-    weights = freak.store.model.weights  # type: ignore[attr-defined]
+    read = shared.get(f"{'get' if route == 'set' else 'state'}/{where}")
+    assert (read.json(), shared.get("state/weights/a").json()) == (3.0, 1.0)
+    weights = shared_freak.store.model.weights  # type: ignore[attr-defined]
     assert (weights[""], weights[key]) == (1.0, 3.0)
 
 

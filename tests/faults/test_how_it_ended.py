@@ -11,7 +11,7 @@ from freak_core import Freak
 from tests.faults.endings import WAYS, documented_rows, end, said_of
 from tests.pairs import grid
 
-FEW = ("an exception", "a rule stops it", "SIGTERM with a handler", "SIGKILL")
+FEW = ("an exception", "a rule stops it", "SIGKILL")
 """Ways to end a training that say something else than those to end a plain program."""
 
 

@@ -26,6 +26,7 @@ from tests.core.cli.shell import Ran, freak
 from tests.core.runs.places import recorded
 from tests.core.steered import Steered
 from tests.faults.looking_back import READING, ask_client
+from tests.pairs import diagonal, grid
 from tests.soak import SOAK
 
 EXAMPLES = 1000 if SOAK else 20
@@ -260,8 +261,7 @@ def test_any_damage_to_a_folder_is_answered_in_time_and_never_with_another_run(
             assert_every_reader_answers(runs)
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "place"), grid(NAMES, list(PLACES), few=diagonal(NAMES, list(PLACES))))
 def test_whatever_is_in_the_place_of_a_file_each_command_answers(
     runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, place: str
 ) -> None:
