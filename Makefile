@@ -48,9 +48,10 @@ test: $(READY) lint  ## lint, types and every test
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	$(MAKE) --no-print-directory versions
 
-versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## with the lowest Lightning, with pytorch_lightning alone, names in every release between; the lowest of our own dependencies
-	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q $(SIDE_BY_SIDE) -m every_lightning tests/lightning || exit; done
-	$(BIN)/python -m tests.lightning.minor_releases $(VENV)-between
+versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## with the lowest Lightning, with pytorch_lightning alone, names in the minor versions; the lowest of our own dependencies
+	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q -n 2 -m every_lightning \
+		$$(grep -l every_lightning tests/lightning/test_*.py) || exit; done
+	$(BIN)/python -m tests.lightning.releases $(VENV)-between
 	$(BIN)/python -m tests.pythons.other_python lowest
 
 test-gpu: $(READY)  ## what only a GPU can settle, with one GPU or two; DeepSpeed where it is installed
@@ -90,6 +91,7 @@ soak: $(READY)  ## the long proofs: every row of each grid, a long pause, random
 	$(BIN)/python -m tests.lightning.matrix_table
 	$(BIN)/python -m tests.lightning.exact_grid
 	$(BIN)/python -m tests.faults.endings
+	FREAK_SOAK=1 $(BIN)/python -m tests.lightning.releases $(VENV)-between
 	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_exact_point.py \
 		tests/lightning/test_checkpoint_now.py tests/lightning/test_lr_grid.py tests/lightning/test_exact_grid.py
 	FREAK_SOAK=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --timeout 600 tests/lightning/test_two_ranks.py tests/lightning/test_cadence.py \

@@ -1,6 +1,6 @@
-"""Look up Lightning's private names in every release between the lowest and the latest.
+"""Look up Lightning's private names in releases between the lowest and the latest: in the soak, in each.
 
-python -m tests.lightning.minor_releases DIR
+python -m tests.lightning.releases DIR
 
 Each release is installed into a folder of its own under DIR, without what it depends on; the second time is
 quick. The tests run with that folder first on the path.
@@ -13,8 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-RELEASES = ("2.5.1", "2.5.2", "2.5.3", "2.5.4", "2.5.5", "2.5.6", "2.6.0", "2.6.1", "2.6.4", "2.6.5")
+from tests.soak import SOAK
+
+MINOR = ("2.5.6", "2.6.0")
+"""The last release of one minor version and the first of the next."""
+
+EVERY = ("2.5.1", "2.5.2", "2.5.3", "2.5.4", "2.5.5", "2.5.6", "2.6.0", "2.6.1", "2.6.4", "2.6.5")
 """2.6.2 and 2.6.3 were compromised: never install them."""
+
+RELEASES = EVERY if SOAK else MINOR
 
 RUN = """
 import sys, pytest
