@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LIGHTNINGS := lowest alone
 # Most tests wait for processes: three at a time keep two cores busy. Tests of one file share what they start.
-SIDE_BY_SIDE := -n 3 --dist loadfile
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 # These end a process with SIGTERM and look how it ends; coverage has a handler of its own there.
 NOT_MEASURED := tests/core/ui/test_process.py::test_a_signal_ends_it_and_its_event_streams_first \
 	tests/core/ui/test_process.py::test_the_token_and_the_port_stay_and_only_this_user_can_read_them \
@@ -18,7 +18,7 @@ DASHBOARD := tests/dashboard
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-gpu versions pythons coverage lint types audit bench soak reference client dashboard-check vendor screenshots clean
+.PHONY: help setup demo check test packages test-gpu versions pythons coverage lint types audit bench soak reference client dashboard-check vendor screenshots clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -40,13 +40,17 @@ demo: $(READY)  ## train on two ranks and steer the run from a second process
 check: $(READY) lint dashboard-check  ## lint, types and the tests that start no process, for the inner loop
 	$(BIN)/python -m pytest -q -n 2 -m "not processes" tests/core tests/test_rules.py
 
-test: $(READY) lint  ## lint, types and every test
-	@missing=; for each in chromium tmux zsh fish ip sshd; do PATH="$$PATH:/usr/sbin" command -v $$each >/dev/null || missing="$$missing $$each"; done; \
+test: $(READY)  ## lint, types and every test
+	$(MAKE) --no-print-directory -j 2 --output-sync=target lint packages $(LIGHTNINGS:%=$(VENV)-%/.ready)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(MAKE) --no-print-directory versions
+
+packages:
+	@PATH="$$PATH:/usr/sbin"; missing=; for each in tmux zsh fish ip sshd; do command -v $$each >/dev/null || missing="$$missing $$each"; done; \
+		command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || missing="$$missing chromium-headless-shell"; \
 		missing=$$(echo "$$missing" | sed 's/\bip\b/iproute2/; s/\bsshd$$/openssh-server/'); \
 		test -z "$$missing" || { echo "the tests of browser, terminal, shells and networks need it: installing Debian's$$missing" >&2; \
 		apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
-	$(MAKE) --no-print-directory versions
 
 versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## with the lowest Lightning, with pytorch_lightning alone, names in the minor versions; the lowest of our own dependencies
 	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q -n 2 -m every_lightning \

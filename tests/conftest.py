@@ -35,12 +35,13 @@ STARTS = re.compile(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of tests/core that start a process or a server: ``make check`` leaves them out."""
+    """Mark the tests of tests/core that start a process or a server: ``make check`` leaves them out. Sort."""
     for item in items:
         function = getattr(item, "function", None)
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & STARTING or (function is not None and STARTS.search(inspect.getsource(function))):
             item.add_marker("processes")
+    items.sort(key=lambda item: "tests/core" in item.nodeid)  # the short ones last: they fill every gap
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,7 @@ from freak_core.runs.overview import Overview
 from freak_core.runs.run_folder import RunFolder
 from freak_core.runs.summary import Summary
 from tests.benchmarks import report
-from tests.browser.conftest import FLAGS
+from tests.browser.conftest import FLAGS, chromium_path
 from tests.core.ui.process import Ui
 
 RUNS, METRICS, POINTS = 20, 50, 100_000
@@ -79,7 +79,7 @@ class ComparePage:
             ids += [self._copy(ids[number % VARIANTS], number) for number in range(VARIANTS, RUNS)]
             wrote = time.monotonic() - began
             browser = playwright.chromium.launch(
-                executable_path="/usr/bin/chromium", args=[*FLAGS, "--disable-lcd-text"]
+                executable_path=chromium_path(), args=[*FLAGS, "--disable-lcd-text"]
             )
             try:
                 self._measure(browser, Path(home), ids, wrote)

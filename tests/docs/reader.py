@@ -49,7 +49,7 @@ class Example:
         if self._training is not None:
             self._training.wait(DEADLINE)
         script = [sys.executable, str(ROOT / "examples" / "digits.py"), "--name", "digits"]
-        options = ["--epochs", "100000", "--step-seconds", "0.02", "--dir", str(self._folder)]
+        options = ["--epochs", "100000", "--step-seconds", "0.04", "--dir", str(self._folder)]
         with (self._folder / "log.txt").open("a") as log:
             self._training = subprocess.Popen(
                 [*script, *options], env=environment(self.home), stdout=log, stderr=log

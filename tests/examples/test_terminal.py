@@ -32,7 +32,7 @@ def training(folder: Path) -> Iterator[Terminal]:
     """The terminal in which the training was started."""
     terminal = Terminal("training", folder)
     try:
-        options = "--ranks 2 --epochs 10000 --step-seconds 0.03 --name digits --dir run"
+        options = "--ranks 2 --epochs 10000 --step-seconds 0.05 --name digits --dir run"
         terminal.start(f"python {ROOT}/examples/digits.py {options}")
         terminal.until(r"accuracy 0\.\d+")
         yield terminal

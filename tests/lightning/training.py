@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--min-epochs", type=int, default=None)
     parser.add_argument("--batches", type=int, default=50)
     parser.add_argument("--sync", default="1")
-    parser.add_argument("--step-seconds", type=float, default=0.002)
+    parser.add_argument("--step-seconds", type=float, default=0.02)
     parser.add_argument("--timeout", type=float, help="seconds, of the ranks' collectives")
     parser.add_argument("--ready-only-dir", type=Path, default=None)
     parser.add_argument("--on-its-own", action="store_true", help="nobody but its own errors ends a rank")
