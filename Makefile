@@ -46,9 +46,10 @@ test: $(READY)  ## lint, types and every test
 	$(MAKE) --no-print-directory versions
 
 packages:
-	@PATH="$$PATH:/usr/sbin"; missing=; for each in tmux zsh fish ip sshd; do command -v $$each >/dev/null || missing="$$missing $$each"; done; \
-		command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || missing="$$missing chromium-headless-shell"; \
-		missing=$$(echo "$$missing" | sed 's/\bip\b/iproute2/; s/\bsshd$$/openssh-server/'); \
+	@PATH="$$PATH:/usr/sbin"; missing=; \
+		need() { package=$$1; shift; for each; do ! command -v $$each >/dev/null || return 0; done; missing="$$missing $$package"; }; \
+		need chromium-headless-shell chromium-headless-shell chromium; \
+		need tmux tmux; need zsh zsh; need fish fish; need iproute2 ip; need openssh-server sshd; \
 		test -z "$$missing" || { echo "the tests of browser, terminal, shells and networks need it: installing Debian's$$missing" >&2; \
 		apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 

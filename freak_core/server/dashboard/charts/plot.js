@@ -198,7 +198,8 @@ export class Plot {
       drawOnTop: (u, colour) => drawMarkers(u, this.#markers, colour),
     }), data, this.#host);
     this.#plot = plot;
-    if (left >= 0 && idx !== null && idx < data[0].length) setCursor(plot, data[0][idx]);
+    // The charts beside this one may have moved on: they keep their own places.
+    if (left >= 0 && idx !== null && idx < data[0].length) setCursor(plot, data[0][idx], false);
   }
 
   /**
@@ -222,12 +223,13 @@ export class Plot {
 }
 
 /**
- * Put the cursor on a place of the axis.
+ * Put the cursor on a place of the axis, and that of the charts beside this one if they are to be told.
  * @param {uPlot} u
  * @param {number} x
+ * @param {boolean} tellOthers
  */
-function setCursor(u, x) {
-  // uPlot's types lack the third argument: tell the charts beside this one.
+function setCursor(u, x, tellOthers = true) {
+  // uPlot's types lack the third argument.
   const { setCursor: move } = /** @type {{setCursor: (at: uPlot.Cursor, fire: boolean, publish: boolean) => void}} */ (u);
-  move({ left: u.valToPos(x, "x"), top: u.over.clientHeight / 2 }, true, true);
+  move({ left: u.valToPos(x, "x"), top: u.over.clientHeight / 2 }, true, tellOthers);
 }
