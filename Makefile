@@ -14,7 +14,7 @@ NOT_MEASURED := tests/core/ui/test_process.py::test_a_signal_ends_it_and_its_eve
 PYTHONS := 3.12 3.13
 DASHBOARD := tests/dashboard
 
-# Images for containers often set it: then each of the many processes of the tests would compile what it imports.
+# Container images often set this; each process of the tests would then compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -41,7 +41,7 @@ check: $(READY) lint dashboard-check  ## lint, types and the tests that start no
 	$(BIN)/python -m pytest -q -n 2 -m "not processes" tests/core tests/test_rules.py
 
 test: $(READY)  ## lint, types and every test
-	$(MAKE) --no-print-directory -j 2 --output-sync=target lint packages $(LIGHTNINGS:%=$(VENV)-%/.ready)
+	$(MAKE) --no-print-directory -j 2 --output-sync=line lint packages $(LIGHTNINGS:%=$(VENV)-%/.ready)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	$(MAKE) --no-print-directory versions
 
@@ -53,7 +53,7 @@ packages:
 		test -z "$$missing" || { echo "the tests of browser, terminal, shells and networks need it: installing Debian's$$missing" >&2; \
 		apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 
-versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## with the lowest Lightning, with pytorch_lightning alone, names in the minor versions; the lowest of our own dependencies
+versions: $(LIGHTNINGS:%=$(VENV)-%/.ready)  ## with the lowest Lightning, with pytorch_lightning alone, the private names that we use in 2.5.6 and 2.6.0; the lowest of our own dependencies
 	for which in $(LIGHTNINGS); do $(VENV)-$$which/bin/python -m pytest -q -n 2 -m every_lightning \
 		$$(grep -l every_lightning tests/lightning/test_*.py) || exit; done
 	$(BIN)/python -m tests.lightning.releases $(VENV)-between

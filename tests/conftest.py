@@ -35,7 +35,10 @@ STARTS = re.compile(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of tests/core that start a process or a server: ``make check`` leaves them out. Sort."""
+    """Mark the tests of tests/core that start a process or a server: ``make check`` leaves them out.
+
+    Put tests/core last.
+    """
     for item in items:
         function = getattr(item, "function", None)
         fixtures = set(getattr(item, "fixturenames", ()))

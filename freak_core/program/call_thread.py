@@ -16,8 +16,8 @@ logger: logging.Logger = logging.getLogger("freak")
 ON_CHANGE_PATIENCE = 0.5
 """Seconds that a request waits for the ``on_change`` functions; one that sends requests needs its thread."""
 
-SENT_WITHIN = 5.0
-"""Seconds that ``on_change`` functions wait for the server to be sent their change; a disk may hang."""
+SENT_WITHIN = 0.5
+"""Seconds that an ``on_change`` function waits until its change is sent to the server; a disk may hang."""
 
 
 class CallThread:

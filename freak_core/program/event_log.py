@@ -40,7 +40,7 @@ Gauge = Callable[[], tuple[object, Mapping[str, object]]]
 class _Signal:
     """A request of another thread to the feed's own; passed on to nobody."""
 
-    kind: Literal["look", "flush", "close"]
+    kind: Literal["look", "sent", "flush", "close"]
     done: threading.Event | None = None
 
 
@@ -183,12 +183,12 @@ class Feed:
     def flush(self, timeout: float, *, measured: bool = True) -> bool:
         """Wait up to ``timeout`` seconds until everything is sent; return whether it was.
 
-        Without ``measured``, metrics and progress go on waiting for their turn.
+        Without ``measured``, it does not wait for metrics and progress.
         """
         if not self._thread.is_alive():
             return False
         done = threading.Event()
-        self._put(_Signal("flush" if measured else "look", done))
+        self._put(_Signal("flush" if measured else "sent", done))
         return done.wait(timeout)
 
     def close(self, timeout: float) -> None:
@@ -244,18 +244,25 @@ class Feed:
         self._pass_on_measured()
 
     def _pass_messages(self) -> None:
-        """Pass on what must arrive, up to the next signal."""
-        while self._must and not isinstance(message := self._must[0], _Signal):
+        """Pass on what must arrive, up to the next signal that asks for what was measured, too."""
+        while self._must:
+            message = self._must[0]
+            if isinstance(message, _Signal) and message.kind != "sent":
+                return
             self._must.popleft()
-            self._pass(message)
+            if not isinstance(message, _Signal):
+                self._pass(message)
+            elif message.done is not None:
+                message.done.set()
             self._tell_health()
 
     def _heed(self, signal: "_Signal") -> None:
         """Do what another thread waits for; to ``look``, waking up is enough."""
+        if signal.kind == "look":
+            return
         if signal.kind == "flush":
             self._progress_due = 0.0
-        if signal.kind != "look":
-            self._pass_on_measured()
+        self._pass_on_measured()
         self._closed = self._closed or signal.kind == "close"
         if signal.done is not None:
             signal.done.set()

@@ -69,11 +69,9 @@ class HttpServer:
         self._listener.close()
 
     @property
-    def idle(self) -> bool:
-        """True while no request is being answered and every answer has been handed to the system."""
-        state = self._server.server_state
-        open_ones = (each.transport for each in tuple(state.connections) if each.transport is not None)
-        return not state.tasks and not any(each.get_write_buffer_size() for each in open_ones)
+    def connected(self) -> bool:
+        """True while a client is connected, or has not been sent all of its last answer."""
+        return bool(self._server.server_state.connections)
 
     @property
     def alive(self) -> bool:

@@ -14,6 +14,7 @@ from freak_core.messages.protocol import Message
 from freak_core.program.event_log import Feed
 from freak_core.receipts import Receipt
 from freak_core.runs.journal import Journal, read_journal
+from tests.waiting import eventually
 
 
 class Reader:
@@ -115,6 +116,27 @@ def test_a_receipt_does_not_wait_for_metrics_before_it() -> None:
     assert kinds.index("receipt") < 10_000
     assert kinds.count("metrics") == 20_000
     feed.close(5)
+
+
+def test_what_must_arrive_is_waited_for_without_the_metrics_before_it() -> None:
+    """An ``on_change`` function waits so, also while the thread is in the middle of many metrics."""
+
+    class Slow(Reader):
+        def __call__(self, message: Message) -> None:
+            hurry.wait(0.02)
+            super().__call__(message)
+
+    hurry, reader = threading.Event(), Slow()
+    feed = started(Feed(None), reader)
+    for step in range(1000):
+        feed.metrics(step, {"loss": 0.5})
+    eventually(lambda: len(reader.events("metrics")) > 2)
+    feed.event("run", {"phase": "training"})
+    assert feed.flush(60, measured=False)
+    assert {"phase": "training"} in reader.events("run")
+    assert len(reader.events("metrics")) < 900
+    hurry.set()
+    feed.close(30)
 
 
 def test_in_haste_what_waits_is_counted() -> None:

@@ -1,4 +1,4 @@
-"""Look up Lightning's private names in releases between the lowest and the latest: in the soak, in each.
+"""Look up Lightning's private names in two releases between the lowest and the latest; in the soak, in each.
 
 python -m tests.lightning.releases DIR
 
@@ -52,7 +52,7 @@ def passes(folder: Path, release: str) -> bool:
 
 
 def main(folder: Path) -> int:
-    """Return 0 if the tests pass with every release."""
+    """Return 0 if the tests pass with each of ``RELEASES``."""
     for release in RELEASES:
         install(folder, release)
     with ThreadPoolExecutor(2) as pool:
