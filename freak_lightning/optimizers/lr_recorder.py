@@ -1,6 +1,7 @@
 """The learning rates that optimizers have stepped with, after schedules and overrides."""
 
 import contextlib
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -64,11 +65,13 @@ class RateRecorder:
     def _record(self, optimizer: Optimizer, *_: object) -> None:
         if torch.compiler.is_compiling():
             return
-        index = self._index_of(optimizer)
-        if index is None:
+        last, index, wrapper = self._last  # looking into wrappers takes as long as all else in a step
+        optimizers = self._trainer.optimizers
+        if last is not optimizer or index >= len(optimizers) or optimizers[index] is not wrapper:
+            index = self._index_of(optimizer, optimizers)
+        if index < 0:
             return
-        groups, known = optimizer.param_groups, self._groups[index] if index < len(self._groups) else []
-        self._make_room(index)
+        groups, known = optimizer.param_groups, self._groups[index]
         if len(groups) < len(known) and all(any(each is one for one in known) for each in groups):
             # DeepSpeed steps group by group, with one group alone in param_groups.
             for number, group in enumerate(known):
@@ -76,20 +79,18 @@ class RateRecorder:
                     self._rates[index][number] = _readable(group.get("lr"))
         else:
             self._groups[index] = list(groups)
-            rates = [group.get("lr") for group in groups]
-            self._rates[index] = [each if type(each) is float else _readable(each) for each in rates]
+            self._rates[index] = [
+                rate if type(rate := group.get("lr")) is float else _readable(rate) for group in groups
+            ]
         self._step = logged_step(self._trainer)
 
-    def _index_of(self, optimizer: Optimizer) -> int | None:
-        """Return the place of an optimizer among the trainer's, None if it is not there."""
-        optimizers = self._trainer.optimizers
-        last, index, wrapper = self._last  # looking into wrappers takes as long as all else in a step
-        if last is optimizer and index < len(optimizers) and optimizers[index] is wrapper:
-            return index
+    def _index_of(self, optimizer: Optimizer, optimizers: Sequence[Optimizer]) -> int:
+        """Return the place of an optimizer among the trainer's, -1 if it is not there."""
         try:
             index = [unwrapped(each) for each in optimizers].index(optimizer)
         except (TypeError, ValueError):  # not one of the trainer's
-            return None
+            return -1
+        self._make_room(index)
         self._last = optimizer, index, optimizers[index]
         return index
 
