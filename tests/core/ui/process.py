@@ -75,5 +75,8 @@ class Ui:
     def __exit__(self, *_: object) -> None:
         self.http.close()
         self.anyone.close()
-        self.process.kill()
-        self.process.communicate(timeout=30)
+        try:
+            self.end(signal.SIGINT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate(timeout=30)
