@@ -1,7 +1,6 @@
 """The learning rates that optimizers have stepped with, after schedules and overrides."""
 
 import contextlib
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -35,7 +34,7 @@ class RateRecorder:
                 self._groups[index] = list(unwrapped(optimizer).param_groups)
                 self._rates[index] = [None] * len(self._groups[index])
         self._step: int | None = None
-        self._last: tuple[object, int, object] = (None, -1, None)
+        self._last: tuple[object, int] = (None, -1)
         # After the step: a closure may change its rate, and an override is still in place. The hook is that
         # of all optimizers, so that one which replaces another is recorded too.
         self._handles: list[RemovableHandle] = [register_optimizer_step_post_hook(self._record)]
@@ -49,6 +48,10 @@ class RateRecorder:
         if step != self._step:
             return None
         self._step = None
+        last, index = self._last
+        if self._index_of(last) != index:  # the trainer has got other optimizers since it stepped
+            self._last = None, -1
+            return None
         return self._rates
 
     def detach(self) -> None:
@@ -65,12 +68,13 @@ class RateRecorder:
     def _record(self, optimizer: Optimizer, *_: object) -> None:
         if torch.compiler.is_compiling():
             return
-        last, index, wrapper = self._last  # looking into wrappers takes as long as all else in a step
-        optimizers = self._trainer.optimizers
-        if last is not optimizer or index >= len(optimizers) or optimizers[index] is not wrapper:
-            index = self._index_of(optimizer, optimizers)
-        if index < 0:
-            return
+        last, index = self._last  # looking for its place takes longer than all else in a step
+        if last is not optimizer:
+            index = self._index_of(optimizer)
+            if index < 0:
+                return
+            self._make_room(index)
+            self._last = optimizer, index
         groups, known = optimizer.param_groups, self._groups[index]
         if len(groups) < len(known) and all(any(each is one for one in known) for each in groups):
             # DeepSpeed steps group by group, with one group alone in param_groups.
@@ -84,15 +88,13 @@ class RateRecorder:
             ]
         self._step = logged_step(self._trainer)
 
-    def _index_of(self, optimizer: Optimizer, optimizers: Sequence[Optimizer]) -> int:
+    def _index_of(self, optimizer: object) -> int:
         """Return the place of an optimizer among the trainer's, -1 if it is not there."""
         try:
-            index = [unwrapped(each) for each in optimizers].index(optimizer)
+            places: list[object] = [unwrapped(each) for each in self._trainer.optimizers]
+            return places.index(optimizer)
         except (TypeError, ValueError):  # not one of the trainer's
             return -1
-        self._make_room(index)
-        self._last = optimizer, index, optimizers[index]
-        return index
 
 
 def _readable(rate: Value) -> Value:
