@@ -76,4 +76,5 @@ class Twin:
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(60)
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())  # as asyncio.run() does
         self._loop.close()
