@@ -41,7 +41,7 @@ check: $(READY) lint dashboard-check  ## lint, types and the tests that start no
 	$(BIN)/python -m pytest -q -n 2 -m "not processes" tests/core tests/test_rules.py
 
 test: $(READY)  ## lint, types and every test
-	$(MAKE) --no-print-directory -j 2 --output-sync=line lint packages $(LIGHTNINGS:%=$(VENV)-%/.ready)
+	$(MAKE) --no-print-directory -j 2 lint packages $(LIGHTNINGS:%=$(VENV)-%/.ready)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	$(MAKE) --no-print-directory versions
 

@@ -237,24 +237,25 @@ class Feed:
     def _pass_on(self) -> None:
         self._tell_health()
         while self._must:
-            self._pass_messages()
-            if self._must and isinstance(signal := self._must.popleft(), _Signal):
+            if (signal := self._pass_messages()) is not None:
+                self._must.popleft()
                 self._heed(signal)
             self._tell_health()
         self._pass_on_measured()
 
-    def _pass_messages(self) -> None:
-        """Pass on what must arrive, up to the next signal that asks for what was measured, too."""
+    def _pass_messages(self) -> _Signal | None:
+        """Pass on what must arrive, up to the next signal that asks for more than that; return the signal."""
         while self._must:
             message = self._must[0]
             if isinstance(message, _Signal) and message.kind != "sent":
-                return
+                return message
             self._must.popleft()
             if not isinstance(message, _Signal):
                 self._pass(message)
             elif message.done is not None:
                 message.done.set()
             self._tell_health()
+        return None
 
     def _heed(self, signal: "_Signal") -> None:
         """Do what another thread waits for; to ``look``, waking up is enough."""

@@ -12,7 +12,7 @@ from tests.faults.endings import WAYS, documented_rows, end, said_of
 from tests.pairs import grid
 
 FEW = ("an exception", "a rule stops it", "SIGKILL")
-"""Ways to end a training that say something else than those to end a plain program."""
+"""Ways to end a training that `make test` tries, beside all those to end a plain program."""
 
 
 @pytest.mark.timeout(400)  # a training starts slowly on a busy machine

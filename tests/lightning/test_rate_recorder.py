@@ -1,6 +1,7 @@
 """The rates that are logged are those that the step has used, whoever set them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 
 from freak_lightning import LiveMetrics
+from freak_lightning.optimizers.lr_recorder import RateRecorder
 from tests.lightning.test_live_metrics import column, rows_of
 from tests.lightning.tiny import KNOWN_WARNINGS, TinyModel, fit
 
@@ -53,3 +55,23 @@ def test_an_optimizer_in_name_only_is_left_out(tmp_path: Path) -> None:
         return Wrapper(torch.optim.SGD(parameters, lr=0.05))
 
     assert fit([LiveMetrics()], model=lambda: TinyModel(configure), max_epochs=1).global_step == 8
+
+
+def test_an_optimizer_that_the_trainer_no_longer_has_gives_no_rates() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    before, after = torch.optim.SGD([weight], lr=0.1), torch.optim.SGD([weight], lr=0.2)
+    loops = SimpleNamespace(epoch_loop=SimpleNamespace(_batches_that_stepped=0))
+    trainer: Any = SimpleNamespace(optimizers=[before], fit_loop=loops)
+    recorder = RateRecorder(trainer)
+    try:
+        before.step()
+        assert recorder.take(0) == [[0.1]]
+        trainer.optimizers = [after]
+        before.step()
+        assert recorder.take(0) is None
+        before.step()
+        assert recorder.take(0) is None
+        after.step()
+        assert recorder.take(0) == [[0.2]]
+    finally:
+        recorder.detach()
